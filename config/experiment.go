@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+// Version is the only format of the file this program reads. It changes when a
+// key changes its meaning, never when keys are added.
+const Version = 1
+
+// Experiment is one TOML file, decoded over the defaults.
+//
+// Every field below says its unit, its default and where the default comes from.
+// "SwAV" is arXiv 2006.09882 and its released code, "SEER" is arXiv 2103.01988
+// with the configurations that VISSL released for it.
+type Experiment struct {
+	// Version of the file format; required, so that an old file is refused and
+	// not misread. Allowed: 1.
+	Version int `toml:"version"`
+	// Name of the experiment, used in logs. Default: the file's name without ".toml".
+	Name string `toml:"name"`
+	// Base is another TOML file, relative to this one, whose values this file
+	// overlays: tables merge, arrays are replaced as a whole. At most two levels.
+	// Empty once loaded: a loaded experiment stands on its own.
+	Base string `toml:"base,omitempty"`
+
+	Run      Run      `toml:"run"`
+	Data     Data     `toml:"data"`
+	Crops    []Crop   `toml:"crops"`
+	Augment  Augment  `toml:"augment"`
+	Model    Model    `toml:"model"`
+	SwAV     SwAV     `toml:"swav"`
+	Optim    Optim    `toml:"optim"`
+	Schedule Schedule `toml:"schedule"`
+	Train    Train    `toml:"train"`
+	Linear   Linear   `toml:"linear"`
+	KNN      KNN      `toml:"knn"`
+}
+
+// Run is where and on what the experiment runs.
+type Run struct {
+	// Dir is the run folder: resolved configuration, metrics, checkpoints. A folder
+	// that already holds a checkpoint is continued. Default "runs/<name>".
+	Dir string `toml:"dir"`
+	// Seed of weights, data order and augmentation. Default 0 (VISSL's).
+	Seed uint64 `toml:"seed"`
+	// Device: "auto" (CUDA when there is one), "cpu" or "cuda". Default "auto".
+	Device string `toml:"device"`
+	// Precision of the trunk's arithmetic: "fp32", "bf16" or "fp16" (with loss
+	// scaling). Scores, assignments, loss and batch statistics are fp32 always.
+	// Default "fp32".
+	Precision string `toml:"precision"`
+	// Threads libtorch computes with on the CPU; 0 means one a core. Default 0.
+	Threads int `toml:"threads"`
+	// ChannelsLast is the memory format of the trunk: "auto" measures both in the
+	// first steps and keeps the faster one, "on", "off". Default "auto".
+	ChannelsLast string `toml:"channels_last"`
+	// LogEvery is the interval between lines of metrics.jsonl. Default "10it".
+	LogEvery Duration `toml:"log_every"`
+	// CheckpointEvery is the interval between checkpoints; one is always written at
+	// the end and on a signal. Default "1000it".
+	CheckpointEvery Duration `toml:"checkpoint_every"`
+	// Keep is how many checkpoints stay, newest first; 0 keeps all. Default 2.
+	Keep int `toml:"keep"`
+}
+
+// Data is the images to pretrain on.
+type Data struct {
+	// Source: a folder, a list of files, tar shards (a pattern with * or a folder of
+	// them) or an IDX file. Required for pretraining.
+	Source string `toml:"source"`
+	// Kind of the source: "auto" (from the path), "folder", "list", "tar", "idx".
+	// Default "auto".
+	Kind string `toml:"kind"`
+	// Labels reads sub-folders (or the IDX label file) as classes. Pretraining does
+	// not use them. Default false.
+	Labels bool `toml:"labels"`
+	// Workers decode and augment; 0 means one a core, less one for the trainer.
+	// Batches do not depend on it. Default 0.
+	Workers int `toml:"workers"`
+	// Prefetch is how many finished batches may wait for the trainer. Default 2.
+	Prefetch int `toml:"prefetch"`
+	// MaxBadFraction of unreadable images, in [0,1], over which the run stops; below
+	// it they are replaced, counted and listed. Default 0.01.
+	MaxBadFraction float64 `toml:"max_bad_fraction"`
+	// EXIFOrientation turns images as their EXIF tag says. torchvision's loader
+	// does not. Default true.
+	EXIFOrientation bool `toml:"exif_orientation"`
+	// Subset restricts the source. Default: everything.
+	Subset Subset `toml:"subset"`
+}
+
+// Subset is a part of a source. At most one of First, Fraction, List is set.
+type Subset struct {
+	// First n images in the source's order; 0 means all.
+	First int64 `toml:"first"`
+	// Fraction in (0,1) of the images, drawn with Seed; 0 means all.
+	Fraction float64 `toml:"fraction"`
+	// List is a text file of image names, one a line; empty means all.
+	List string `toml:"list"`
+	// Seed of the draw for Fraction, apart from the run's so that several runs
+	// see the same images. Default 0.
+	Seed uint64 `toml:"seed"`
+}
+
+// Crop is one resolution of the multi-crop augmentation (SwAV, section 3.3).
+// Crops are numbered through all entries: two crops of 224 are 0 and 1, the four
+// of 96 behind them 2 to 5.
+type Crop struct {
+	// Count of crops of this size an image. Required, at least 1.
+	Count int `toml:"count"`
+	// Size of the square crop in pixels. Required; a multiple of 32 uses the trunk fully.
+	Size int `toml:"size"`
+	// Scale is the range of the crop's area as a share of the image's. Required.
+	// SwAV: [0.14, 1] for large, [0.05, 0.14] for small crops.
+	Scale [2]float64 `toml:"scale"`
+	// Ratio is the range of width/height before resizing. Default [3/4, 4/3]
+	// (torchvision's RandomResizedCrop).
+	Ratio [2]float64 `toml:"ratio"`
+}
+
+// Augment is what happens to every crop, independently, after it was cut.
+// The defaults are SwAV's and SEER's.
+type Augment struct {
+	// Flip is the probability of a horizontal flip. Default 0.5.
+	Flip float64 `toml:"flip"`
+	// Jitter of colours, applied in random order.
+	Jitter Jitter `toml:"jitter"`
+	// Gray is the probability of a grey-scale crop. Default 0.2.
+	Gray float64 `toml:"gray"`
+	// Blur is Gaussian.
+	Blur Blur `toml:"blur"`
+	// Mean and Std a channel of the pixels in [0,1]. Defaults: ImageNet's
+	// 0.485/0.456/0.406 and 0.229/0.224/0.225. SwAV's own code has 0.228 as its
+	// first std; VISSL and SEER have 0.229.
+	Mean [3]float64 `toml:"mean"`
+	Std  [3]float64 `toml:"std"`
+}
+
+// Jitter is torchvision's ColorJitter with a probability.
+type Jitter struct {
+	// P is the probability that the jitter happens at all. Default 0.8.
+	P float64 `toml:"p"`
+	// Brightness, Contrast, Saturation: factors drawn from [max(0,1-x), 1+x]. Default 0.8.
+	Brightness float64 `toml:"brightness"`
+	Contrast   float64 `toml:"contrast"`
+	Saturation float64 `toml:"saturation"`
+	// Hue shift drawn from [-x, x], at most 0.5 (half a turn). Default 0.2.
+	Hue float64 `toml:"hue"`
+}
+
+// Blur is a Gaussian blur.
+type Blur struct {
+	// P is the probability. Default 0.5.
+	P float64 `toml:"p"`
+	// Sigma is the range of the standard deviation in pixels. Default [0.1, 2].
+	Sigma [2]float64 `toml:"sigma"`
+}

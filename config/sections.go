@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+// Model is the trunk.
+type Model struct {
+	// Arch is a name of models/regnet/arch ("regnet_y_16gf", …) or "regnet_y" with
+	// the five parameters below. Required for pretraining.
+	Arch string `toml:"arch"`
+	// Depth is the number of blocks (only with arch = "regnet_y").
+	Depth int `toml:"depth"`
+	// W0, WA, WM, GroupWidth are the RegNet paper's w_0, w_a, w_m and g
+	// (arXiv 2003.13678, section 3.3; only with arch = "regnet_y").
+	W0         int     `toml:"w0"`
+	WA         float64 `toml:"wa"`
+	WM         float64 `toml:"wm"`
+	GroupWidth int     `toml:"group_width"`
+}
+
+// SwAV is the head, the prototypes and the assignment of SwAV.
+type SwAV struct {
+	// Hidden widths of the projection head between trunk and output; one Linear
+	// each, followed by ReLU. Default [8192, 8192] (SEER from 64GF up).
+	Hidden []int `toml:"hidden"`
+	// Out is the width of the embedding. Default 256 (SEER; SwAV has 128).
+	Out int `toml:"out"`
+	// BatchNorm puts batch normalisation behind each hidden Linear. SEER's 8, 16 and
+	// 32GF heads have it, the larger ones do not. Default false.
+	BatchNorm bool `toml:"batch_norm"`
+	// Prototypes is K. Default 16000 (SEER; SwAV on ImageNet has 3000).
+	Prototypes int `toml:"prototypes"`
+	// Temperature τ of the softmax. Default 0.1.
+	Temperature float64 `toml:"temperature"`
+	// Epsilon ε of the entropy term in Sinkhorn-Knopp; smaller is sharper.
+	// Default 0.05 (SwAV; SEER's 10B has 0.03).
+	Epsilon float64 `toml:"epsilon"`
+	// SinkhornIterations of row and column normalisation. Default 10 (SEER; SwAV has 3).
+	SinkhornIterations int `toml:"sinkhorn_iterations"`
+	// AssignCrops are the crops whose assignments are the targets; they are of
+	// the largest resolution. Default [0, 1].
+	AssignCrops []int `toml:"assign_crops"`
+	// QueueLength is the number of stored embeddings an assign crop, over all
+	// processes, that join the batch in Sinkhorn; 0 is no queue. Default 0 (SwAV at
+	// batch 256 has 3840).
+	QueueLength int `toml:"queue_length"`
+	// QueueStart is when the queue begins to be used. Default "0it" (SwAV: "15ep").
+	QueueStart Duration `toml:"queue_start"`
+	// FreezePrototypes is how long the prototypes get no gradient. Default "313it"
+	// (SwAV: one epoch of ImageNet at batch 4096).
+	FreezePrototypes Duration `toml:"freeze_prototypes"`
+}
+
+// Optim is SGD with momentum, its layer-wise adaptation and the parameter rules.
+type Optim struct {
+	// Batch is the number of images a step over all processes. Required. There is no
+	// gradient accumulation: Sinkhorn would see the small batch only.
+	Batch int `toml:"batch"`
+	// BaseLR is the peak learning rate for BaseBatch images. Default 0.3 (SwAV).
+	BaseLR float64 `toml:"base_lr"`
+	// BaseBatch is the batch that BaseLR is given for. Default 256.
+	BaseBatch int `toml:"base_batch"`
+	// Scaling of the rate with the batch: "linear" (base_lr·batch/base_batch),
+	// "sqrt" (base_lr·√(batch/base_batch)) or "none". Default "linear".
+	Scaling string `toml:"scaling"`
+	// Momentum of SGD, without dampening. Default 0.9.
+	Momentum float64 `toml:"momentum"`
+	// Nesterov momentum. Default false.
+	Nesterov bool `toml:"nesterov"`
+	// WeightDecay on every parameter, batch norm, biases and prototypes included,
+	// as VISSL has it. Default 1e-5 (SEER; SwAV has 1e-6).
+	WeightDecay float64 `toml:"weight_decay"`
+	// Adaptation of the rate a parameter: "larc", "lars" or "none". Default "larc".
+	Adaptation string `toml:"adaptation"`
+	// Trust coefficient of the adaptation. Default 0.001.
+	Trust float64 `toml:"trust"`
+	// Rules that make parameters differ; the first match wins. Default: none, all
+	// parameters alike. When there are rules, they must cover every parameter.
+	Rules []Rule `toml:"rules"`
+}
+
+// Rule changes how the parameters it matches are optimised.
+type Rule struct {
+	// Match is a regular expression (RE2) that must match the whole name.
+	Match string `toml:"match"`
+	// LRMult multiplies the learning rate. Default 1.
+	LRMult *float64 `toml:"lr_mult,omitempty"`
+	// WeightDecay instead of optim.weight_decay.
+	WeightDecay *float64 `toml:"weight_decay,omitempty"`
+	// Adapt switches the layer-wise adaptation. Default: as optim.adaptation says.
+	Adapt *bool `toml:"adapt,omitempty"`
+	// Freeze for the whole run: no gradient, no weight decay, no momentum.
+	Freeze bool `toml:"freeze,omitempty"`
+	// FreezeUntil this time, counted from the run's start.
+	FreezeUntil Duration `toml:"freeze_until,omitempty"`
+}
+
+// Schedule of the learning rate over a run. The formulas are in optim/schedule.
+type Schedule struct {
+	// Kind: "cosine", "constant", "step" or "plateau". Default "cosine".
+	Kind string `toml:"kind"`
+	// Warmup is the length of the linear rise at the start. Default "0it".
+	Warmup Duration `toml:"warmup"`
+	// WarmupStart is the learning rate at step 0, as it is, not scaled with the batch.
+	// Default 0 (SEER: 0.15; SwAV: 0.3).
+	WarmupStart float64 `toml:"warmup_start"`
+	// EndFactor: the cosine ends at the peak times this. Default 0.001 (SwAV, SEER).
+	EndFactor float64 `toml:"end_factor"`
+	// Phase of the cosine behind a warm-up: "global" (VISSL and SEER: the cosine of
+	// the whole run, entered in the middle) or "restart" (SwAV: it starts at the
+	// peak when the warm-up ends). Default "global".
+	Phase string `toml:"phase"`
+	// Milestones of kind "step": the rate is multiplied by Gamma at each.
+	Milestones []Duration `toml:"milestones"`
+	// Gamma of kind "step". Default 0.1.
+	Gamma float64 `toml:"gamma"`
+	// Window of kind "plateau": the rate is multiplied by Factor when the mean loss of
+	// a window is not lower than the best before it. Default "1000it".
+	Window Duration `toml:"window"`
+	// Factor of kind "plateau". Default 0.5.
+	Factor float64 `toml:"factor"`
+	// Threshold is the relative improvement that counts as one. Default 0.001.
+	Threshold float64 `toml:"threshold"`
+}
+
+// Train is how long the run is.
+type Train struct {
+	// Duration of the whole run: "100ep", "122070it", "1e9img". Required. Epochs and
+	// images count whole steps that fit; epochs follow each other without a gap.
+	Duration Duration `toml:"duration"`
+}
+
+// Linear is the linear probe: a frozen trunk and one Linear trained on its pooled
+// features. The defaults are VISSL's ImageNet probe of SEER.
+type Linear struct {
+	// Train and Val are labelled sources; Kind is as in [data]. Both are required.
+	Train string `toml:"train"`
+	Val   string `toml:"val"`
+	Kind  string `toml:"kind"`
+	// TrainSubset restricts the training images (low-shot). Default: all.
+	TrainSubset Subset `toml:"train_subset"`
+	// Duration of the training. Default "28ep".
+	Duration Duration `toml:"duration"`
+	// Batch of the training. Default 256.
+	Batch int `toml:"batch"`
+	// BaseLR for a batch of 256, scaled linearly. Default 0.01.
+	BaseLR float64 `toml:"base_lr"`
+	// Momentum of SGD. Default 0.9.
+	Momentum float64 `toml:"momentum"`
+	// Nesterov momentum. Default true.
+	Nesterov bool `toml:"nesterov"`
+	// WeightDecay. Default 5e-4.
+	WeightDecay float64 `toml:"weight_decay"`
+	// Schedule: "step", "cosine" (to 0) or "constant". Default "step".
+	Schedule string `toml:"schedule"`
+	// Milestones of "step". Default ["8ep", "16ep", "24ep"].
+	Milestones []Duration `toml:"milestones"`
+	// Gamma of "step". Default 0.1.
+	Gamma float64 `toml:"gamma"`
+	// BatchNorm puts a trainable batch norm before the Linear ("eval_mlp" in VISSL).
+	// Default true.
+	BatchNorm bool `toml:"batch_norm"`
+	// Augment trains on random resized crops with flips; without it on centre crops,
+	// whose features are computed once. Default true.
+	Augment bool `toml:"augment"`
+	// Scale is the range of the random crop's area. Default [0.08, 1] (torchvision).
+	Scale [2]float64 `toml:"scale"`
+	// Resize is the short side before the centre crop, in pixels. Default 256.
+	Resize int `toml:"resize"`
+	// Crop is the input size, in pixels. Default 224.
+	Crop int `toml:"crop"`
+}
+
+// KNN is the weighted nearest-neighbour vote: every neighbour votes with
+// exp(similarity/Temperature).
+type KNN struct {
+	// Train and Val are labelled sources; empty means those of [linear].
+	Train string `toml:"train"`
+	Val   string `toml:"val"`
+	Kind  string `toml:"kind"`
+	// TrainSubset restricts the images that vote. Default: all.
+	TrainSubset Subset `toml:"train_subset"`
+	// K is the number of neighbours. Default 200 (VISSL on ImageNet).
+	K int `toml:"k"`
+	// Temperature of the vote. Default 0.1 (VISSL on ImageNet; 0.07 for its 10B).
+	Temperature float64 `toml:"temperature"`
+	// Batch of the feature extraction. Default 256.
+	Batch int `toml:"batch"`
+	// Resize is the short side before the centre crop, in pixels. Default 256.
+	Resize int `toml:"resize"`
+	// Crop is the input size, in pixels. Default 224.
+	Crop int `toml:"crop"`
+}
