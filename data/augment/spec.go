@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+
+package augment
+
+import (
+	"fmt"
+	"math"
+)
+
+// Kind says how a group cuts its view out of the image.
+type Kind uint8
+
+const (
+	// RandomResized is torchvision's RandomResizedCrop: a random box of random
+	// area and aspect ratio, resized to Size x Size.
+	RandomResized Kind = iota
+	// Centered is torchvision's Resize(Resize) followed by CenterCrop(Size):
+	// nothing in it is random.
+	Centered
+	// Stretched resizes the whole image to Size x Size, ignoring its aspect
+	// ratio; with an image that already has that size it changes nothing.
+	Stretched
+)
+
+// Jitter is torchvision's ColorJitter applied with probability P. The other
+// fields are half-widths: a brightness of .8 draws the factor from [.2, 1.8]; a
+// hue of .2 draws the shift from [-.2, .2] turns. A zero field leaves its
+// operation out, as torchvision does.
+type Jitter struct {
+	P          float64
+	Brightness float64
+	Contrast   float64
+	Saturation float64
+	Hue        float64
+}
+
+// Blur is PIL's GaussianBlur with probability P and a radius (PIL's word for
+// the standard deviation, in output pixels) uniform in [Min, Max].
+type Blur struct {
+	P        float64
+	Min, Max float64
+}
+
+// Group describes Count crops drawn independently from the same distribution.
+type Group struct {
+	Kind   Kind
+	Count  int        // crops an image
+	Size   int        // side of the square output, pixels
+	Resize int        // Centered only: length of the shorter side after resizing; 0 = Size
+	Scale  [2]float64 // RandomResized: area of the box as a share of the image's; zero value = [.08, 1]
+	Ratio  [2]float64 // RandomResized: width / height of the box; zero value = [3/4, 4/3]
+	Flip   float64    // probability of a horizontal flip
+	Jitter Jitter
+	Gray   float64 // probability of conversion to grey
+	Blur   Blur
+}
+
+// Spec is the full augmentation of one image: the groups in the order in which
+// their crops are numbered.
+type Spec struct {
+	Groups []Group
+}
+
+// Crops returns the number of crops an image yields.
+func (s Spec) Crops() int {
+	n := 0
+	for _, g := range s.Groups {
+		n += g.Count
+	}
+	return n
+}
+
+// Bytes returns the size of all crops of one image as uint8 RGB.
+func (s Spec) Bytes() int {
+	n := 0
+	for _, g := range s.Groups {
+		n += g.Count * g.Size * g.Size * 3
+	}
+	return n
+}
+
+// group returns the group that crop number crop belongs to.
+func (s Spec) group(crop int) Group {
+	n := crop
+	for _, g := range s.Groups {
+		if n < g.Count {
+			return g
+		}
+		n -= g.Count
+	}
+	panic(fmt.Sprintf("augment: crop %d of %d", crop, s.Crops()))
+}
+
+// Views returns n crops of the given size and area range with SwAV's
+// photometric chain: flip .5, jitter .8/.8/.8/.2 with probability .8, grey with
+// .2, blur of radius .1 to 2 with .5.
+func Views(n, size int, minScale, maxScale float64) Group {
+	return Group{
+		Count: n, Size: size, Scale: [2]float64{minScale, maxScale},
+		Flip:   .5,
+		Jitter: Jitter{P: .8, Brightness: .8, Contrast: .8, Saturation: .8, Hue: .2},
+		Gray:   .2,
+		Blur:   Blur{P: .5, Min: .1, Max: 2},
+	}
+}
+
+// SwAV is the multi-crop of the SwAV paper: 2x224 and 6x96.
+func SwAV() Spec {
+	return Spec{Groups: []Group{Views(2, 224, .14, 1), Views(6, 96, .05, .14)}}
+}
+
+// SEER is the multi-crop of SEER's models up to 1.5B parameters: 2x224 and 4x96.
+func SEER() Spec {
+	return Spec{Groups: []Group{Views(2, 224, .14, 1), Views(4, 96, .05, .14)}}
+}
+
+// Eval resizes the shorter side to resize and cuts the central crop x crop.
+func Eval(resize, crop int) Spec {
+	return Spec{Groups: []Group{{Kind: Centered, Count: 1, Size: crop, Resize: resize}}}
+}
+
+// RandomResizedCropFlip is the usual training transform of a supervised probe:
+// a random box of 8 to 100 % of the area, flipped every other time.
+func RandomResizedCropFlip(size int) Spec {
+	return Spec{Groups: []Group{{Count: 1, Size: size, Scale: [2]float64{.08, 1}, Flip: .5}}}
+}
+
+// scale returns the area range with torchvision's default filled in.
+func (g Group) scale() [2]float64 {
+	if g.Scale == [2]float64{} {
+		return [2]float64{.08, 1}
+	}
+	return g.Scale
+}
+
+// ratio returns the aspect range with torchvision's default filled in.
+func (g Group) ratio() [2]float64 {
+	if g.Ratio == [2]float64{} {
+		return [2]float64{3. / 4, 4. / 3}
+	}
+	return g.Ratio
+}
+
+// MaxSize is the largest output side that a group may ask for. The kernels keep
+// a few bytes of working memory for every output pixel.
+const MaxSize = 4096
+
+// MaxBlur is the largest blur radius: the box blurs behind it stay within 16-bit
+// sums up to there.
+const MaxBlur = 40
+
+// Validate reports the first field of s that makes no sense, by its name, the
+// value found and what is allowed.
+func (s Spec) Validate() error {
+	if s.Crops() < 1 {
+		return fmt.Errorf("augment: the groups ask for %d crops an image; at least 1 is needed", s.Crops())
+	}
+	for i, g := range s.Groups {
+		if err := g.validate(); err != nil {
+			return fmt.Errorf("augment: group %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (g Group) validate() error {
+	switch {
+	case g.Kind > Stretched:
+		return fmt.Errorf("kind is %d; allowed: 0 (random resized), 1 (centred), 2 (stretched)", g.Kind)
+	case g.Count < 0:
+		return fmt.Errorf("count is %d; allowed: 0 or more", g.Count)
+	case g.Size < 1 || g.Size > MaxSize:
+		return fmt.Errorf("size is %d; allowed: 1 to %d", g.Size, MaxSize)
+	case g.Resize < 0 || g.Resize > MaxSize:
+		return fmt.Errorf("resize is %d; allowed: 0 (same as size) to %d", g.Resize, MaxSize)
+	}
+	sc, ra := g.scale(), g.ratio()
+	if !(sc[0] > 0 && sc[0] <= sc[1] && sc[1] <= 1) {
+		return fmt.Errorf("scale is %v; allowed: 0 < low <= high <= 1", sc)
+	}
+	if !(ra[0] > 0 && ra[0] <= ra[1]) || math.IsInf(ra[1], 0) {
+		return fmt.Errorf("ratio is %v; allowed: 0 < low <= high", ra)
+	}
+	return g.validateColour()
+}
+
+func (g Group) validateColour() error {
+	for _, p := range []struct {
+		name     string
+		v, limit float64
+	}{
+		{"flip", g.Flip, 1}, {"gray", g.Gray, 1}, {"jitter.p", g.Jitter.P, 1}, {"blur.p", g.Blur.P, 1},
+		{"jitter.brightness", g.Jitter.Brightness, 100}, {"jitter.contrast", g.Jitter.Contrast, 100},
+		{"jitter.saturation", g.Jitter.Saturation, 100}, {"jitter.hue", g.Jitter.Hue, .5},
+	} {
+		if !(p.v >= 0 && p.v <= p.limit) {
+			return fmt.Errorf("%s is %v; allowed: 0 to %v", p.name, p.v, p.limit)
+		}
+	}
+	if b := g.Blur; b.P > 0 && !(b.Min >= 0 && b.Min <= b.Max && b.Max <= MaxBlur) {
+		return fmt.Errorf("blur's radius is [%v, %v]; allowed: 0 <= low <= high <= %d", b.Min, b.Max, MaxBlur)
+	}
+	return nil
+}
