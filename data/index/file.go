@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+
+package index
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	magic      = "SEERIDX\x01"
+	headerLen  = 128
+	headerUsed = 88 // bytes of the header that mean something
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Options of a table on disk.
+type Options struct {
+	Layout
+	// Sort orders entries by name, bytewise; equal names keep their order.
+	// Without it the order is that of insertion.
+	Sort bool
+	// Memory bounds the memory of sorting, in bytes; 0 means 256 MiB. More
+	// than that is sorted in pieces and merged through temporary files.
+	Memory int
+}
+
+// file is a table being written: records into the file itself, the block table
+// beside it, because both grow at once.
+type file struct {
+	path         string
+	main, side   *os.File
+	mainW, sideW *bufio.Writer
+}
+
+// Create builds a table in a file. The file appears under its name only when
+// Finish succeeds; temporary files lie beside it.
+func Create(path string, opt Options) (*Builder, error) {
+	f := &file{path: path}
+	b := &Builder{file: f}
+	dir := filepath.Dir(path)
+	var err error
+	if f.main, err = os.CreateTemp(dir, filepath.Base(path)+".tmp-*"); err == nil {
+		f.side, err = os.CreateTemp(dir, filepath.Base(path)+".tmp-*")
+	}
+	if err != nil {
+		b.Abort()
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	f.mainW = bufio.NewWriterSize(f.main, 1<<20)
+	f.sideW = bufio.NewWriterSize(f.side, 1<<16)
+	f.mainW.Write(make([]byte, headerLen)) // errors stick until Flush
+	b.enc = newEncoder(opt.Layout, f.mainW, f.sideW)
+	if opt.Sort {
+		b.sorter = newSorter(dir, opt)
+	}
+	return b, nil
+}
+
+// Abort drops what was added and removes the temporary files. After Finish it
+// does nothing.
+func (b *Builder) Abort() {
+	if b.sorter != nil {
+		b.sorter.close()
+	}
+	if b.file == nil {
+		return
+	}
+	for _, f := range []*os.File{b.file.main, b.file.side} {
+		if f != nil {
+			f.Close()
+			os.Remove(f.Name()) // gone already after the rename
+		}
+	}
+}
+
+func (b *Builder) finishFile(m Meta) (*Table, error) {
+	f := b.file
+	if b.sorter != nil {
+		if err := b.sorter.merge(b.enc.add); err != nil {
+			return nil, fmt.Errorf("index: sorting %s: %w", f.path, err)
+		}
+	}
+	if err := f.assemble(&b.enc, m); err != nil {
+		return nil, fmt.Errorf("index: writing %s: %w", f.path, err)
+	}
+	if err := os.Chmod(f.main.Name(), 0o644); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	if err := os.Rename(f.main.Name(), f.path); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	if err := syncDir(filepath.Dir(f.path)); err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	return Open(f.path)
+}
+
+// assemble appends the block table and the description to the records, then
+// writes the header over its placeholder and syncs.
+func (f *file) assemble(c *encoder, m Meta) error {
+	desc, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	blocksLen := (c.n + blockLen - 1) / blockLen * 8
+	f.mainW.Write(make([]byte, pad8(c.size)))
+	if err := f.sideW.Flush(); err != nil {
+		return err
+	}
+	if _, err := f.side.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := io.Copy(f.mainW, f.side); err != nil {
+		return err
+	}
+	f.mainW.Write(desc)
+	if err := f.mainW.Flush(); err != nil {
+		return err
+	}
+	head := header{layout: c.layout, n: c.n, records: c.size, blocks: blocksLen, desc: int64(len(desc)), descSum: crc32.Checksum(desc, castagnoli)}
+	head.sum = finishHash(c.sum, c.n, m)
+	if _, err := f.main.WriteAt(head.encode(), 0); err != nil {
+		return err
+	}
+	return f.main.Sync()
+}
+
+// header is the fixed part of a file; the package documentation has its bytes.
+type header struct {
+	layout                Layout
+	n                     int64
+	records, blocks, desc int64 // lengths
+	sum                   [32]byte
+	descSum               uint32
+}
+
+func (h *header) encode() []byte {
+	le := binary.LittleEndian
+	out := append(make([]byte, 0, headerLen), magic...)
+	out = le.AppendUint32(out, h.layout.flags())
+	out = le.AppendUint32(out, blockLen)
+	for _, v := range []int64{h.n, h.records, h.blocks, h.desc} {
+		out = le.AppendUint64(out, uint64(v))
+	}
+	out = append(out, h.sum[:]...)
+	out = le.AppendUint32(out, h.descSum)
+	out = le.AppendUint32(out, crc32.Checksum(out, castagnoli))
+	return out[:headerLen]
+}
+
+func decodeHeader(b []byte) (h header, err error) {
+	le := binary.LittleEndian
+	if len(b) < headerLen || string(b[:len(magic)]) != magic {
+		return h, errors.New("this is no index file")
+	}
+	if le.Uint32(b[headerUsed-4:]) != crc32.Checksum(b[:headerUsed-4], castagnoli) {
+		return h, errors.New("the header's checksum is wrong")
+	}
+	if flags := le.Uint32(b[8:]); flags != layoutOf(flags).flags() || le.Uint32(b[12:]) != blockLen {
+		return h, fmt.Errorf("flags %#x and blocks of %d entries; this program knows flags up to 3 and blocks of %d", flags, le.Uint32(b[12:]), blockLen)
+	}
+	h.layout = layoutOf(le.Uint32(b[8:]))
+	for i, p := range []*int64{&h.n, &h.records, &h.blocks, &h.desc} {
+		*p = int64(le.Uint64(b[16+8*i:]))
+	}
+	copy(h.sum[:], b[48:])
+	h.descSum = le.Uint32(b[80:])
+	return h, nil
+}
+
+// parse checks the outside of a file and slices it into a table.
+func parse(b []byte) (*Table, error) {
+	h, err := decodeHeader(b)
+	if err != nil {
+		return nil, err
+	}
+	// Each length is below the file's before any are added: no overflow.
+	size := int64(len(b))
+	for _, v := range []int64{h.n / blockLen, h.records, h.blocks, h.desc} {
+		if v < 0 || v > size {
+			return nil, fmt.Errorf("a part of %d bytes in a file of %d", v, size)
+		}
+	}
+	blocksAt := headerLen + h.records + pad8(h.records)
+	descAt := blocksAt + h.blocks
+	if h.blocks != (h.n+blockLen-1)/blockLen*8 || descAt+h.desc != size {
+		return nil, fmt.Errorf("%d bytes do not hold %d entries as the header describes them; it was cut or written over", size, h.n)
+	}
+	desc := b[descAt:]
+	if crc32.Checksum(desc, castagnoli) != h.descSum {
+		return nil, errors.New("the description's checksum is wrong")
+	}
+	t := &Table{layout: h.layout, n: h.n, sum: h.sum, records: b[headerLen : headerLen+h.records], blocks: b[blocksAt:descAt]}
+	if err := json.Unmarshal(desc, &t.meta); err != nil {
+		return nil, err
+	}
+	return t, t.sortClasses()
+}
+
+// Open maps an index file. Close must be called when no lookup is running.
+func Open(path string) (*Table, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("index: %w", err)
+	}
+	if st.Size() < headerLen || !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("index: %s: %d bytes of %v; an index is a file of %d bytes and more: build it again", path, st.Size(), st.Mode().Type(), headerLen)
+	}
+	b, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("index: mapping %s: %w", path, err)
+	}
+	t, err := parse(b)
+	if err != nil {
+		unix.Munmap(b)
+		return nil, fmt.Errorf("index: %s: %w; build it again", path, err)
+	}
+	// Shuffled lookups: reading ahead would only fill the page cache.
+	unix.Madvise(b, unix.MADV_RANDOM)
+	t.mapped = b
+	return t, nil
+}
+
+// Close unmaps the file. The table must not be used afterwards.
+func (t *Table) Close() error {
+	if t.mapped == nil {
+		return nil
+	}
+	b := t.mapped
+	t.mapped, t.records, t.blocks, t.n = nil, nil, nil, 0
+	return unix.Munmap(b)
+}
+
+// trimEvery bounds the resident part of a mapping. A lookup touches two spots,
+// and the kernel maps up to 64 KiB around each: 128 MiB between two trims.
+const trimEvery = 1024
+
+// trim gives the touched pages back to the page cache now and then, where they
+// stay cheap to read, so that a process that looks at every entry of a file
+// larger than memory does not seem to need that memory.
+func (t *Table) trim() {
+	if t.mapped != nil && t.lookups.Add(1)%trimEvery == 0 {
+		unix.Madvise(t.mapped, unix.MADV_DONTNEED)
+	}
+}
+
+func pad8(n int64) int64 { return -n & 7 }
+
+// syncDir makes a rename durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+
+package index
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// Shard describes one tar file of a table with spans, so that a changed file
+// is noticed before its stale offsets are read.
+type Shard struct {
+	Path    string `json:"path"`
+	Size    int64  `json:"size"`
+	ModTime int64  `json:"mod_time"` // nanoseconds since 1970
+}
+
+// Meta describes a whole table.
+type Meta struct {
+	// Kind says what names mean: "files" below Root or members of tar "shards".
+	Kind string `json:"kind"`
+	// Root is the folder that relative names start from.
+	Root   string  `json:"root,omitempty"`
+	Shards []Shard `json:"shards,omitempty"`
+	// Classes names the labels in the order in which they were handed to the
+	// builder. Table.Label counts them in the order of their names, as
+	// torchvision's ImageFolder does. Empty: labels are the integers given.
+	Classes []string `json:"classes,omitempty"`
+}
+
+// A Table is an immutable list of entries. It is safe for concurrent use.
+type Table struct {
+	layout  Layout
+	n       int64
+	records []byte
+	blocks  []byte // uint64 offsets into records
+	meta    Meta
+	sum     [sha256.Size]byte
+
+	classes []string // sorted
+	rank    []int32  // label as stored to label as reported; nil is the identity
+
+	mapped  []byte // the whole file; nil in memory
+	lookups atomic.Int64
+}
+
+// Len returns the number of entries.
+func (t *Table) Len() int64 { return t.n }
+
+// Layout returns what entries hold besides their names.
+func (t *Table) Layout() Layout { return t.layout }
+
+// Meta returns the description that the table was finished with.
+func (t *Table) Meta() Meta { return t.meta }
+
+// Classes returns the names of the labels, sorted; nil where labels have none.
+func (t *Table) Classes() []string { return t.classes }
+
+// Bytes returns the size of the entries in memory or in the file.
+func (t *Table) Bytes() int64 { return int64(len(t.records) + len(t.blocks)) }
+
+// Fingerprint returns the SHA-256 of the content in hexadecimal: every name,
+// label and span in order, the names of the shards and the classes. It does
+// not depend on where the data lies, nor on how the table was built.
+func (t *Table) Fingerprint() string { return hex.EncodeToString(t.sum[:]) }
+
+// Entry returns entry i. Its name is appended to name[:0], so that a caller
+// with a buffer needs no memory; the name is the caller's. An error means that
+// the table's file is damaged.
+func (t *Table) Entry(i int64, name []byte) (Entry, error) {
+	e := Entry{Name: name[:0]}
+	if i < 0 || i >= t.n {
+		panic(fmt.Sprintf("index: entry %d of %d", i, t.n))
+	}
+	rest, err := t.block(i / blockLen)
+	for range i%blockLen + 1 {
+		if err != nil {
+			return Entry{}, fmt.Errorf("entry %d: %w", i, err)
+		}
+		rest, err = readRecord(rest, t.layout, &e)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("entry %d: %w", i, err)
+	}
+	t.trim()
+	return e, t.rankLabel(&e)
+}
+
+// Each calls fn for all entries in order, faster than Entry does one by one,
+// until fn returns an error. The name is only valid during the call.
+func (t *Table) Each(fn func(i int64, e Entry) error) error {
+	e := Entry{Name: make([]byte, 0, 256)}
+	var rest []byte
+	for i := range t.n {
+		var err error
+		if i%blockLen == 0 {
+			t.trim()
+			e = Entry{Name: e.Name[:0]}
+			if rest, err = t.block(i / blockLen); err != nil {
+				return err
+			}
+		}
+		if rest, err = readRecord(rest, t.layout, &e); err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+		out := e
+		if err = t.rankLabel(&out); err == nil {
+			err = fn(i, out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rankLabel turns a label as stored into its rank among the sorted classes.
+func (t *Table) rankLabel(e *Entry) error {
+	if t.rank == nil || e.Label < 0 {
+		return nil
+	}
+	if int(e.Label) >= len(t.rank) {
+		return fmt.Errorf("%w: label %d of %d classes at %q", errRecord, e.Label, len(t.rank), e.Name)
+	}
+	e.Label = t.rank[e.Label]
+	return nil
+}
+
+// Name returns the name of entry i.
+func (t *Table) Name(i int64) (string, error) {
+	e, err := t.Entry(i, make([]byte, 0, 128))
+	return string(e.Name), err
+}
+
+// block returns the records from block b on.
+func (t *Table) block(b int64) ([]byte, error) {
+	off := binary.LittleEndian.Uint64(t.blocks[b*8:])
+	if off >= uint64(len(t.records)) {
+		return nil, fmt.Errorf("%w: block %d begins at %d of %d", errRecord, b, off, len(t.records))
+	}
+	return t.records[off:], nil
+}
+
+// sortClasses prepares the order in which labels are reported.
+func (t *Table) sortClasses() error {
+	if len(t.meta.Classes) == 0 {
+		return nil
+	}
+	t.classes = slices.Sorted(slices.Values(t.meta.Classes))
+	t.rank = make([]int32, len(t.classes))
+	for i, name := range t.meta.Classes {
+		r, _ := slices.BinarySearch(t.classes, name)
+		t.rank[i] = int32(r)
+	}
+	if len(slices.Compact(slices.Clone(t.classes))) != len(t.classes) {
+		return fmt.Errorf("index: two classes have the same name")
+	}
+	return nil
+}
+
+// hasher accumulates the fingerprint while records are written.
+func newHasher(l Layout) hash.Hash {
+	h := sha256.New()
+	fmt.Fprintf(h, "seer index 1\n%d\n", l.flags())
+	return h
+}
+
+// finishHash adds what is known at the end only. Shards count by their base
+// names: moving a data set does not change it.
+func finishHash(h hash.Hash, n int64, m Meta) (sum [sha256.Size]byte) {
+	bases := make([]string, len(m.Shards))
+	for i, s := range m.Shards {
+		bases[i] = path.Base(s.Path)
+	}
+	fmt.Fprintf(h, "\n%d\n%s\n%s\n", n, strings.Join(bases, "\x00"), strings.Join(m.Classes, "\x00"))
+	h.Sum(sum[:0])
+	return sum
+}
