@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+
+package nn
+
+import (
+	"math"
+
+	"seer/torch"
+)
+
+// Linear is torch.nn.Linear.
+type Linear struct {
+	Weight *torch.Tensor // [out, in]
+	Bias   *torch.Tensor // [out], or nil
+}
+
+// NewLinear allocates a layer on dev with PyTorch's default initialisation: weight and bias U(±1/sqrt(in)).
+func NewLinear(dev torch.Device, in, out int64, bias bool) *Linear {
+	bound := 1 / math.Sqrt(float64(in))
+	l := &Linear{Weight: parameter(dev, out, in)}
+	uniform(l.Weight, bound)
+	if bias {
+		l.Bias = parameter(dev, out)
+		uniform(l.Bias, bound)
+	}
+	return l
+}
+
+// NewClassifier allocates a layer that starts as RegNet's classifier does: weight N(0, 0.01²), bias 0.
+func NewClassifier(dev torch.Device, in, out int64) *Linear {
+	l := &Linear{Weight: parameter(dev, out, in), Bias: parameter(dev, out)}
+	normal(l.Weight, 0.01)
+	torch.NoGrad(func() { l.Bias.ZeroInPlace() })
+	return l
+}
+
+// Forward maps [N,in] to [N,out].
+func (l *Linear) Forward(_ *Context, x *torch.Tensor) *torch.Tensor {
+	return torch.Linear(x, l.Weight, l.Bias)
+}
+
+// Walk visits weight and bias.
+func (l *Linear) Walk(prefix string, visit func(Entry)) {
+	visit(Entry{Join(prefix, "weight"), Parameter, l.Weight})
+	if l.Bias != nil {
+		visit(Entry{Join(prefix, "bias"), Parameter, l.Bias})
+	}
+}

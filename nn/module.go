@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+
+package nn
+
+import "seer/torch"
+
+// Context carries the caller's decisions for one forward pass through a module tree.
+type Context struct {
+	// Training makes batch norm use the statistics of the batch.
+	Training bool
+	// KeepStatistics leaves the running statistics of batch norm as they are while training. A recomputed forward pass
+	// sets it: the first pass has already counted this batch.
+	KeepStatistics bool
+}
+
+// Kind tells what a tensor of a module is for.
+type Kind int
+
+const (
+	// Parameter is trained: it takes gradients.
+	Parameter Kind = iota
+	// Buffer is state that forward passes change, such as running statistics.
+	Buffer
+)
+
+// Entry is one tensor of a module under its name.
+type Entry struct {
+	Name   string
+	Kind   Kind
+	Tensor *torch.Tensor
+}
+
+// Module computes a tensor from a tensor and can list its own tensors.
+type Module interface {
+	// Forward computes the output for x. It panics with a *torch.OpError when x does not fit.
+	Forward(ctx *Context, x *torch.Tensor) *torch.Tensor
+	// Walk calls visit for each tensor in definition order, with names that begin with prefix.
+	Walk(prefix string, visit func(Entry))
+}
+
+// Walker is the part of a Module that lists tensors. Whole systems of several modules implement it too.
+type Walker interface {
+	Walk(prefix string, visit func(Entry))
+}
+
+// Entries lists every tensor of w in definition order: PyTorch's state_dict order.
+func Entries(w Walker) []Entry {
+	var all []Entry
+	w.Walk("", func(e Entry) { all = append(all, e) })
+	return all
+}
+
+func ofKind(w Walker, k Kind) []Entry {
+	var some []Entry
+	w.Walk("", func(e Entry) {
+		if e.Kind == k {
+			some = append(some, e)
+		}
+	})
+	return some
+}
+
+// Parameters lists what is trained.
+func Parameters(w Walker) []Entry { return ofKind(w, Parameter) }
+
+// Buffers lists the state that forward passes change.
+func Buffers(w Walker) []Entry { return ofKind(w, Buffer) }
+
+// Tensors returns the tensors of a list of entries.
+func Tensors(entries []Entry) []*torch.Tensor {
+	ts := make([]*torch.Tensor, len(entries))
+	for i, e := range entries {
+		ts[i] = e.Tensor
+	}
+	return ts
+}
+
+// CountParameters adds up the elements of the parameters.
+func CountParameters(w Walker) int64 {
+	var n int64
+	for _, e := range Parameters(w) {
+		n += e.Tensor.Numel()
+	}
+	return n
+}
+
+// RequireGrad starts or stops recording gradients for every parameter.
+func RequireGrad(w Walker, on bool) {
+	for _, e := range Parameters(w) {
+		e.Tensor.SetRequiresGrad(on)
+	}
+}
+
+// Close frees every tensor of w. Modules own their tensors: no scope does.
+func Close(w Walker) {
+	w.Walk("", func(e Entry) { e.Tensor.Close() })
+}
+
+// Join puts a dot between the parts of a name.
+func Join(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "." + name
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ct.h - the C border between Go and libtorch.
+ *
+ * Conventions, the same for every function:
+ *  - Each function that can fail returns its error itself: NULL is success, anything else is a malloc'ed string that
+ *    the caller frees. Its first byte is the kind ('O' out of memory, 'E' everything else), the rest is the message
+ *    without a C++ backtrace. There is no "last error": a goroutine may change threads between two calls.
+ *  - A ct_tensor is an owned `at::Tensor*` (the same handle that gotorch uses). ct_free gives it back.
+ *  - Functions that make a tensor fill a ct_ref: the handle and the token of the scope that is open on this OS thread,
+ *    so that the Go side learns the owner without a second call.
+ *  - A NULL ct_tensor argument means "none" where the function says so.
+ */
+#ifndef SEER_TORCH_CT_H
+#define SEER_TORCH_CT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef void *ct_tensor;
+
+typedef struct {
+  ct_tensor ptr;
+  int64_t scope; /* 0: no scope is open on the calling thread */
+} ct_ref;
+
+enum { CT_MAX_DIMS = 8 };
+
+typedef struct {
+  int64_t sizes[CT_MAX_DIMS];
+  int64_t numel;
+  int32_t dim;
+  int32_t dtype;        /* c10::ScalarType */
+  int32_t device_type;  /* c10::DeviceType */
+  int32_t device_index;
+  int32_t requires_grad;
+  int32_t channels_last; /* dense in channels-last order */
+  int32_t contiguous;    /* dense in row-major order */
+  int32_t element_size;
+} ct_info;
+
+/* ---- lifetime (tensor.cc) ---- */
+void ct_free(ct_tensor t);
+void ct_free_many(ct_tensor *ts, int64_t n);
+int64_t ct_scope_swap(int64_t token); /* sets this thread's scope, returns the previous one */
+int64_t ct_scope_token(void);
+char *ct_tensor_info(ct_tensor t, ct_info *out);
+char *ct_alias(ct_tensor t, ct_ref *out); /* a second handle to the same tensor */
+
+/* ---- creation and host copies (tensor.cc) ---- */
+typedef struct {
+  int32_t dtype;
+  int32_t device_type;
+  int32_t device_index;
+  int32_t pinned;
+} ct_options;
+
+enum { CT_EMPTY, CT_ZEROS, CT_ONES, CT_RAND, CT_RANDN };
+char *ct_create(int kind, const int64_t *sizes, int n, ct_options o, ct_ref *out);
+char *ct_full(const int64_t *sizes, int n, double value, ct_options o, ct_ref *out);
+char *ct_arange(int64_t end, ct_options o, ct_ref *out);
+char *ct_from_bytes(const void *data, int64_t bytes, const int64_t *sizes, int n, int32_t dtype, ct_ref *out);
+char *ct_read_bytes(ct_tensor t, void *dst, int64_t bytes);        /* row-major order, any device */
+char *ct_write_bytes(ct_tensor t, const void *src, int64_t bytes); /* in place, no gradient */
+char *ct_data_pointer(ct_tensor t, void **out);
+char *ct_item(ct_tensor t, double *out);
+char *ct_equal(ct_tensor a, ct_tensor b, int *out);
+
+/* ---- operations (ops.cc); what gotorch does soundly is not repeated here ---- */
+enum {
+  CT_RELU, CT_RELU_, CT_EXP, CT_LOG, CT_SQRT, CT_RSQRT, CT_NEG, CT_ABS, CT_SQUARE, CT_ISFINITE,
+  CT_LOGICAL_NOT, CT_DETACH, CT_CLONE, CT_CONTIGUOUS, CT_MAX, CT_MIN, CT_ANY, CT_ALL, CT_ZERO_,
+  CT_EXP_, CT_SIGMOID_
+};
+char *ct_unary(int op, ct_tensor x, ct_ref *out);
+
+enum {
+  CT_ADD, CT_ADD_, CT_SUB_, CT_MUL, CT_MUL_, CT_DIV, CT_DIV_, CT_MAXIMUM, CT_MINIMUM, CT_EQ, CT_NE,
+  CT_GT, CT_GE, CT_LT, CT_LE, CT_AND, CT_OR, CT_COPY_
+};
+char *ct_binary(int op, ct_tensor a, ct_tensor b, ct_ref *out);
+char *ct_scalar(int op, ct_tensor x, double s, ct_ref *out);
+
+enum { CT_RSUM, CT_RMEAN, CT_RAMAX, CT_RAMIN, CT_RNORM, CT_RSTD, CT_RLOGSUMEXP };
+char *ct_reduce(int op, ct_tensor x, const int64_t *dims, int n, int keepdim, ct_ref *out);
+
+enum { CT_SOFTMAX, CT_UNSQUEEZE, CT_SQUEEZE };
+char *ct_along(int op, ct_tensor x, int64_t dim, ct_ref *out);
+
+enum { CT_RESHAPE, CT_EXPAND, CT_NARROW, CT_FLIP };
+char *ct_shape(int op, ct_tensor x, const int64_t *ints, int n, ct_ref *out);
+
+char *ct_cat(ct_tensor *ts, int n, int64_t dim, ct_ref *out);
+char *ct_gather(ct_tensor x, int64_t dim, ct_tensor index, ct_ref *out);
+char *ct_scatter_add_(ct_tensor x, int64_t dim, ct_tensor index, ct_tensor src, ct_ref *out);
+char *ct_where(ct_tensor cond, ct_tensor a, ct_tensor b, ct_ref *out);
+char *ct_bincount(ct_tensor x, int64_t minlength, ct_ref *out);
+
+typedef struct {
+  int32_t dtype;         /* -1 keeps */
+  int32_t device_type;   /* -1 keeps */
+  int32_t device_index;
+  int32_t memory_format; /* -1 keeps, 0 row-major, 1 channels-last */
+  int32_t non_blocking;
+} ct_to_options;
+char *ct_to(ct_tensor x, ct_to_options o, ct_ref *out);
+
+/* ---- layers (nn.cc) ---- */
+char *ct_linear(ct_tensor x, ct_tensor w, ct_tensor bias_or_null, ct_ref *out);
+char *ct_conv2d(ct_tensor x, ct_tensor w, ct_tensor bias_or_null, int64_t stride, int64_t padding, int64_t groups,
+                ct_ref *out);
+char *ct_batch_norm(ct_tensor x, ct_tensor w, ct_tensor b, ct_tensor mean_or_null, ct_tensor var_or_null, int training,
+                    double momentum, double eps, ct_ref *out);
+char *ct_adaptive_avg_pool2d(ct_tensor x, int64_t h, int64_t w, ct_ref *out);
+char *ct_normalize(ct_tensor x, int64_t dim, double eps, ct_ref *out); /* x / max(|x|_2, eps) */
+char *ct_cross_entropy(ct_tensor logits, ct_tensor target, ct_ref *out);
+char *ct_pixels(ct_tensor u8, const double *mean, const double *std, int32_t dtype, int channels_last, ct_ref *out);
+enum { CT_INIT_NORMAL, CT_INIT_UNIFORM };
+char *ct_init_(int kind, ct_tensor t, double a, double b);
+
+/* ---- autograd and mixed precision (autograd.cc) ---- */
+char *ct_set_requires_grad(ct_tensor t, int on);
+char *ct_grad(ct_tensor t, ct_ref *out); /* out->ptr is NULL when there is no gradient */
+char *ct_set_grad(ct_tensor t, ct_tensor grad_or_null);
+char *ct_clear_grads(ct_tensor *ts, int n);
+char *ct_backward(ct_tensor *ts, ct_tensor *grads_or_null, int n, int retain_graph);
+int ct_grad_mode_swap(int on); /* thread-local; returns the previous value */
+int ct_grad_mode(void);
+typedef struct {
+  int32_t enabled;
+  int32_t dtype;
+  int32_t cache;
+} ct_autocast_state;
+char *ct_autocast_enter(int32_t device_type, ct_autocast_state next, ct_autocast_state *previous);
+char *ct_autocast_exit(int32_t device_type, ct_autocast_state previous);
+
+/* ---- whole parameter lists in one call (foreach.cc) ---- */
+char *ct_foreach_norms(ct_tensor *ts, int n, ct_ref *out); /* float32 [n] of 2-norms, on the tensors' device */
+char *ct_foreach_zero_(ct_tensor *ts, int n);
+char *ct_foreach_copy_(ct_tensor *dst, ct_tensor *src, int n);
+/* g[i] = (g[i] + decay[i] * p[i]) * rate[i]; rate and decay are float32 [n] on the tensors' device */
+char *ct_foreach_adapt_(ct_tensor *grads, ct_tensor *params, int n, ct_tensor rate, ct_tensor decay);
+/* g[i] += decay[i] * p[i] with host scalars */
+char *ct_foreach_decay_(ct_tensor *grads, ct_tensor *params, int n, const double *decay);
+/* buf[i] = momentum * buf[i] + g[i]; p[i] -= lr[i] * buf[i] */
+char *ct_foreach_sgd_(ct_tensor *params, ct_tensor *grads, ct_tensor *buffers, int n, double momentum, int nesterov,
+                      const double *lr);
+char *ct_foreach_unscale_(ct_tensor *grads, int n, ct_tensor found_inf, ct_tensor inv_scale);
+char *ct_update_scale_(ct_tensor scale, ct_tensor growth_tracker, ct_tensor found_inf, double growth, double backoff,
+                       int64_t interval);
+
+/* ---- the process: devices, threads, random state, memory (system.cc) ---- */
+char *ct_load_cuda(const char *library); /* dlopen of libtorch_cuda; its message when it cannot be loaded */
+int ct_cuda_count(void);
+char *ct_synchronize(int32_t device_type, int32_t device_index);
+void ct_set_threads(int n);
+int ct_threads(void);
+const char *ct_version(void);
+char *ct_manual_seed(uint64_t seed);
+char *ct_rng_state(int32_t device_type, int32_t device_index, ct_ref *out);
+char *ct_set_rng_state(int32_t device_type, int32_t device_index, ct_tensor state);
+void ct_keep_freed_memory(void); /* host allocator: do not give large blocks back to the kernel */
+char *ct_device_memory(int32_t device_index, int64_t *allocated, int64_t *peak, int64_t *reserved);
+char *ct_set_deterministic(int on);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package torch
+
+// #include <stdlib.h>
+// #include "ct.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// gotorch's init pins the main goroutine and sets half the processors; Go runs it before ours, so this has the last
+// word on the number of threads.
+func init() {
+	SetThreads(runtime.NumCPU())
+	C.ct_keep_freed_memory()
+}
+
+// Version returns libtorch's version, such as "2.11.0".
+func Version() string { return C.GoString(C.ct_version()) }
+
+// SetThreads sets how many threads one CPU operation uses.
+func SetThreads(n int) { C.ct_set_threads(C.int(n)) }
+
+// Threads returns how many threads one CPU operation uses.
+func Threads() int { return int(C.ct_threads()) }
+
+// loadCUDA opens libtorch_cuda once. Nothing refers to its symbols, so a linker would drop it: opening it at run time
+// registers its kernels and lets one binary serve machines with and without a GPU.
+var loadCUDA = sync.OnceValue(func() error {
+	name := C.CString("libtorch_cuda.so")
+	defer C.free(unsafe.Pointer(name))
+	return takeError("load_cuda", C.ct_load_cuda(name))
+})
+
+// CUDACount returns the number of GPUs that can be used, 0 when libtorch's CUDA part is not installed.
+func CUDACount() int {
+	if loadCUDA() != nil {
+		return 0
+	}
+	return int(C.ct_cuda_count())
+}
+
+// cudaError says why there is no GPU.
+func cudaError() error {
+	if err := loadCUDA(); err != nil {
+		return fmt.Errorf("libtorch's CUDA part is not loaded: %w", err)
+	}
+	return errors.New("the driver reports no device")
+}
+
+// CUDAStatus returns nil when at least one GPU can be used, else the reason.
+func CUDAStatus() error {
+	if CUDACount() > 0 {
+		return nil
+	}
+	return cudaError()
+}
+
+// Synchronize waits until the device has done everything that was asked of it.
+func Synchronize(dev Device) error {
+	return takeError("synchronize", C.ct_synchronize(C.int32_t(dev.Type), C.int32_t(max(dev.Index, 0))))
+}
+
+// ManualSeed seeds libtorch's generators of all devices.
+func ManualSeed(seed uint64) { check("manual_seed", C.ct_manual_seed(C.uint64_t(seed))) }
+
+// RNGState returns the state of the device's generator; with SetRNGState it continues a stream of draws exactly.
+func RNGState(dev Device) []byte {
+	s := NewScope()
+	defer s.Close()
+	var out C.ct_ref
+	check("rng_state", C.ct_rng_state(C.int32_t(dev.Type), C.int32_t(dev.Index), &out))
+	return adopt(out).RawBytes()
+}
+
+// SetRNGState restores a state from RNGState of the same kind of device.
+func SetRNGState(dev Device, state []byte) error {
+	s := NewScope()
+	defer s.Close()
+	t := FromBytes(state, UInt8, int64(len(state)))
+	return takeError("set_rng_state", C.ct_set_rng_state(C.int32_t(dev.Type), C.int32_t(dev.Index), t.ptr()), t)
+}
+
+// Deterministic makes operations without a deterministic implementation warn, and chooses deterministic ones elsewhere.
+func Deterministic(on bool) error {
+	return takeError("deterministic", C.ct_set_deterministic(cBool(on)))
+}
+
+// Memory is the state of a GPU's allocator, in bytes.
+type Memory struct{ Allocated, Peak, Reserved int64 }
+
+// DeviceMemory returns the allocator's figures for a GPU.
+func DeviceMemory(dev Device) (Memory, error) {
+	var a, p, r C.int64_t
+	err := takeError("device_memory", C.ct_device_memory(C.int32_t(dev.Index), &a, &p, &r))
+	return Memory{int64(a), int64(p), int64(r)}, err
+}
