@@ -60,7 +60,7 @@ func (b *Builder) Finish(m Meta) (*Table, error) {
 		blocks:  bytes.Clone(b.blocks.Bytes()),
 		sum:     finishHash(b.enc.sum, b.enc.n, m),
 	}
-	return t, t.sortClasses()
+	return t, t.rankClasses()
 }
 
 // encoder turns entries into records and block offsets, one after the other.

@@ -205,7 +205,7 @@ func parse(b []byte) (*Table, error) {
 	if err := json.Unmarshal(desc, &t.meta); err != nil {
 		return nil, err
 	}
-	return t, t.sortClasses()
+	return t, t.rankClasses()
 }
 
 // Open maps an index file. Close must be called when no lookup is running.

@@ -154,6 +154,23 @@ func TestClassesAreCountedInTheOrderOfTheirNames(t *testing.T) {
 	require.ErrorContains(t, err, "same name")
 }
 
+func TestIntegerLabelsKeepTheirValues(t *testing.T) {
+	b := NewBuilder(Layout{Labels: true})
+	fill(t, b, []Entry{{Name: []byte("x"), Label: 0}, {Name: []byte("y"), Label: 1}})
+	tab := finish(t, b, Meta{Classes: []string{"10", "2"}, Numeric: true})
+	e, err := tab.Entry(0, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 10, e.Label)
+	require.Len(t, tab.Classes(), 11)
+	require.Equal(t, "10", tab.Classes()[10])
+
+	require.Equal(t, []string{"0", "1", "2"}, finish(t, NewBuilder(Layout{}), Meta{Labels: 3}).Classes())
+	for _, m := range []Meta{{Classes: []string{"x"}, Numeric: true}, {Classes: []string{"16777216"}, Numeric: true}, {Labels: 1 << 25}, {Labels: -1}} {
+		_, err = NewBuilder(Layout{}).Finish(m)
+		require.ErrorContains(t, err, "allowed are", "%+v", m)
+	}
+}
+
 func TestFingerprintSeesEveryField(t *testing.T) {
 	l := Layout{Labels: true, Spans: true}
 	print := func(change func(*Entry, *Meta)) string {

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -30,10 +31,18 @@ type Meta struct {
 	Root   string  `json:"root,omitempty"`
 	Shards []Shard `json:"shards,omitempty"`
 	// Classes names the labels in the order in which they were handed to the
-	// builder. Table.Label counts them in the order of their names, as
+	// builder. The table counts labels in the order of the names, as
 	// torchvision's ImageFolder does. Empty: labels are the integers given.
 	Classes []string `json:"classes,omitempty"`
+	// Numeric says that all Classes are decimal integers and that labels are
+	// their values, whatever the order.
+	Numeric bool `json:"numeric,omitempty"`
+	// Labels is one more than the largest label where Classes is empty.
+	Labels int32 `json:"labels,omitempty"`
 }
+
+// MaxLabel bounds integer labels: their classes have names too.
+const MaxLabel = 1<<24 - 1
 
 // A Table is an immutable list of entries. It is safe for concurrent use.
 type Table struct {
@@ -60,7 +69,8 @@ func (t *Table) Layout() Layout { return t.layout }
 // Meta returns the description that the table was finished with.
 func (t *Table) Meta() Meta { return t.meta }
 
-// Classes returns the names of the labels, sorted; nil where labels have none.
+// Classes returns the names of the labels 0, 1, …: sorted, or the integers
+// themselves; nil where the table has no labels.
 func (t *Table) Classes() []string { return t.classes }
 
 // Bytes returns the size of the entries in memory or in the file.
@@ -148,11 +158,22 @@ func (t *Table) block(b int64) ([]byte, error) {
 	return t.records[off:], nil
 }
 
-// sortClasses prepares the order in which labels are reported.
-func (t *Table) sortClasses() error {
-	if len(t.meta.Classes) == 0 {
-		return nil
+// rankClasses prepares the order in which labels are reported.
+func (t *Table) rankClasses() error {
+	m := &t.meta
+	switch {
+	case m.Numeric:
+		return t.rankNumbers()
+	case len(m.Classes) > 0:
+		return t.rankNames()
+	case m.Labels < 0 || m.Labels > MaxLabel+1:
+		return fmt.Errorf("index: %d labels; allowed are 0 to %d", m.Labels, MaxLabel+1)
 	}
+	t.classes = integers(m.Labels)
+	return nil
+}
+
+func (t *Table) rankNames() error {
 	t.classes = slices.Sorted(slices.Values(t.meta.Classes))
 	t.rank = make([]int32, len(t.classes))
 	for i, name := range t.meta.Classes {
@@ -165,7 +186,30 @@ func (t *Table) sortClasses() error {
 	return nil
 }
 
-// hasher accumulates the fingerprint while records are written.
+func (t *Table) rankNumbers() error {
+	t.rank = make([]int32, len(t.meta.Classes))
+	n := int32(0)
+	for i, text := range t.meta.Classes {
+		v, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || v > MaxLabel {
+			return fmt.Errorf("index: label %.40q; allowed are the integers from 0 to %d", text, MaxLabel)
+		}
+		t.rank[i] = int32(v)
+		n = max(n, int32(v)+1)
+	}
+	t.classes = integers(n)
+	return nil
+}
+
+// integers returns "0", "1", … n-1; nil for none.
+func integers(n int32) (names []string) {
+	for i := range n {
+		names = append(names, strconv.Itoa(int(i)))
+	}
+	return names
+}
+
+// newHasher begins the fingerprint, which grows while records are written.
 func newHasher(l Layout) hash.Hash {
 	h := sha256.New()
 	fmt.Fprintf(h, "seer index 1\n%d\n", l.flags())
@@ -179,7 +223,7 @@ func finishHash(h hash.Hash, n int64, m Meta) (sum [sha256.Size]byte) {
 	for i, s := range m.Shards {
 		bases[i] = path.Base(s.Path)
 	}
-	fmt.Fprintf(h, "\n%d\n%s\n%s\n", n, strings.Join(bases, "\x00"), strings.Join(m.Classes, "\x00"))
+	fmt.Fprintf(h, "\n%d\n%s\n%s\n%v\n%d\n", n, strings.Join(bases, "\x00"), strings.Join(m.Classes, "\x00"), m.Numeric, m.Labels)
 	h.Sum(sum[:0])
 	return sum
 }
