@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+
+package jpeg
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// codecs decode everything that is not JPEG.
+var codecs = map[string]codec{
+	"png":  {png.DecodeConfig, png.Decode},
+	"gif":  {gif.DecodeConfig, gif.Decode}, // the first frame
+	"webp": {webp.DecodeConfig, webp.Decode},
+	"bmp":  {bmp.DecodeConfig, bmp.Decode},
+	"tiff": {tiff.DecodeConfig, tiff.Decode},
+}
+
+// codecError gives an error of Go's decoders a reason.
+func codecError(format string, err error) error {
+	reason := Corrupt
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		reason = Truncated
+	}
+	var png png.UnsupportedError
+	var tif tiff.UnsupportedError
+	if errors.As(err, &png) || errors.As(err, &tif) || errors.Is(err, bmp.ErrUnsupported) {
+		reason = Unsupported
+	}
+	return &Error{Reason: reason, Format: format, Detail: err.Error()}
+}
+
+// decodeOther decodes a file that is not a JPEG into RGB at its stored
+// orientation, with the conversion that PIL's convert("RGB") makes: alpha is
+// dropped, not composed; 16-bit colour keeps its high byte; 16-bit grey is
+// clipped to 255; palettes are looked up.
+func decodeOther(data []byte, h Header) (img *Image, err error) {
+	defer func() { // a malformed file must not take the run down, whoever's bug it is
+		if p := recover(); p != nil {
+			img, err = nil, &Error{Reason: Corrupt, Format: h.Format, Detail: fmt.Sprint(p)}
+		}
+	}()
+	m, err := codecs[h.Format].decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, codecError(h.Format, err)
+	}
+	img = &Image{W: h.W, H: h.H, Channels: 3, Pix: make([]byte, h.W*h.H*3)}
+	b := m.Bounds().Intersect(image.Rect(0, 0, h.W, h.H))
+	fill := rowFunc(m)
+	// A GIF's first frame may be smaller than its canvas; the rest stays black.
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		fill(img.Pix[(y*h.W+b.Min.X)*3:], b.Min.X, b.Max.X, y)
+	}
+	return img, nil
+}
+
+// rowFunc returns a function that writes the pixels x0..x1 of row y of m as RGB.
+func rowFunc(m image.Image) func(dst []byte, x0, x1, y int) {
+	switch m := m.(type) {
+	case *image.Gray:
+		return grayRow(m.Pix, m.PixOffset, 1)
+	case *image.Gray16:
+		return grayRow(m.Pix, m.PixOffset, 2)
+	case *image.NRGBA:
+		return bytesRow(m.Pix, m.PixOffset, 4, 1)
+	case *image.NRGBA64:
+		return bytesRow(m.Pix, m.PixOffset, 8, 2)
+	case *image.Paletted:
+		return palettedRow(m)
+	}
+	return anyRow(m)
+}
+
+// grayRow repeats grey three times; of 16 bits it clips, as PIL does with I;16.
+func grayRow(pix []byte, offset func(x, y int) int, size int) func([]byte, int, int, int) {
+	return func(dst []byte, x0, x1, y int) {
+		p := offset(x0, y)
+		for i := range x1 - x0 {
+			v := pix[p+i*size]
+			if size == 2 {
+				if v = pix[p+i*2+1]; pix[p+i*2] != 0 {
+					v = 255
+				}
+			}
+			dst[3*i], dst[3*i+1], dst[3*i+2] = v, v, v
+		}
+	}
+}
+
+// bytesRow takes the first (high) byte of three channels of `depth` bytes each.
+func bytesRow(pix []byte, offset func(x, y int) int, size, depth int) func([]byte, int, int, int) {
+	return func(dst []byte, x0, x1, y int) {
+		p := offset(x0, y)
+		for i := range x1 - x0 {
+			q := pix[p+i*size:]
+			dst[3*i], dst[3*i+1], dst[3*i+2] = q[0], q[depth], q[2*depth]
+		}
+	}
+}
+
+func palettedRow(m *image.Paletted) func([]byte, int, int, int) {
+	var table [256][3]byte
+	for i, c := range m.Palette {
+		table[i] = straight(c)
+	}
+	return func(dst []byte, x0, x1, y int) {
+		for i, v := range m.Pix[m.PixOffset(x0, y):m.PixOffset(x1, y)] {
+			copy(dst[3*i:3*i+3], table[v][:])
+		}
+	}
+}
+
+func anyRow(m image.Image) func([]byte, int, int, int) {
+	return func(dst []byte, x0, x1, y int) {
+		for i := range x1 - x0 {
+			c := straight(m.At(x0+i, y))
+			copy(dst[3*i:3*i+3], c[:])
+		}
+	}
+}
+
+// straight returns a colour's 8-bit RGB without its alpha.
+func straight(c color.Color) [3]byte {
+	switch c := c.(type) {
+	case color.RGBA:
+		if c.A == 255 {
+			return [3]byte{c.R, c.G, c.B}
+		}
+	case color.NRGBA:
+		return [3]byte{c.R, c.G, c.B}
+	case color.NYCbCrA:
+		r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
+		return [3]byte{r, g, b}
+	}
+	n := color.NRGBAModel.Convert(c).(color.NRGBA)
+	return [3]byte{n.R, n.G, n.B}
+}

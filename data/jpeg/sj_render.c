@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * From encoded or raw pixels to finished crops: the entry points that Go calls,
+ * and the working memory behind them.
+ */
+#define _POSIX_C_SOURCE 199309L
+#include "sj_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A worker that met one huge image gives its memory back: 16 megapixels. */
+enum { KEEP = 64 << 20 };
+
+int sj_reserve(sj_buf *b, size_t n) {
+    void *p;
+    n += SJ_PAD;
+    if (b->cap >= n) return 1;
+    n += n / 4;
+    n = (n + 63) & ~(size_t)63; /* aligned_alloc wants a multiple */
+    p = aligned_alloc(64, n);
+    if (!p) return 0;
+    /* Kernels load whole vectors; what lies behind the pixels never reaches a
+     * result, but must be defined for memory checkers. */
+    memset(p, 0, n);
+    free(b->p);
+    b->p = p;
+    b->cap = n;
+    return 1;
+}
+
+static void release(sj_buf *b) {
+    free(b->p);
+    b->p = NULL;
+    b->cap = 0;
+}
+
+sj_state *sj_new(void) {
+    sj_state *s = calloc(1, sizeof *s);
+    if (s) s->dec = sj_decoder_new();
+    if (s && s->dec) return s;
+    free(s);
+    return NULL;
+}
+
+void sj_free(sj_state *s) {
+    if (!s) return;
+    sj_decoder_free(s->dec);
+    release(&s->image);
+    release(&s->turned);
+    release(&s->rows);
+    release(&s->row_ptr);
+    release(&s->planes);
+    release(&s->scratch);
+    release(&s->fx);
+    release(&s->fy);
+    free(s);
+}
+
+const char *sj_message(const sj_state *s) { return s->message; }
+
+int sj_fail(sj_state *s, int code, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(s->message, sizeof s->message, format, ap);
+    va_end(ap);
+    return code;
+}
+
+static int no_memory(sj_state *s) { return sj_fail(s, SJ_NO_MEMORY, "no memory for the crops"); }
+
+int64_t sj_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Adds the time since *mark to *sum and moves the mark. */
+static void lap(int64_t *sum, int64_t *mark) {
+    int64_t now = sj_now();
+    *sum += now - *mark;
+    *mark = now;
+}
+
+/* Turns im as its EXIF orientation (2 to 8) says, into s->turned. The pixel at
+ * (x, y) of the upright image lies at origin + x * dx + y * dy. */
+static int orient(sj_state *s, sj_image *im, int orientation) {
+    int swap = orientation >= 5, w = swap ? im->h : im->w, h = swap ? im->w : im->h, x, y;
+    int mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    int mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    ptrdiff_t step_x = mirror_x ? -4 : 4, step_y = mirror_y ? -im->stride : im->stride;
+    const uint8_t *origin = im->p + (mirror_x ? (ptrdiff_t)(im->w - 1) * 4 : 0) +
+                            (mirror_y ? (ptrdiff_t)(im->h - 1) * im->stride : 0);
+    ptrdiff_t dx = swap ? step_y : step_x, dy = swap ? step_x : step_y;
+    uint8_t *q;
+    if (!sj_reserve(&s->turned, (size_t)w * (size_t)h * 4)) return 0;
+    q = s->turned.p;
+    for (y = 0; y < h; y++) {
+        const uint8_t *p = origin + y * dy;
+        for (x = 0; x < w; x++, p += dx, q += 4) memcpy(q, p, 4);
+    }
+    im->p = s->turned.p;
+    im->w = w;
+    im->h = h;
+    im->stride = (ptrdiff_t)w * 4;
+    return 1;
+}
+
+static int render_crop(sj_state *s, const sj_image *im, const sj_crop *c, sj_timing *t, int64_t *mark) {
+    const sj_kernels *kn = sj_active();
+    size_t plane = (size_t)c->size * (size_t)c->size;
+    uint8_t *p, *g, *b;
+    if (!sj_reserve(&s->planes, 3 * plane)) return 0;
+    p = g = b = s->planes.p;
+    if (!sj_resize(s, im, c, p, plane)) return 0;
+    lap(&t->resize, mark);
+    if (c->ops) sj_jitter(c, p, plane);
+    /* A grey crop is one plane from here on. */
+    if (c->gray) {
+        kn->gray(p, p, p + plane, p + 2 * plane, plane);
+    } else {
+        g = p + plane;
+        b = p + 2 * plane;
+    }
+    lap(&t->jitter, mark);
+    if (c->blur > 0 && !sj_blur(s, p, plane, c->gray ? 1 : 3, c->size, c->blur)) return 0;
+    lap(&t->blur, mark);
+    kn->interleave(c->dst, p, g, b, plane);
+    lap(&t->resize, mark);
+    return 1;
+}
+
+static int render(sj_state *s, const sj_image *im, const sj_crop *crops, int n, sj_timing *t, int64_t *mark) {
+    int i;
+    for (i = 0; i < n; i++) {
+        const sj_crop *c = crops + i;
+        /* Drawn for another image: a mistake of the caller, and out of bounds. */
+        if (c->x < 0 || c->y < 0 || c->w < 1 || c->h < 1 || c->w > im->w - c->x || c->h > im->h - c->y)
+            return sj_fail(s, SJ_MISMATCH, "crop %d is %d x %d at (%d, %d), outside the image's %d x %d", i, c->w, c->h,
+                           c->x, c->y, im->w, im->h);
+        if (!render_crop(s, im, c, t, mark)) return no_memory(s);
+    }
+    if (s->image.cap > KEEP) release(&s->image);
+    if (s->turned.cap > KEEP) release(&s->turned);
+    return SJ_OK;
+}
+
+/* The largest of 8, 4, 2, 1 by which every box is at least as many times larger
+ * than what it is resized to. 3/8 and its kind have no SIMD in libjpeg-turbo and
+ * are slower than the full size. */
+static int denominator(const sj_crop *crops, int n) {
+    int d, i;
+    for (d = 8; d > 1; d /= 2) {
+        for (i = 0; i < n; i++)
+            if (crops[i].w < d * crops[i].scaled_w || crops[i].h < d * crops[i].scaled_h) break;
+        if (i == n) break;
+    }
+    return d;
+}
+
+/* Renders from an image decoded at 1/d: boxes shrink to the nearest pixels. */
+static int render_scaled(sj_state *s, const sj_image *im, const sj_crop *crops, int n, int d, sj_timing *t,
+                         int64_t *mark) {
+    int i, code;
+    for (i = 0; i < n; i++) {
+        sj_crop c = crops[i];
+        c.x = (c.x + d / 2) / d;
+        c.y = (c.y + d / 2) / d;
+        c.w = (c.w + d / 2) / d;
+        c.h = (c.h + d / 2) / d;
+        if (c.x + c.w > im->w) c.x = im->w - c.w;
+        if (c.y + c.h > im->h) c.y = im->h - c.h;
+        code = render(s, im, &c, 1, t, mark);
+        if (code != SJ_OK) return code;
+    }
+    return SJ_OK;
+}
+
+/* Rows of the stored image that the crops need: all, unless rows stay rows. */
+static int last_row(const sj_crop *crops, int n, int h, int orientation) {
+    int i, last = 0;
+    if (orientation > 2) return h;
+    for (i = 0; i < n; i++)
+        if (crops[i].y + crops[i].h > last) last = crops[i].y + crops[i].h;
+    return last < h ? last : h;
+}
+
+int sj_jpeg_render(sj_state *s, const uint8_t *data, size_t len, int w, int h, int orientation, int scale,
+                   const sj_crop *crops, int n, sj_timing *t) {
+    int64_t mark = sj_now();
+    int d = scale ? denominator(crops, n) : 1, code;
+    sj_image im;
+    code = sj_decode_rgbx(s, data, len, w, h, d, last_row(crops, n, h, orientation), &im);
+    if (code != SJ_OK) return code;
+    if (orientation > 1 && !orient(s, &im, orientation)) return no_memory(s);
+    lap(&t->decode, &mark);
+    return d > 1 ? render_scaled(s, &im, crops, n, d, t, &mark) : render(s, &im, crops, n, t, &mark);
+}
+
+/* Copies raw pixels to RGBX. */
+static void widen(uint8_t *q, const uint8_t *p, size_t n, int channels) {
+    size_t i;
+    for (i = 0; i < n; i++, q += 4, p += channels) {
+        q[0] = p[0];
+        q[1] = p[channels > 1 ? 1 : 0];
+        q[2] = p[channels > 1 ? 2 : 0];
+        q[3] = 0;
+    }
+}
+
+int sj_raw_render(sj_state *s, const uint8_t *pix, int w, int h, int channels, int orientation, const sj_crop *crops,
+                  int n, sj_timing *t) {
+    int64_t mark = sj_now();
+    sj_image im;
+    if (!sj_reserve(&s->image, (size_t)w * (size_t)h * 4)) return no_memory(s);
+    widen(s->image.p, pix, (size_t)w * (size_t)h, channels);
+    im.p = s->image.p;
+    im.w = w;
+    im.h = h;
+    im.stride = (ptrdiff_t)w * 4;
+    if (orientation > 1 && !orient(s, &im, orientation)) return no_memory(s);
+    lap(&t->decode, &mark);
+    return render(s, &im, crops, n, t, &mark);
+}
+
+int sj_jpeg_decode(sj_state *s, const uint8_t *data, size_t len, int w, int h, int orientation, uint8_t *out) {
+    sj_image im;
+    int x, y, code = sj_decode_rgbx(s, data, len, w, h, 1, h, &im);
+    if (code != SJ_OK) return code;
+    if (orientation > 1 && !orient(s, &im, orientation)) return no_memory(s);
+    for (y = 0; y < im.h; y++) {
+        const uint8_t *p = im.p + y * im.stride;
+        for (x = 0; x < im.w; x++, p += 4, out += 3) memcpy(out, p, 3);
+    }
+    return SJ_OK;
+}
