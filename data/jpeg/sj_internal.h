@@ -25,7 +25,7 @@ typedef struct {
 
 /*
  * The kernels. All versions of one give the same bytes. n counts pixels; planes
- * are padded by SJ_PAD. "first_rows" and dst rows are RGBX.
+ * are padded by SJ_PAD.
  */
 typedef struct {
     const char *name;
@@ -34,9 +34,12 @@ typedef struct {
     void (*horizontal)(uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src, ptrdiff_t stride, int rows,
                        const sj_filter *f, int begin, int end, int flip);
     int row_block; /* number of rows horizontal likes best */
-    /* Filters taps RGBX rows into one row of three planes, n pixels. */
-    void (*vertical)(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *const *rows, int taps, const int32_t *k,
-                     const int16_t *hi, const int16_t *lo, int n);
+    /* Filters taps RGBX rows into one, n pixels. There are readable rows behind
+     * the last tap up to a multiple of 4, whose coefficients are zero. */
+    void (*vertical)(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *hi,
+                     const int16_t *lo, int n);
+    /* Splits n RGBX pixels into planes. */
+    void (*split)(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
     /* Sum of the luma over n pixels. */
     uint64_t (*luma_sum)(const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
     /* p = clip(base + alpha * (p - base)) over n bytes. */
@@ -64,7 +67,7 @@ struct sj_state {
     char message[256];
     sj_buf image;   /* decoded RGBX */
     sj_buf turned;  /* the same, oriented */
-    sj_buf rows;    /* ring of horizontally filtered rows */
+    sj_buf rows;    /* rows between the two passes of the resize */
     sj_buf row_ptr; /* pointers to the rows of one vertical filter */
     sj_buf planes;  /* crop in the making */
     sj_buf scratch; /* blur's second plane and line */
@@ -87,8 +90,9 @@ int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out);
 int sj_resize(sj_state *s, const sj_image *im, const sj_crop *c, uint8_t *planes, size_t plane);
 void sj_horizontal_c(uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src, ptrdiff_t stride, int rows,
                      const sj_filter *f, int begin, int end, int flip);
-void sj_vertical_c(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *const *rows, int taps, const int32_t *k,
-                   const int16_t *hi, const int16_t *lo, int n);
+void sj_vertical_c(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *hi,
+                   const int16_t *lo, int n);
+void sj_split_c(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
 
 /* sj_color.c */
 void sj_jitter(const sj_crop *c, uint8_t *planes, size_t plane);

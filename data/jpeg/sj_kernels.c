@@ -11,6 +11,7 @@ const sj_kernels sj_portable = {
     .horizontal = sj_horizontal_c,
     .row_block = 1,
     .vertical = sj_vertical_c,
+    .split = sj_split_c,
     .luma_sum = sj_luma_sum_c,
     .blend = sj_blend_c,
     .saturate = sj_saturate_c,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Antialiased bilinear resize, PIL's ImagingResample for 8-bit pixels: a
- * horizontal pass rounded to 8 bits, then a vertical one, both with 22-bit
- * coefficients computed in double. The filter is made for the box as if it were
- * an image of its own, so it never sees pixels outside (crop, then resize).
+ * Antialiased bilinear resize, PIL's ImagingResample for 8-bit pixels: two
+ * passes, each rounded to 8 bits, with 22-bit coefficients computed in double.
+ * The filter is made for the box as if it were an image of its own, so it never
+ * sees pixels outside (crop, then resize).
  */
 #include "sj_internal.h"
 
@@ -95,94 +95,131 @@ void sj_horizontal_c(uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src, ptr
     }
 }
 
-void sj_vertical_c(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *const *rows, int taps, const int32_t *k,
-                   const int16_t *hi, const int16_t *lo, int n) {
+void sj_vertical_c(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *hi,
+                   const int16_t *lo, int n) {
     int x, t;
     (void)hi;
     (void)lo;
-    for (x = 0; x < n; x++) {
-        int32_t sr = 1 << (SJ_PRECISION - 1), sg = sr, sb = sr;
-        for (t = 0; t < taps; t++) {
-            const uint8_t *p = rows[t] + 4 * (size_t)x;
-            sr += p[0] * k[t];
-            sg += p[1] * k[t];
-            sb += p[2] * k[t];
-        }
-        r[x] = clip8(sr);
-        g[x] = clip8(sg);
-        b[x] = clip8(sb);
+    for (x = 0; x < 4 * n; x++) {
+        int32_t sum = 1 << (SJ_PRECISION - 1);
+        for (t = 0; t < taps; t++) sum += rows[t][x] * k[t];
+        dst[x] = clip8(sum);
     }
 }
 
-/* The part of the resized box that the window shows, and where it lands. */
-typedef struct {
-    int x0, x1, y0, y1; /* in the resized box */
-    int left, top;      /* in the window, after the flip */
-} window;
-
-static window visible(const sj_crop *c) {
-    window v;
-    v.x0 = c->off_x > 0 ? c->off_x : 0;
-    v.y0 = c->off_y > 0 ? c->off_y : 0;
-    v.x1 = c->off_x + c->size < c->scaled_w ? c->off_x + c->size : c->scaled_w;
-    v.y1 = c->off_y + c->size < c->scaled_h ? c->off_y + c->size : c->scaled_h;
-    v.left = v.x0 - c->off_x;
-    v.top = v.y0 - c->off_y;
-    if (c->flip) v.left = c->size - v.left - (v.x1 - v.x0);
-    return v;
+void sj_split_c(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n) {
+    int x;
+    for (x = 0; x < n; x++, src += 4) {
+        r[x] = src[0];
+        g[x] = src[1];
+        b[x] = src[2];
+    }
 }
 
-/* A ring of filtered rows: source row y lies in slot y mod slots. Rows are made
- * in blocks, in order, as the vertical filter asks for them. */
+/* One resize on its way: the box and its filters, the part of the resized box
+ * that the window shows, and where that lands. */
 typedef struct {
-    uint8_t *p;
+    const sj_kernels *kn;
+    const uint8_t *box;
     ptrdiff_t stride;
-    int mask, next; /* slots - 1; first row that is not there yet */
-} ring;
+    int height, flip;
+    sj_filter fx, fy;
+    int x0, x1, y0, y1;    /* in the resized box */
+    uint8_t *to;           /* first pixel in the red plane */
+    size_t plane, row;     /* bytes from plane to plane and from row to row */
+    const uint8_t **rows;  /* the rows of one vertical filter, 3 spare */
+    uint8_t *ring, *line;  /* working rows */
+    ptrdiff_t ring_stride; /* bytes from one working row to the next */
+} resize;
 
-static void ring_fill(ring *r, const sj_kernels *kn, const uint8_t *box, ptrdiff_t stride, int until, int height,
-                      const sj_filter *f, const window *v, int flip) {
-    while (r->next < until) {
-        int slot = r->next & r->mask, n = kn->row_block;
-        /* A block never wraps: slots is a multiple of the block, and so is next. */
-        if (n > height - r->next) n = height - r->next;
-        kn->horizontal(r->p + slot * r->stride, r->stride, box + r->next * stride, stride, n, f, v->x0, v->x1, flip);
-        r->next += n;
+/* Writes a finished RGBX row as row y of the resized box. */
+static void emit(const resize *z, int y, const uint8_t *row) {
+    uint8_t *p = z->to + (size_t)(y - z->y0) * z->row;
+    z->kn->split(p, p + z->plane, p + 2 * z->plane, row, z->x1 - z->x0);
+}
+
+/* Runs the vertical filter of output y over pixels of the given rows: row i of
+ * the source lies at base + (i & mask) * stride. */
+static void vertical(const resize *z, int y, uint8_t *dst, const uint8_t *base, ptrdiff_t stride, int mask, int n) {
+    int first = z->fy.first[y], taps = z->fy.taps[y], t;
+    size_t k = (size_t)y * z->fy.stride;
+    for (t = 0; t < taps; t++) z->rows[t] = base + ((first + t) & mask) * stride;
+    for (; t & 3; t++) z->rows[t] = z->rows[0];
+    z->kn->vertical(dst, z->rows, taps, z->fy.k + k, z->fy.hi + k, z->fy.lo + k, n);
+}
+
+/* PIL's usual order. Horizontally filtered rows go into a ring, source row y in
+ * slot y mod slots, made in blocks as the vertical filter asks for them. */
+static void rows_first(const resize *z, int slots) {
+    int block = z->kn->row_block, next = z->fy.first[z->y0] / block * block, y, n;
+    for (y = z->y0; y < z->y1; y++) {
+        /* A block never wraps: both slots and next are multiples of it. */
+        for (; next < z->fy.first[y] + z->fy.taps[y]; next += n) {
+            n = block < z->height - next ? block : z->height - next;
+            z->kn->horizontal(z->ring + (next & (slots - 1)) * z->ring_stride, z->ring_stride,
+                              z->box + next * z->stride, z->stride, n, &z->fx, z->x0, z->x1, z->flip);
+        }
+        vertical(z, y, z->line, z->ring, z->ring_stride, slots - 1, z->x1 - z->x0);
+        emit(z, y, z->line);
     }
 }
 
-static int resize_window(sj_state *s, const sj_image *im, const sj_crop *c, uint8_t *planes, size_t plane,
-                         const window *v) {
-    const sj_kernels *kn = sj_active();
-    const uint8_t *box = im->p + c->y * im->stride + (ptrdiff_t)c->x * 4, **rows;
-    sj_filter fx, fy;
-    ring r;
-    int y, t, slots = 16, n = v->x1 - v->x0;
-    if (!sj_filter_make(&s->fx, &fx, c->w, c->scaled_w) || !sj_filter_make(&s->fy, &fy, c->h, c->scaled_h)) return 0;
-    while (slots < fy.max_taps + 2 * kn->row_block) slots *= 2;
-    r.stride = ((ptrdiff_t)n * 4 + SJ_PAD) & ~(ptrdiff_t)63;
-    r.mask = slots - 1;
-    r.next = fy.first[v->y0] / kn->row_block * kn->row_block;
-    if (!sj_reserve(&s->rows, (size_t)slots * (size_t)r.stride)) return 0;
-    if (!sj_reserve(&s->row_ptr, (size_t)fy.stride * sizeof *rows)) return 0;
-    r.p = s->rows.p;
-    rows = (const uint8_t **)s->row_ptr.p;
-    for (y = v->y0; y < v->y1; y++) {
-        size_t at = (size_t)(y - v->y0 + v->top) * c->size + v->left;
-        int first = fy.first[y], taps = fy.taps[y];
-        size_t k = (size_t)y * fy.stride;
-        ring_fill(&r, kn, box, im->stride, first + taps, c->h, &fx, v, c->flip);
-        for (t = 0; t < taps; t++) rows[t] = r.p + ((first + t) & r.mask) * r.stride;
-        kn->vertical(planes + at, planes + plane + at, planes + 2 * plane + at, rows, taps, fy.k + k, fy.hi + k,
-                     fy.lo + k, n);
+/* The other order, which needs no ring: vertically filtered rows become
+ * horizontally filtered ones a block at a time. */
+static void columns_first(const resize *z, int width) {
+    int block = z->kn->row_block, y, i, n;
+    for (y = z->y0; y < z->y1; y += n) {
+        n = block < z->y1 - y ? block : z->y1 - y;
+        for (i = 0; i < n; i++) vertical(z, y + i, z->ring + i * z->ring_stride, z->box, z->stride, -1, width);
+        z->kn->horizontal(z->line, z->ring_stride, z->ring, z->ring_stride, n, &z->fx, z->x0, z->x1, z->flip);
+        for (i = 0; i < n; i++) emit(z, y + i, z->line + i * z->ring_stride);
     }
+}
+
+/* Lays out the working rows: slots of them and a block more. */
+static int working_rows(sj_state *s, resize *z, int slots, int pixels) {
+    z->ring_stride = ((ptrdiff_t)pixels * 4 + SJ_PAD) & ~(ptrdiff_t)63;
+    if (!sj_reserve(&s->rows, (size_t)(slots + z->kn->row_block) * (size_t)z->ring_stride)) return 0;
+    if (!sj_reserve(&s->row_ptr, (size_t)(z->fy.stride + 4) * sizeof *z->rows)) return 0;
+    z->ring = s->rows.p;
+    z->line = z->ring + slots * z->ring_stride;
+    z->rows = (const uint8_t **)(void *)s->row_ptr.p;
     return 1;
+}
+
+/* Clips the window to the resized box and finds its place in the planes. */
+static void place(resize *z, const sj_crop *c, uint8_t *planes, size_t plane) {
+    int left;
+    z->x0 = c->off_x > 0 ? c->off_x : 0;
+    z->y0 = c->off_y > 0 ? c->off_y : 0;
+    z->x1 = c->off_x + c->size < c->scaled_w ? c->off_x + c->size : c->scaled_w;
+    z->y1 = c->off_y + c->size < c->scaled_h ? c->off_y + c->size : c->scaled_h;
+    left = z->x0 - c->off_x;
+    if (c->flip) left = c->size - left - (z->x1 - z->x0);
+    z->plane = plane;
+    z->row = (size_t)c->size;
+    z->to = planes + (ptrdiff_t)(z->y0 - c->off_y) * c->size + left;
 }
 
 /* Renders the box of c into three planes of size x size. 0: no memory. */
 int sj_resize(sj_state *s, const sj_image *im, const sj_crop *c, uint8_t *planes, size_t plane) {
-    window v = visible(c);
-    if (v.x1 - v.x0 < c->size || v.y1 - v.y0 < c->size) memset(planes, 0, 3 * plane);
-    if (v.x1 <= v.x0 || v.y1 <= v.y0) return 1;
-    return resize_window(s, im, c, planes, plane, &v);
+    resize z = {.kn = sj_active(), .stride = im->stride, .height = c->h, .flip = c->flip};
+    int shrink_w = c->w - c->scaled_w, shrink_h = c->h - c->scaled_h, slots = 16;
+    place(&z, c, planes, plane);
+    if (z.x1 - z.x0 < c->size || z.y1 - z.y0 < c->size) memset(planes, 0, 3 * plane);
+    if (z.x1 <= z.x0 || z.y1 <= z.y0) return 1;
+    z.box = im->p + c->y * im->stride + (ptrdiff_t)c->x * 4;
+    if (!sj_filter_make(&s->fx, &z.fx, c->w, c->scaled_w) || !sj_filter_make(&s->fy, &z.fy, c->h, c->scaled_h)) return 0;
+    /* Since version 13 Pillow begins with the columns where the height shrinks by
+     * more than twice as many pixels as the width. The order shows in the last
+     * bit, because each pass rounds. */
+    if (shrink_h > 0 && shrink_h > 2 * shrink_w) {
+        if (!working_rows(s, &z, z.kn->row_block, c->w > c->size ? c->w : c->size)) return 0;
+        columns_first(&z, c->w);
+        return 1;
+    }
+    while (slots < z.fy.max_taps + 2 * z.kn->row_block) slots *= 2;
+    if (!working_rows(s, &z, slots, z.x1 - z.x0)) return 0;
+    rows_first(&z, slots);
+    return 1;
 }
