@@ -91,6 +91,16 @@ func RequireGrad(w Walker, on bool) {
 	}
 }
 
+// SetChannelsLast lays every 4-d parameter out in NHWC or row-major order. Convolutions follow the layout of their
+// weights and images; which is faster depends on model, device and libtorch, so measure it.
+func SetChannelsLast(w Walker, on bool) {
+	for _, e := range Parameters(w) {
+		if e.Tensor.Dim() == 4 {
+			e.Tensor.SetChannelsLast(on)
+		}
+	}
+}
+
 // Close frees every tensor of w. Modules own their tensors: no scope does.
 func Close(w Walker) {
 	w.Walk("", func(e Entry) { e.Tensor.Close() })

@@ -37,6 +37,12 @@ func (t *Tensor) ToChannelsLast() *Tensor {
 	return t.to("to_channels_last", o)
 }
 
+// SetChannelsLast lays a 4-d parameter out in NHWC order, or back in row-major order, in place: every handle to it sees
+// the new layout, and it stays a leaf.
+func (t *Tensor) SetChannelsLast(on bool) {
+	check("set_channels_last_", C.ct_set_channels_last_(t.ptr(), cBool(on)), t)
+}
+
 // Alias returns a second handle to the same tensor, with an owner of its own.
 func (t *Tensor) Alias() *Tensor {
 	var out C.ct_ref

@@ -107,6 +107,7 @@ typedef struct {
   int32_t non_blocking;
 } ct_to_options;
 char *ct_to(ct_tensor x, ct_to_options o, ct_ref *out);
+char *ct_set_channels_last_(ct_tensor x, int on); /* lays a leaf out anew; same values, same gradient history */
 
 /* ---- layers (nn.cc) ---- */
 char *ct_linear(ct_tensor x, ct_tensor w, ct_tensor bias_or_null, ct_ref *out);

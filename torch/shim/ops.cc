@@ -170,4 +170,13 @@ char *ct_to(ct_tensor t, ct_to_options o, ct_ref *out) {
   });
 }
 
+char *ct_set_channels_last_(ct_tensor t, int on) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    auto &x = ref(t);
+    TORCH_CHECK(x.dim() == 4, "only 4-d tensors have a channels-last layout, got ", x.sizes());
+    x.set_data(x.detach().contiguous(on ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+  });
+}
+
 }  // extern "C"

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+
+package optim
+
+import (
+	"fmt"
+
+	"seer/nn"
+	"seer/optim/rules"
+	"seer/torch"
+)
+
+// Adaptation chooses how a parameter's rate follows its norm.
+type Adaptation string
+
+const (
+	// None is plain SGD.
+	None Adaptation = "none"
+	// LARC scales gradient and weight decay by trust·|p|/(|g| + decay·|p| + 1e-8), without clipping (apex.parallel.LARC with
+	// clip=False, as SwAV and SEER use it).
+	LARC Adaptation = "larc"
+	// LARS scales the decayed gradient by trust·|p|/|g + decay·p| (You et al., arXiv 1708.03888; VISSL's lars).
+	LARS Adaptation = "lars"
+)
+
+// Options configure [NewSGD].
+type Options struct {
+	Momentum   float64
+	Nesterov   bool
+	Adaptation Adaptation
+	Trust      float64 // trust coefficient of LARC and LARS: 0.001
+}
+
+// SGD is torch.optim.SGD (no dampening), after LARC or LARS. Each parameter has a momentum buffer, which is part of a
+// checkpoint; a parameter without gradient is skipped entirely: no decay, no momentum, no step.
+type SGD struct {
+	Options
+	params   []nn.Entry
+	settings []rules.Setting
+	momentum []*torch.Tensor
+}
+
+// NewSGD makes an optimizer for params, with one setting each (see [rules.Assign]).
+func NewSGD(params []nn.Entry, settings []rules.Setting, o Options) (*SGD, error) {
+	if len(params) != len(settings) {
+		return nil, fmt.Errorf("optim: %d parameters and %d settings", len(params), len(settings))
+	}
+	if o.Adaptation != None && o.Adaptation != LARC && o.Adaptation != LARS {
+		return nil, fmt.Errorf("optim: adaptation %q is not known, use larc, lars or none", o.Adaptation)
+	}
+	s := &SGD{Options: o, params: params, settings: settings}
+	err := torch.Try(func() {
+		for _, p := range params {
+			s.momentum = append(s.momentum, zerosLike(p.Tensor))
+		}
+	})
+	return s, err
+}
+
+// zerosLike keeps the layout of p: an update over tensors of one layout is a single pass over memory.
+func zerosLike(p *torch.Tensor) *torch.Tensor {
+	z := torch.Scoped(func() *torch.Tensor {
+		t := torch.Zeros(p.DType(), p.Device(), p.Shape()...)
+		if p.Dim() == 4 && p.ChannelsLast() {
+			t = t.ToChannelsLast()
+		}
+		return t
+	})
+	return z.Release()
+}
+
+// active are the parameters that take part in one step, as parallel lists.
+type active struct {
+	params, grads, buffers []*torch.Tensor
+	lr, decay              []float64
+	adapt                  []bool
+}
+
+func (s *SGD) collect(step int64, lr float64) active {
+	var a active
+	for i, p := range s.params {
+		set := s.settings[i]
+		if set.Frozen(step) {
+			continue
+		}
+		g := p.Tensor.Grad()
+		if g == nil {
+			continue
+		}
+		a.params, a.grads, a.buffers = append(a.params, p.Tensor), append(a.grads, g), append(a.buffers, s.momentum[i])
+		a.lr = append(a.lr, lr*set.LRMult)
+		a.decay = append(a.decay, set.WeightDecay)
+		a.adapt = append(a.adapt, set.Adapt && s.Adaptation != None)
+	}
+	return a
+}
+
+// Step updates all parameters that have a gradient and are not frozen at this step (counted from 0), then removes every
+// gradient. lr is the schedule's rate; gradients are those of the unscaled loss.
+func (s *SGD) Step(step int64, lr float64) {
+	torch.NoGrad(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		if a := s.collect(step, lr); len(a.params) > 0 {
+			s.adaptGradients(a)
+			torch.ForeachSGDInPlace(a.params, a.grads, a.buffers, s.Momentum, s.Nesterov, a.lr)
+		}
+		torch.ClearGrads(nn.Tensors(s.params))
+	})
+}
+
+// GradientNorm is the 2-norm over all gradients that the next Step would use, before decay and adaptation.
+func (s *SGD) GradientNorm(step int64) float64 {
+	scope := torch.NewScope()
+	defer scope.Close()
+	a := s.collect(step, 0)
+	if len(a.grads) == 0 {
+		return 0
+	}
+	return torch.ForeachNorms(a.grads).NormDims(false, 0).Item()
+}
+
+// Walk visits the momentum buffers under their parameters' names, for checkpoints.
+func (s *SGD) Walk(prefix string, visit func(nn.Entry)) {
+	for i, p := range s.params {
+		visit(nn.Entry{Name: nn.Join(prefix, p.Name), Kind: nn.Buffer, Tensor: s.momentum[i]})
+	}
+}
+
+// Close frees the momentum buffers.
+func (s *SGD) Close() { nn.Close(s) }

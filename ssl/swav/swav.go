@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+
+package swav
+
+import (
+	"fmt"
+
+	"seer/nn"
+	"seer/torch"
+)
+
+// Trunk maps images [N,3,S,S] to pooled features [N,Width].
+type Trunk interface {
+	nn.Module
+	Width() int64
+}
+
+// Options are the hyper-parameters of the method.
+type Options struct {
+	Hidden     []int64 // widths of the head's hidden layers; none: one linear layer
+	Out        int64   // width of the embedding
+	BatchNorm  bool    // batch norm after each hidden layer (SwAV; SEER's heads from 64 GF on have none)
+	Prototypes int64   // K
+
+	Temperature float64 // τ of the prediction
+	Epsilon     float64 // ε of Sinkhorn; smaller is sharper
+	Iterations  int     // of Sinkhorn
+
+	AssignCrops []int // crops whose assignments the others predict: the large ones
+	QueueLength int64 // stored embeddings an assigned crop; 0: no queue
+	QueueStart  int64 // step from which the queue fills
+}
+
+// SwAV is the system that is trained: trunk, head, prototypes, and the queue of past embeddings.
+type SwAV struct {
+	Options
+	Trunk      Trunk
+	Head       *Head
+	Prototypes *Prototypes
+	Queue      *Queue // nil when QueueLength is 0
+}
+
+// New puts a head and prototypes on a trunk. They are initialised with PyTorch's defaults from the device's generator;
+// the prototypes start with unit norm.
+func New(trunk Trunk, dev torch.Device, o Options) (*SwAV, error) {
+	if len(o.AssignCrops) == 0 || o.Prototypes < 1 || o.Out < 1 || o.Iterations < 1 {
+		return nil, fmt.Errorf("swav: needs assign_crops, prototypes, out and sinkhorn_iterations of at least 1, got %+v", o)
+	}
+	s := &SwAV{Options: o, Trunk: trunk}
+	err := torch.Try(func() {
+		s.Head = NewHead(dev, trunk.Width(), o.Hidden, o.Out, o.BatchNorm)
+		s.Prototypes = NewPrototypes(dev, o.Prototypes, o.Out)
+		if o.QueueLength > 0 {
+			s.Queue = NewQueue(dev, len(o.AssignCrops), o.QueueLength, o.Out)
+		}
+	})
+	return s, err
+}
+
+// Output is what a forward pass yields.
+type Output struct {
+	Loss        *torch.Tensor // scalar, float32, with gradient
+	Scores      *torch.Tensor // [V·B, K], float32, detached
+	Embeddings  *torch.Tensor // Z [V·B, D], unit rows, float32, detached
+	Assignments *torch.Tensor // Q of the assigned crops [A·B, K], in the order of AssignCrops
+}
+
+// Forward computes the loss for the crops of one batch. images holds one tensor per resolution, [count·B,3,S,S], in the
+// order in which crops are numbered; batch is B. The trunk runs once a resolution, so that its batch norm sees one
+// resolution at a time, and the head once on all crops.
+//
+// The trunk and the head run under the caller's autocast; scores, Sinkhorn and loss in float32 always: exp(1/ε)
+// overflows float16 (at ε = 0.03 it is 3·10¹⁴), and prototypes lose their unit norm in 16 bits.
+func (s *SwAV) Forward(ctx *nn.Context, images []*torch.Tensor, batch, step int64) Output {
+	features := make([]*torch.Tensor, len(images))
+	for i, x := range images {
+		features[i] = s.Trunk.Forward(ctx, x)
+	}
+	z := s.Head.Forward(ctx, torch.Cat(0, features...))
+	var out Output
+	torch.NoAutocast(z.Device(), func() {
+		z = z.To(torch.Float32).Normalize(1)
+		scores := s.Prototypes.Forward(ctx, z)
+		out = Output{Scores: scores.Detach(), Embeddings: z.Detach()}
+		out.Assignments = s.assign(out, batch, step)
+		out.Loss = SwappedPrediction(scores, out.Assignments, s.AssignCrops, batch, s.Temperature)
+	})
+	return out
+}
+
+// assign computes Q of every assigned crop. With a full queue, the scores of past embeddings, computed with the
+// prototypes of now, stand above those of the batch, and Sinkhorn balances all of them: a batch smaller than K cannot
+// use all prototypes equally by itself. The order follows SwAV's code: build the scores, store the new embeddings, run
+// Sinkhorn, keep the rows of the batch.
+func (s *SwAV) assign(out Output, batch, step int64) *torch.Tensor {
+	q := make([]*torch.Tensor, len(s.AssignCrops))
+	torch.NoGrad(func() {
+		for a, crop := range s.AssignCrops {
+			from := int64(crop) * batch
+			scores := out.Scores.Narrow(0, from, batch)
+			if s.Queue != nil && step >= s.QueueStart {
+				if s.Queue.Full() {
+					scores = torch.Cat(0, s.Prototypes.Scores(s.Queue.Embeddings(a)), scores)
+				}
+				s.Queue.Push(a, out.Embeddings.Narrow(0, from, batch))
+			}
+			all := Sinkhorn(scores, s.Epsilon, s.Iterations)
+			q[a] = all.Narrow(0, all.Size(0)-batch, batch)
+		}
+		if s.Queue != nil && step >= s.QueueStart {
+			s.Queue.Advance(batch)
+		}
+	})
+	return torch.Cat(0, q...)
+}
+
+// Walk visits trunk, head and prototypes; the queue's state is not a module's (see [Queue.Walk]).
+func (s *SwAV) Walk(prefix string, visit func(nn.Entry)) {
+	s.Trunk.Walk(nn.Join(prefix, "trunk"), visit)
+	s.Head.Walk(nn.Join(prefix, "head"), visit)
+	s.Prototypes.Walk(nn.Join(prefix, "prototypes"), visit)
+	if s.Queue != nil {
+		s.Queue.Walk(nn.Join(prefix, "queue"), visit)
+	}
+}
