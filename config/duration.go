@@ -85,7 +85,12 @@ func (d Duration) String() string {
 	if d.IsZero() {
 		return ""
 	}
-	return strconv.FormatFloat(d.Value, 'g', -1, 64) + string(d.Unit)
+	// The exponent as people write it: 1e9img and not 1e+09img.
+	number := strconv.FormatFloat(d.Value, 'g', -1, 64)
+	if whole := strconv.FormatFloat(d.Value, 'f', -1, 64); len(whole) <= 8 {
+		number = whole
+	}
+	return strings.NewReplacer("e+0", "e", "e+", "e").Replace(number) + string(d.Unit)
 }
 
 // MarshalText writes the text form for TOML.

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxBases is how many files may stand under one: a recipe, its family's base, and
+// a common one. More would hide what a run is.
+const maxBases = 2
+
+// file is one TOML file of a chain.
+type file struct {
+	path string
+	text string
+	base string
+	has  func(key ...string) bool // whether it defines a key
+}
+
+// Load reads an experiment: the defaults, then the chain of base files, the file
+// itself and the overrides, each "table.key=value". It does not validate: that
+// needs to know what the experiment is for.
+//
+// A base gives everything but name and run.dir, so that two experiments over the
+// same base do not write into one folder.
+func Load(path string, sets []string) (*Experiment, error) {
+	chain, err := readChain(path)
+	if err != nil {
+		return nil, err
+	}
+	e := Default()
+	for _, f := range chain {
+		e.Name, e.Run.Dir = "", ""
+		if err := e.decode(f); err != nil {
+			return nil, err
+		}
+	}
+	e.Base = ""
+	if err := e.set(sets); err != nil {
+		return nil, err
+	}
+	if e.Name == "" {
+		e.Name = strings.TrimSuffix(filepath.Base(path), ".toml")
+	}
+	e.fill()
+	return e, nil
+}
+
+// readChain reads a file and those it is based on, the lowest base first.
+func readChain(path string) ([]file, error) {
+	var chain []file
+	var seen []string
+	for path != "" {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if slices.Contains(seen, absolute) {
+			return nil, fmt.Errorf("%s: base = %q leads back to %s; a file cannot be its own base", chain[0].path, chain[0].base, path)
+		}
+		if len(chain) > maxBases {
+			return nil, fmt.Errorf("%s: base = %q is one level too deep; at most %d bases may stand under a file", chain[0].path, chain[0].base, maxBases)
+		}
+		seen = append(seen, absolute)
+		f, err := readFile(path)
+		if err != nil {
+			return nil, err
+		}
+		chain = append([]file{f}, chain...)
+		path = ""
+		if f.base != "" {
+			path = filepath.Join(filepath.Dir(f.path), f.base)
+		}
+	}
+	return chain, nil
+}
+
+// readFile reads one file far enough to know its base and its version.
+func readFile(path string) (file, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return file{}, fmt.Errorf("read experiment: %w", err)
+	}
+	return parseFile(path, string(text))
+}
+
+func parseFile(path, text string) (file, error) {
+	var head struct {
+		Version *int
+		Base    string
+	}
+	md, err := toml.Decode(text, &head)
+	if err != nil {
+		return file{}, located(path, err)
+	}
+	if head.Version == nil {
+		return file{}, fmt.Errorf("%s: version is missing; add the line version = %d at the top", path, Version)
+	}
+	if *head.Version != Version {
+		return file{}, fmt.Errorf("%s:%d: version = %d is not known; this program reads version %d", path, lineOf(text, "version"), *head.Version, Version)
+	}
+	return file{path: path, text: text, base: head.Base, has: md.IsDefined}, nil
+}
+
+// decode lays a file over the experiment. Arrays of tables are replaced as a whole:
+// merging them entry by entry would make crops of two recipes into none.
+func (e *Experiment) decode(f file) error {
+	if f.has("crops") {
+		e.Crops = nil
+	}
+	if f.has("optim", "rules") {
+		e.Optim.Rules = nil
+	}
+	md, err := toml.Decode(f.text, e)
+	if err != nil {
+		return located(f.path, err)
+	}
+	var problems []error
+	for _, key := range unknown(md.Keys()) {
+		problems = append(problems, fmt.Errorf("%s:%d: %s: unknown key%s", f.path, lineOf(f.text, key), key, suggest(key)))
+	}
+	for key, seed := range map[string]uint64{"run.seed": e.Run.Seed, "data.subset.seed": e.Data.Subset.Seed} {
+		if seed > math.MaxInt64 { // a negative one, of which the library makes this
+			problems = append(problems, fmt.Errorf("%s:%d: %s = %d: must be 0 or more", f.path, lineOf(f.text, key), key, int64(seed)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// unknown returns the keys that are neither a key nor a table of an Experiment, and
+// of an unknown table only itself. Names must be exact: the library would take
+// "Batch" for "batch", and of both in one file either.
+func unknown(keys []toml.Key) []string {
+	known := map[string]bool{}
+	for _, key := range Keys() {
+		for i := range key {
+			if key[i] == '.' {
+				known[key[:i]] = true
+			}
+		}
+		known[key] = true
+	}
+	var names []string
+	for _, key := range keys {
+		name := key.String()
+		inside := slices.ContainsFunc(names, func(n string) bool {
+			return name == n || strings.HasPrefix(name, n+".")
+		})
+		if !known[name] && !inside {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// typeError is the form of the library's errors that are no ParseError.
+var typeError = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*?)"\): (.*)$`)
+
+// located turns an error of the TOML library into "file:line: key: message".
+func located(path string, err error) error {
+	var parse toml.ParseError
+	if m := typeError.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("%s:%s: %s: %s", path, m[1], m[2], m[3])
+	}
+	if errors.As(err, &parse) {
+		return fmt.Errorf("%s:%d: %s", path, parse.Position.Line, parse.Message)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// lineOf finds the line a dotted key stands on, for messages: the library keeps
+// positions to itself for keys it did not decode. A key within an inline table is
+// found by the table's line. It is 1 when nothing fits.
+func lineOf(text, key string) int {
+	table, best, bestLength := "", 1, 0
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		name, isKey := "", false
+		if strings.HasPrefix(line, "[") {
+			header, _, _ := strings.Cut(strings.TrimLeft(line, "["), "]")
+			table = plainKey(header)
+			name = table
+		} else if name, _, isKey = strings.Cut(line, "="); isKey {
+			name = strings.TrimPrefix(table+"."+plainKey(name), ".")
+		}
+		if name == key {
+			return i + 1
+		}
+		if isKey && strings.HasPrefix(key, name+".") && len(name) > bestLength {
+			best, bestLength = i+1, len(name)
+		}
+	}
+	return best
+}
+
+// plainKey removes the spaces and quotes TOML allows in a key.
+func plainKey(key string) string {
+	return strings.NewReplacer(" ", "", "\t", "", `"`, "", "'", "").Replace(key)
+}

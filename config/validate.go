@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+import (
+	"slices"
+
+	"seer/models/regnet/arch"
+	"seer/optim/rules"
+)
+
+// Task is what an experiment is used for; it decides which sections count.
+type Task string
+
+const (
+	Pretrain   Task = "pretrain"
+	LinearEval Task = "linear-eval"
+	KNNEval    Task = "knn"
+)
+
+// customArch is the architecture whose parameters stand in the file.
+const customArch = "regnet_y"
+
+// Validate checks the sections that the task uses, without touching any file. The
+// error is an *Invalid with every problem; warnings are values that are allowed but
+// no published run would have.
+func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
+	var c checker
+	c.run(e.Run)
+	switch task {
+	case Pretrain:
+		c.data(e.Data)
+		c.model(e.Model)
+		c.crops(e.Crops, e.Model)
+		c.augment(e.Augment)
+		c.swav(e)
+		c.optim(e.Optim)
+		c.schedule(e.Schedule)
+		c.train(e.Train)
+	case LinearEval:
+		c.linear(e.Linear)
+		c.normalise(e.Augment)
+	case KNNEval:
+		c.knn(e.KNN, e.Linear)
+		c.normalise(e.Augment)
+	default:
+		c.refuse(true, "task", string(task), "allowed are pretrain, linear-eval and knn")
+	}
+	return c.warnings, c.err()
+}
+
+// Trunk returns the architecture's parameters.
+func (m Model) Trunk() (arch.Params, error) {
+	if m.Arch != customArch {
+		return arch.Lookup(m.Arch)
+	}
+	p := arch.Params{Depth: m.Depth, W0: m.W0, WA: m.WA, WM: m.WM, GroupWidth: m.GroupWidth}
+	_, err := p.Stages()
+	return p, err
+}
+
+func (c *checker) run(r Run) {
+	c.refuse(r.Dir == "", "run.dir", r.Dir, "a run needs a folder")
+	c.oneOf("run.device", r.Device, "auto", "cpu", "cuda")
+	c.oneOf("run.precision", r.Precision, "fp32", "bf16", "fp16")
+	c.oneOf("run.channels_last", r.ChannelsLast, "auto", "on", "off")
+	c.atLeast("run.threads", r.Threads, 0)
+	c.atLeast("run.keep", r.Keep, 0)
+	c.length("run.log_every", r.LogEvery)
+	c.length("run.checkpoint_every", r.CheckpointEvery)
+	c.doubt(r.Keep == 1, "run.keep", r.Keep, "nothing is left should the only checkpoint be damaged; 2 are safer")
+	c.doubt(r.Device == "cpu" && r.Precision == "fp16", "run.precision", r.Precision, "is slow on a CPU; bf16 or fp32 are not")
+}
+
+func (c *checker) data(d Data) {
+	c.refuse(d.Source == "", "data.source", d.Source, "say where the images are, for example --set data.source=DIR")
+	c.kind("data.kind", d.Kind)
+	c.atLeast("data.workers", d.Workers, 0)
+	c.atLeast("data.prefetch", d.Prefetch, 1)
+	c.probability("data.max_bad_fraction", d.MaxBadFraction)
+	c.subset("data.subset", d.Subset)
+}
+
+func (c *checker) kind(path, kind string) {
+	c.oneOf(path, kind, "auto", "folder", "list", "tar", "idx")
+}
+
+func (c *checker) subset(path string, s Subset) {
+	c.refuse(s.First < 0, path+".first", s.First, "must be 0 (all) or more")
+	c.refuse(!(s.Fraction >= 0 && s.Fraction < 1), path+".fraction", s.Fraction, "must be 0 (all) or between 0 and 1")
+	given := 0
+	for _, set := range []bool{s.First != 0, s.Fraction != 0, s.List != ""} {
+		if set {
+			given++
+		}
+	}
+	c.refuse(given > 1, path, s, "only one of first, fraction and list can be given")
+}
+
+func (c *checker) model(m Model) {
+	if m.Arch == "" {
+		c.refuse(true, "model.arch", m.Arch, "name an architecture, such as regnet_y_16gf, or %s with depth, w0, wa, wm and group_width", customArch)
+		return
+	}
+	_, err := m.Trunk()
+	if err != nil {
+		c.refuse(true, "model.arch", m.Arch, "%v", err)
+		return
+	}
+	custom := m.Depth != 0 || m.W0 != 0 || m.WA != 0 || m.WM != 0 || m.GroupWidth != 0
+	c.refuse(custom && m.Arch != customArch, "model.arch", m.Arch, "fixes depth, w0, wa, wm and group_width; remove them or use arch = %q", customArch)
+}
+
+func (c *checker) augment(a Augment) {
+	c.probability("augment.flip", a.Flip)
+	c.probability("augment.gray", a.Gray)
+	c.probability("augment.jitter.p", a.Jitter.P)
+	c.notNegative("augment.jitter.brightness", a.Jitter.Brightness)
+	c.notNegative("augment.jitter.contrast", a.Jitter.Contrast)
+	c.notNegative("augment.jitter.saturation", a.Jitter.Saturation)
+	c.refuse(!(a.Jitter.Hue >= 0 && a.Jitter.Hue <= 0.5), "augment.jitter.hue", a.Jitter.Hue, "must be 0 to 0.5, which is half a turn")
+	c.probability("augment.blur.p", a.Blur.P)
+	c.interval("augment.blur.sigma", a.Blur.Sigma, 100)
+	c.normalise(a)
+}
+
+func (c *checker) normalise(a Augment) {
+	for i := range a.Mean {
+		c.refuse(!(a.Mean[i] >= 0 && a.Mean[i] <= 1), "augment.mean", a.Mean, "every value must be 0 to 1: pixels are")
+		c.refuse(!(a.Std[i] > 0 && a.Std[i] <= 1), "augment.std", a.Std, "every value must be over 0, at most 1: pixels are 0 to 1")
+	}
+}
+
+func (c *checker) optim(o Optim) {
+	c.refuse(o.Batch < 1, "optim.batch", o.Batch, "give the number of images a step over all processes")
+	c.positive("optim.base_lr", o.BaseLR)
+	c.atLeast("optim.base_batch", o.BaseBatch, 1)
+	c.oneOf("optim.scaling", o.Scaling, "linear", "sqrt", "none")
+	c.momentum("optim", o.Momentum, o.Nesterov)
+	c.notNegative("optim.weight_decay", o.WeightDecay)
+	c.oneOf("optim.adaptation", o.Adaptation, "larc", "lars", "none")
+	c.positive("optim.trust", o.Trust)
+	ruleset := make([]rules.Rule, len(o.Rules))
+	for i, r := range o.Rules {
+		ruleset[i] = r.rule(0)
+	}
+	if err := rules.Check(ruleset); err != nil {
+		c.refuse(true, "optim.rules", len(o.Rules), "%v", err)
+	}
+	for _, r := range o.Rules {
+		c.refuse(r.Freeze && !r.FreezeUntil.IsZero(), "optim.rules", r.Match, "freeze and freeze_until exclude each other")
+	}
+}
+
+func (c *checker) momentum(section string, momentum float64, nesterov bool) {
+	c.refuse(!(momentum >= 0 && momentum < 1), section+".momentum", momentum, "must be 0 or more and below 1")
+	c.refuse(nesterov && momentum == 0, section+".nesterov", nesterov, "needs a momentum over 0")
+}
+
+func (c *checker) schedule(s Schedule) {
+	c.oneOf("schedule.kind", s.Kind, "cosine", "constant", "step", "plateau")
+	c.oneOf("schedule.phase", s.Phase, "global", "restart")
+	c.notNegative("schedule.warmup_start", s.WarmupStart)
+	c.probability("schedule.end_factor", s.EndFactor)
+	c.steps("schedule", s.Kind == "step", s.Milestones, s.Gamma)
+	c.length("schedule.window", s.Window)
+	c.refuse(!(s.Factor > 0 && s.Factor < 1), "schedule.factor", s.Factor, "must be between 0 and 1")
+	c.refuse(!(s.Threshold >= 0 && s.Threshold < 1), "schedule.threshold", s.Threshold, "must be 0 or more and below 1")
+}
+
+// steps checks milestones and gamma of a stepwise schedule.
+func (c *checker) steps(section string, used bool, milestones []Duration, gamma float64) {
+	c.refuse(used && len(milestones) == 0, section+".milestones", milestones, "a step schedule needs at least one milestone")
+	c.refuse(slices.ContainsFunc(milestones, Duration.IsZero), section+".milestones", milestones, "no milestone may be empty")
+	c.refuse(!(gamma > 0 && gamma <= 1), section+".gamma", gamma, "must be over 0, at most 1")
+}
+
+func (c *checker) train(t Train) {
+	c.refuse(t.Duration.IsZero(), "train.duration", "", "say how long to train, such as 100ep, 122070it or 1e9img")
+	c.total("train.duration", t.Duration)
+}
+
+// total checks the length of a whole run, which cannot be a share of itself.
+func (c *checker) total(path string, d Duration) {
+	c.refuse(d.Unit == Percent, path, d.String(), "a run cannot be a share of itself; use ep, it or img")
+	c.refuse(!d.IsZero() && d.Unit != Percent && !(d.Value > 0), path, d.String(), "must be longer than nothing")
+}
