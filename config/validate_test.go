@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/models/regnet/arch"
+)
+
+// valid is an experiment without a fault, for each test to break in one place.
+func valid() *Experiment {
+	e := Default()
+	e.Name, e.Version = "valid", Version
+	e.Data.Source = "images"
+	e.Crops = []Crop{{Count: 2, Size: 224, Scale: [2]float64{0.14, 1}}, {Count: 4, Size: 96, Scale: [2]float64{0.05, 0.14}}}
+	e.Model.Arch = "regnet_y_16gf"
+	e.Optim.Batch = 8192
+	e.Train.Duration = Duration{1e9, Images}
+	e.Linear.Train, e.Linear.Val = "train", "val"
+	e.fill()
+	return e
+}
+
+func TestValid(t *testing.T) {
+	for _, task := range []Task{Pretrain, LinearEval, KNNEval} {
+		warnings, err := valid().Validate(task)
+		assert.NoError(t, err, task)
+		assert.Empty(t, warnings, task)
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		breakIt func(*Experiment)
+		want    string // start of the one problem
+	}{
+		{func(e *Experiment) { e.Run.Dir = "" }, "run.dir"},
+		{func(e *Experiment) { e.Run.Device = "gpu" }, `run.device = "gpu": allowed are ["auto" "cpu" "cuda"]`},
+		{func(e *Experiment) { e.Run.Precision = "tf32" }, "run.precision"},
+		{func(e *Experiment) { e.Run.ChannelsLast = "yes" }, "run.channels_last"},
+		{func(e *Experiment) { e.Run.Threads = -1 }, "run.threads = -1: must be 0 or more"},
+		{func(e *Experiment) { e.Run.Keep = -1 }, "run.keep"},
+		{func(e *Experiment) { e.Run.LogEvery = Duration{} }, `run.log_every = ""`},
+		{func(e *Experiment) { e.Run.CheckpointEvery = Duration{0, Steps} }, `run.checkpoint_every = "0it"`},
+		{func(e *Experiment) { e.Data.Source = "" }, `data.source = "": say where the images are`},
+		{func(e *Experiment) { e.Data.Kind = "zip" }, `data.kind = "zip"`},
+		{func(e *Experiment) { e.Data.Workers = -1 }, "data.workers"},
+		{func(e *Experiment) { e.Data.Prefetch = 0 }, "data.prefetch"},
+		{func(e *Experiment) { e.Data.MaxBadFraction = nan }, "data.max_bad_fraction = NaN"},
+		{func(e *Experiment) { e.Data.Subset = Subset{First: -1} }, "data.subset.first"},
+		{func(e *Experiment) { e.Data.Subset = Subset{Fraction: 1.5} }, "data.subset.fraction"},
+		{func(e *Experiment) { e.Data.Subset = Subset{First: 3, List: "x"} }, "data.subset = {"},
+		{func(e *Experiment) { e.Crops = nil; e.SwAV.AssignCrops = []int{0} }, "crops = 0: at least one [[crops]] table"},
+		{func(e *Experiment) { e.Crops = e.Crops[:1]; e.Crops[0].Count = 1; e.SwAV.AssignCrops = []int{0} }, "crops = 1: SwAV predicts"},
+		{func(e *Experiment) { e.Crops[1].Count = 0 }, "crops.1.count"},
+		{func(e *Experiment) { e.Crops[1].Size = 0 }, "crops.1.size"},
+		{func(e *Experiment) { e.Crops[1].Scale = [2]float64{0.2, 0.1} }, "crops.1.scale = [0.2 0.1]: must be [low, high]"},
+		{func(e *Experiment) { e.Crops[1].Scale[1] = 1.5 }, "crops.1.scale"},
+		{func(e *Experiment) { e.Crops[1].Ratio[0] = 0 }, "crops.1.ratio"},
+		{func(e *Experiment) { e.Augment.Flip = 2 }, "augment.flip"},
+		{func(e *Experiment) { e.Augment.Gray = -0.1 }, "augment.gray"},
+		{func(e *Experiment) { e.Augment.Jitter.P = nan }, "augment.jitter.p"},
+		{func(e *Experiment) { e.Augment.Jitter.Brightness = -1 }, "augment.jitter.brightness"},
+		{func(e *Experiment) { e.Augment.Jitter.Hue = 0.6 }, "augment.jitter.hue"},
+		{func(e *Experiment) { e.Augment.Blur.Sigma[0] = 0 }, "augment.blur.sigma"},
+		{func(e *Experiment) { e.Augment.Std[1] = 0 }, "augment.std"},
+		{func(e *Experiment) { e.Augment.Mean[1] = 120 }, "augment.mean"},
+		{func(e *Experiment) { e.Model.Arch = "" }, "model.arch"},
+		{func(e *Experiment) { e.Model.Arch = "regnet_16gf" }, `model.arch = "regnet_16gf": unknown architecture`},
+		{func(e *Experiment) { e.Model.Depth = 3 }, "model.arch"},
+		{func(e *Experiment) { e.Model = Model{Arch: "regnet_y", Depth: 3, W0: 30, WM: 2, GroupWidth: 8} }, "model.arch"},
+		{func(e *Experiment) { e.SwAV.Hidden = []int{8, 0} }, "swav.hidden.1"},
+		{func(e *Experiment) { e.SwAV.Out = 0 }, "swav.out"},
+		{func(e *Experiment) { e.SwAV.Prototypes = 1 }, "swav.prototypes"},
+		{func(e *Experiment) { e.SwAV.Temperature = 0 }, "swav.temperature"},
+		{func(e *Experiment) { e.SwAV.Epsilon = nan }, "swav.epsilon"},
+		{func(e *Experiment) { e.SwAV.SinkhornIterations = 0 }, "swav.sinkhorn_iterations"},
+		{func(e *Experiment) { e.SwAV.AssignCrops = nil }, "swav.assign_crops"},
+		{func(e *Experiment) { e.SwAV.AssignCrops = []int{0, 6} }, "swav.assign_crops = [0 6]: crop 6 does not exist; there are 0 to 5"},
+		{func(e *Experiment) { e.SwAV.AssignCrops = []int{0, 2} }, "swav.assign_crops = [0 2]: crop 2 has 96 pixels; assignments come from the largest crops, of 224"},
+		{func(e *Experiment) { e.SwAV.AssignCrops = []int{1, 1} }, "swav.assign_crops = [1 1]: crop 1 is named twice"},
+		{func(e *Experiment) { e.SwAV.QueueLength = -1 }, "swav.queue_length"},
+		{func(e *Experiment) { e.SwAV.QueueLength = 10000; e.SwAV.QueueStart = Duration{1, Epochs} }, "swav.queue_length = 10000: must hold whole batches of 8192, such as 8192"},
+		{func(e *Experiment) { e.Optim.Batch = 0 }, "optim.batch"},
+		{func(e *Experiment) { e.Optim.BaseLR = nan }, "optim.base_lr"},
+		{func(e *Experiment) { e.Optim.BaseBatch = 0 }, "optim.base_batch"},
+		{func(e *Experiment) { e.Optim.Scaling = "log" }, "optim.scaling"},
+		{func(e *Experiment) { e.Optim.Momentum = 1 }, "optim.momentum"},
+		{func(e *Experiment) { e.Optim.Momentum = 0; e.Optim.Nesterov = true }, "optim.nesterov"},
+		{func(e *Experiment) { e.Optim.WeightDecay = -1 }, "optim.weight_decay"},
+		{func(e *Experiment) { e.Optim.Adaptation = "lamb" }, "optim.adaptation"},
+		{func(e *Experiment) { e.Optim.Trust = 0 }, "optim.trust"},
+		{func(e *Experiment) { e.Optim.Rules = []Rule{{Match: "("}} }, "optim.rules"},
+		{func(e *Experiment) {
+			e.Optim.Rules = []Rule{{Match: ".*", Freeze: true, FreezeUntil: Duration{1, Steps}}}
+		}, "optim.rules"},
+		{func(e *Experiment) { e.Schedule.Kind = "linear" }, "schedule.kind"},
+		{func(e *Experiment) { e.Schedule.Phase = "half" }, "schedule.phase"},
+		{func(e *Experiment) { e.Schedule.WarmupStart = -1 }, "schedule.warmup_start"},
+		{func(e *Experiment) { e.Schedule.EndFactor = 2 }, "schedule.end_factor"},
+		{func(e *Experiment) { e.Schedule.Kind = "step" }, "schedule.milestones"},
+		{func(e *Experiment) { e.Schedule.Milestones = []Duration{{}} }, "schedule.milestones"},
+		{func(e *Experiment) { e.Schedule.Gamma = 0 }, "schedule.gamma"},
+		{func(e *Experiment) { e.Schedule.Window = Duration{} }, "schedule.window"},
+		{func(e *Experiment) { e.Schedule.Factor = 1 }, "schedule.factor"},
+		{func(e *Experiment) { e.Schedule.Threshold = -1 }, "schedule.threshold"},
+		{func(e *Experiment) { e.Train.Duration = Duration{} }, "train.duration"},
+		{func(e *Experiment) { e.Train.Duration = Duration{50, Percent} }, `train.duration = "50%": a run cannot be a share of itself`},
+		{func(e *Experiment) { e.Train.Duration = Duration{0, Epochs} }, "train.duration"},
+	} {
+		e := valid()
+		c.breakIt(e)
+		_, err := e.Validate(Pretrain)
+		var invalid *Invalid
+		if assert.True(t, errors.As(err, &invalid), c.want) {
+			assert.Len(t, invalid.Problems, 1, "%s: %v", c.want, err)
+			assert.Regexp(t, "^"+regexpQuote(c.want), invalid.Problems[0].String())
+		}
+	}
+}
+
+func TestValidateEvalRefuses(t *testing.T) {
+	for _, c := range []struct {
+		task    Task
+		breakIt func(*Experiment)
+		want    string
+	}{
+		{LinearEval, func(e *Experiment) { e.Linear.Train = "" }, `linear.train = "": say where the labelled`},
+		{LinearEval, func(e *Experiment) { e.Linear.Val = "" }, "linear.val"},
+		{LinearEval, func(e *Experiment) { e.Linear.Kind = "zip" }, "linear.kind"},
+		{LinearEval, func(e *Experiment) { e.Linear.Duration = Duration{} }, "linear.duration"},
+		{LinearEval, func(e *Experiment) { e.Linear.Duration = Duration{5, Percent} }, "linear.duration"},
+		{LinearEval, func(e *Experiment) { e.Linear.Batch = 0 }, "linear.batch"},
+		{LinearEval, func(e *Experiment) { e.Linear.BaseLR = 0 }, "linear.base_lr"},
+		{LinearEval, func(e *Experiment) { e.Linear.Momentum = 0 }, "linear.nesterov"},
+		{LinearEval, func(e *Experiment) { e.Linear.Schedule = "plateau" }, "linear.schedule"},
+		{LinearEval, func(e *Experiment) { e.Linear.Milestones = nil }, "linear.milestones"},
+		{LinearEval, func(e *Experiment) { e.Linear.Scale = [2]float64{} }, "linear.scale"},
+		{LinearEval, func(e *Experiment) { e.Linear.Crop = 0 }, "linear.crop"},
+		{LinearEval, func(e *Experiment) { e.Linear.TrainSubset.Fraction = 2 }, "linear.train_subset.fraction"},
+		{LinearEval, func(e *Experiment) { e.Augment.Std[0] = 0 }, "augment.std"},
+		{KNNEval, func(e *Experiment) { e.Linear.Train = "" }, "knn.train"},
+		{KNNEval, func(e *Experiment) { e.KNN.K = 0 }, "knn.k"},
+		{KNNEval, func(e *Experiment) { e.KNN.Temperature = 0 }, "knn.temperature"},
+		{KNNEval, func(e *Experiment) { e.KNN.Batch = 0 }, "knn.batch"},
+		{KNNEval, func(e *Experiment) { e.KNN.Resize = 0 }, "knn.resize"},
+		{"svm", func(*Experiment) {}, `task = "svm"`},
+	} {
+		e := valid()
+		c.breakIt(e)
+		_, err := e.Validate(c.task)
+		assert.ErrorContains(t, err, c.want)
+	}
+	e := &Experiment{}
+	e.Run = valid().Run
+	_, err := e.Validate(KNNEval)
+	assert.ErrorContains(t, err, "knn.k", "an evaluation needs no model or crops, but its own section")
+	assert.NotContains(t, err.Error(), "model.arch")
+}
+
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+	_, err := (&Experiment{}).Validate(Pretrain)
+	for _, want := range []string{"invalid experiment:\n  ", "data.source", "crops", "model.arch", "optim.batch", "train.duration", "schedule.kind"} {
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Experiment)
+		want   string
+	}{
+		{func(e *Experiment) { e.Run.Keep = 1 }, "run.keep = 1"},
+		{func(e *Experiment) { e.Run.Device, e.Run.Precision = "cpu", "fp16" }, `run.precision = "fp16"`},
+		{func(e *Experiment) { e.Crops[1].Size = 100 }, "crops.1.size = 100: is no multiple of the trunk's stride of 32"},
+		{func(e *Experiment) { e.SwAV.Epsilon = 0.01 }, "swav.epsilon"},
+		{func(e *Experiment) { e.Optim.Batch = 256 }, "swav.prototypes = 16000: only 256 images take part"},
+		{func(e *Experiment) { e.SwAV.QueueLength = 8192 }, "swav.queue_start"},
+		{func(e *Experiment) { e.SwAV.FreezePrototypes = Duration{60, Percent} }, "swav.freeze_prototypes"},
+	} {
+		e := valid()
+		c.change(e)
+		warnings, err := e.Validate(Pretrain)
+		require.NoError(t, err, c.want)
+		require.Len(t, warnings, 1, c.want)
+		assert.Regexp(t, "^"+regexpQuote(c.want), warnings[0].String())
+	}
+	e := valid()
+	e.Linear.Crop = 384
+	warnings, err := e.Validate(LinearEval)
+	require.NoError(t, err)
+	require.Len(t, warnings, 1)
+	assert.Equal(t, "linear.crop", warnings[0].Path)
+}
+
+// SEER trained 16000 prototypes at a batch of 4096: not worth a warning. A queue
+// adds to the batch, crops do not.
+func TestEquipartition(t *testing.T) {
+	for _, c := range []struct {
+		prototypes, batch, queue int
+		warns                    bool
+	}{
+		{16000, 4096, 0, false}, {16000, 7936, 0, false}, {3000, 256, 0, true},
+		{3000, 256, 3840, false}, {1500, 16, 0, true}, {64, 128, 0, false},
+	} {
+		e := valid()
+		e.SwAV.Prototypes, e.Optim.Batch, e.SwAV.QueueLength, e.SwAV.QueueStart = c.prototypes, c.batch, c.queue, Duration{15, Epochs}
+		warnings, err := e.Validate(Pretrain)
+		require.NoError(t, err)
+		assert.Equal(t, c.warns, len(warnings) > 0, "%+v", c)
+	}
+}
+
+func TestCustomTrunkHasItsOwnStride(t *testing.T) {
+	e := valid()
+	e.Model = Model{Arch: "regnet_y", Depth: 6, W0: 32, WA: 32, WM: 2.2, GroupWidth: 16}
+	e.Crops = []Crop{{2, 48, [2]float64{0.2, 1}, defaultRatio}}
+	trunk, err := e.Model.Trunk()
+	require.NoError(t, err)
+	require.Equal(t, 16, trunk.Stride())
+	warnings, err := e.Validate(Pretrain)
+	require.NoError(t, err)
+	assert.Empty(t, warnings, "48 is a multiple of 16")
+}
+
+func TestKNNSources(t *testing.T) {
+	e := valid()
+	e.Linear.Kind = "tar"
+	train, val, kind := e.KNNSources()
+	assert.Equal(t, []string{"train", "val", "tar"}, []string{train, val, kind}, "those of the probe")
+	e.KNN.Train, e.KNN.Val = "a", "b"
+	train, val, kind = e.KNNSources()
+	assert.Equal(t, []string{"a", "b", "auto"}, []string{train, val, kind})
+}
+
+func TestCheckData(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there")
+	require.NoError(t, os.Mkdir(there, 0o755))
+	e := valid()
+	e.Data.Source = there
+	assert.NoError(t, e.CheckData(Pretrain))
+	e.Data.Source = filepath.Join(dir, "shard-*.tar")
+	assert.NoError(t, e.CheckData(Pretrain), "a pattern is the source's to expand")
+	e.Data.Source = filepath.Join(dir, "gone")
+	e.Data.Subset.List = filepath.Join(dir, "list")
+	err := e.CheckData(Pretrain)
+	assert.ErrorContains(t, err, "gone\": no such file or folder; give yours with --set data.source=PATH")
+	assert.ErrorContains(t, err, "data.subset.list")
+	e.Linear.Train, e.Linear.Val = there, filepath.Join(dir, "gone")
+	assert.ErrorContains(t, e.CheckData(LinearEval), "linear.val")
+	assert.ErrorContains(t, e.CheckData(KNNEval), "knn.val")
+	e.Linear.Val = there
+	assert.NoError(t, e.CheckData(LinearEval))
+}
+
+func TestHeadParameters(t *testing.T) {
+	trunk, err := arch.Lookup("regnet_y_400mf")
+	require.NoError(t, err)
+	e := valid()
+	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes = []int{10, 20}, 5, 7
+	assert.Equal(t, []int{440, 10, 20, 5}, e.HeadWidths(trunk))
+	plain := int64(441*10 + 11*20 + 21*5 + 7*5)
+	assert.Equal(t, plain, e.HeadParameters(trunk))
+	e.SwAV.BatchNorm = true
+	assert.Equal(t, plain+2*(10+20), e.HeadParameters(trunk), "none behind the last Linear")
+	e.SwAV.Hidden = nil
+	assert.Equal(t, int64(441*5+7*5), e.HeadParameters(trunk))
+}
