@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The C++ parts: gotorch's library and the shim of torch/, an object a unit, kept between runs.
+# The C++ parts: gotorch's library and the shim of torch/. Every unit that includes libtorch costs
+# 12-17 s, so objects are kept and only what changed is compiled. cgo would compile all of a package
+# whenever one file of it changes; that is why the shim is a library beside it.
 
 gotorch=$tp/gotorch
 
 # gotorch's cgo flags point into its own folder and the module cache is read-only: it is copied,
 # and a git-ignored go.work replaces the module by the copy.
-copy_gotorch() {
+ensure_gotorch() {
   local module version dir tmp
-  read -r module version _ < <(pins gomod)
+  read -r module version < <(pins gomod)
   [[ -f $gotorch/SOURCE && $(<"$gotorch/SOURCE") == "$version" ]] && return
-  need go "see https://go.dev/doc/install (Go 1.26 or later)"
   stage "copying gotorch $version"
-  dir=$(cd "$root" && GOWORK=off GOFLAGS=-mod=mod go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-  [[ -d $dir ]] || die "could not download $module $version" "try again with: go mod download $module@$version"
+  dir=$(cd "$root" && GOWORK=off go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') || true
+  [[ -d $dir ]] || die "could not download $module $version; once the network is there, continue with" "./build.sh fetch"
   tmp=$(scratch gotorch)
   cp -r --no-preserve=mode "$dir/." "$tmp"
   mkdir -p "$tmp/cgotorch/libtorch"
@@ -24,12 +25,10 @@ copy_gotorch() {
 }
 
 write_go_work() {
-  local want module
+  local module
   read -r module _ < <(pins gomod)
-  want=$(printf 'go %s\n\nuse .\n\nreplace %s => ./third_party/gotorch' "$(sed -n 's/^go //p' "$root/go.mod")" "$module")
-  [[ -f $root/go.work && $(<"$root/go.work") == "$want" ]] && return
-  printf '%s\n' "$want" >"$root/go.work.tmp"
-  mv "$root/go.work.tmp" "$root/go.work"
+  write_if_changed "$root/go.work" "$(printf 'go %s\n\nuse .\n\nreplace %s => ./third_party/gotorch' \
+    "$(sed -n 's/^go //p' "$root/go.mod")" "$module")"
 }
 
 # libtorch's headers are system headers: -MMD then lists only our own, and a check is quick.
@@ -40,13 +39,14 @@ cxx_flags() {
 
 # stale OBJECT: true if the object is missing or older than a file it was made from.
 stale() {
-  local object=$1 deps=${1%.o}.d
+  local object=$1 deps=${1%.o}.d newer
   [[ -f $object && -f $deps ]] || return 0
   local -a files
-  # The dependency file is "object: a b \ c": drop the target and the line ends.
-  read -r -d '' -a files < <(sed -e 's/^[^:]*://' -e 's/\\$//' "$deps" && printf '\0')
-  [[ ${#files[@]} -gt 0 && -z $(find "${files[@]}" -newer "$object" -print -quit 2>&1) ]] && return 1
-  return 0
+  # The file reads "object: a b \ c": drop the target and the line ends.
+  read -ra files < <(sed -e 's/^[^:]*://' -e 's/\\$//' "$deps" | tr '\n' ' ')
+  # A header that is gone makes find fail: compile, the compiler will say more.
+  newer=$(find "${files[@]}" -newer "$object" -print -quit 2>/dev/null) || return 0
+  [[ -n $newer ]]
 }
 
 compile_unit() { # compile_unit OBJECT SOURCE FLAGS...
@@ -59,57 +59,72 @@ compile_unit() { # compile_unit OBJECT SOURCE FLAGS...
   mv "$object.tmp" "$object"
 }
 
-# build_library LIBRARY OBJECTS FLAGS LINKFLAGS SOURCE...
-# Recompiles what changed, with a job a core, and links if an object is newer than the library.
-build_library() {
-  local library=$1 dir=$2 flags=$3 link=$4 key source object failed=0 running=0
-  shift 4
-  mkdir -p "$dir"
-  key="$("${CXX:-g++}" -dumpfullversion) $(<"$libtorch/SOURCE") $flags $link $*"
-  if [[ ! -f $dir/key || $(<"$dir/key") != "$key" ]]; then
-    find "$dir" -maxdepth 1 -name '*.o' -delete
-    rm -f "$library"
-    printf '%s\n' "$key" >"$dir/key"
-  fi
-  local -a objects=()
+# compile_stale FOLDER FLAGS SOURCE...: a job a core, and the failure of one lets the others finish.
+compile_stale() {
+  local dir=$1 source object failed=0 running=0
+  local -a flags
+  read -ra flags <<<"$2"
+  shift 2
   for source in "$@"; do
     object=$dir/$(basename "${source%.*}").o
-    objects+=("$object")
     stale "$object" || continue
-    if ((running == $(jobs_wanted))); then
+    if ((running >= $(jobs_wanted))); then
       wait -n || failed=1
       running=$((running - 1))
     fi
-    # shellcheck disable=SC2086
-    compile_unit "$object" "$source" $flags &
+    compile_unit "$object" "$source" "${flags[@]}" &
     running=$((running + 1))
   done
-  while ((running > 0)); do
-    wait -n || failed=1
-    running=$((running - 1))
-  done
-  ((failed == 0)) || die "a unit of $(basename "$library") does not compile: see above"
-  if [[ ! -f $library || -n $(find "${objects[@]}" -newer "$library" -print -quit) ]]; then
-    stage "linking $(basename "$library")"
-    # shellcheck disable=SC2086
-    "${CXX:-g++}" -shared -pthread "${objects[@]}" -o "$library.tmp" -Wl,-soname,"$(basename "$library")" \
-      -Wl,--enable-new-dtags -L"$libtorch/lib" $link -ltorch_cpu -lc10 || die "cannot link $library"
-    mv "$library.tmp" "$library"
+  for (( ; running > 0; running--)); do wait -n || failed=1; done
+  ((failed == 0)) || die "a C++ unit does not compile: see above"
+}
+
+link_library() { # link_library LIBRARY LINKFLAGS OBJECT...
+  local library=$1
+  local -a flags
+  read -ra flags <<<"$2"
+  shift 2
+  stage "linking ${library#"$root"/}"
+  "${CXX:-g++}" -shared -pthread "$@" -o "$library.tmp" "-Wl,-soname,${library##*/}" -Wl,--enable-new-dtags \
+    -L"$libtorch/lib" "${flags[@]}" -ltorch_cpu -lc10 || die "cannot link $library"
+  mv "$library.tmp" "$library"
+}
+
+# Objects are only good for the compiler, flags and libtorch they were made with.
+check_key() { # check_key FOLDER FLAGS
+  local key
+  key="$("${CXX:-g++}" -dumpfullversion) $(<"$libtorch/SOURCE") $2"
+  [[ -f $1/key && $(<"$1/key") == "$key" ]] && return
+  mkdir -p "$1"
+  find "$1" -name '*.o' -delete
+  write_if_changed "$1/key" "$key"
+}
+
+# build_library LIBRARY FOLDER FLAGS LINKFLAGS SOURCE...
+build_library() {
+  local library=$1 dir=$2 compile=$3 link=$4
+  shift 4
+  check_key "$dir" "$compile"
+  compile_stale "$dir" "$compile" "$@"
+  local -a objects=("${@##*/}")
+  objects=("${objects[@]/%.cc/.o}")
+  objects=("${objects[@]/#/$dir/}")
+  # A unit that was removed leaves no newer object, only a shorter list.
+  write_if_changed "$dir/link" "$link ${objects[*]}"
+  if [[ ! -f $library || -n $(find "${objects[@]}" "$dir/link" -newer "$library" -print -quit) ]]; then
+    mkdir -p "${library%/*}"
+    link_library "$library" "$link" "${objects[@]}"
   fi
 }
 
+# RUNPATH, not RPATH, everywhere: LD_LIBRARY_PATH wins over it, which lets a run use another libtorch.
+# libtorch_cpu.so finds its own neighbours through $ORIGIN.
 build_gotorch() {
   build_library "$gotorch/cgotorch/libcgotorch.so" "$tp/.obj/cgotorch" \
     "$(cxx_flags) -O1 -w -I$gotorch" "-Wl,-rpath,\$ORIGIN/libtorch/lib" "$gotorch"/cgotorch/*.cc
 }
 
 build_shim() {
-  local -a units
-  shopt -s nullglob
-  units=("$root"/torch/shim/*.cc)
-  shopt -u nullglob
-  ((${#units[@]})) || return 0
-  mkdir -p "$tp/shim"
   build_library "$tp/shim/libseertorch.so" "$tp/.obj/shim" \
-    "$(cxx_flags) -O2 -Wall -I$root/torch/shim" "-Wl,-rpath,\$ORIGIN/../libtorch/lib" "${units[@]}"
+    "$(cxx_flags) -O2 -Wall -I$root/torch/shim" "-Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
 }

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# ./build.sh test: four passes of go test, counted together.
+
+# Packages that reach libtorch cost seconds to link and load; the others run first, so that a plain
+# mistake shows within seconds.
+packages() { # packages pure|torch PATTERN...
+  local kind=$1
+  shift
+  go list -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' "$@" |
+    awk -v kind="$kind" '
+      { torch = 0; for (i = 1; i <= NF; i++) if ($i == "seer/torch" || $i ~ /wangkuiyi\/gotorch/) torch = 1 }
+      { needs[$1] = torch; line[++n] = $0 }
+      END {
+        # A test may import a package of ours that imports torch.
+        for (i = 1; i <= n; i++) { split(line[i], f, " "); for (j in f) if (needs[f[j]]) needs[f[1]] = 1 }
+        for (i = 1; i <= n; i++) { split(line[i], f, " "); if (needs[f[1]] == (kind == "torch")) print f[1] }
+      }'
+}
+
+# test_pass TITLE FLAG... PACKAGE...: no cached results, because go does not see a change of the shim.
+test_pass() {
+  local title=$1
+  shift
+  stage "tests: $title"
+  go test -json -count=1 -timeout 20m "$@" 2>&1 | python3 "$root/tools/build/gotest.py" "$tp/.tests" "$title" || failures=$((failures + 1))
+}
+
+verb_test() {
+  local failures=0
+  local -a patterns=("${@:-./...}") pure torch
+  need python3 "apt-get install -y python3"
+  lock
+  build_all
+  ensure_fashion_mnist
+  unlock
+  cd "$root"
+  export SEER_FASHION_MNIST=$tp/fashion-mnist
+  rm -f "$tp/.tests"
+  mapfile -t pure < <(packages pure "${patterns[@]}")
+  mapfile -t torch < <(packages torch "${patterns[@]}")
+  if ((${#pure[@]})); then
+    test_pass "without libtorch" "${pure[@]}"
+    test_pass "race detector" -race "${pure[@]}"
+  fi
+  if ((${#torch[@]})); then test_pass "with libtorch" "${torch[@]}"; fi
+  if (($# == 0)); then
+    GOGC=1 GODEBUG=cgocheck=1 test_pass "torch under a stressed collector" -tags torchdebug ./torch/...
+  fi
+  python3 "$root/tools/build/gotest.py" "$tp/.tests" --summary
+  return $((failures > 0))
+}
