@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Golden RegNetY: logits, every gradient and the running statistics, from torchvision.
+
+    python tools/golden/make_regnet.py        (environment: tools/golden/requirements.txt)
+
+Writes testdata/golden/regnet_y_{400mf,1_6gf}.safetensors. Weights come from gen.load by
+torchvision's names (fc of 1000 classes included). The reference runs in float64 on the CPU; a float32 run of the same
+program says how far rounding alone goes, and stands in the metadata as fp32_*.
+"""
+import torch
+import torchvision
+
+import gen
+
+ARCHS = ("regnet_y_400mf", "regnet_y_1_6gf")
+BATCH, SIZE, ODD = 4, (64, 64), (50, 70)
+CLASSES = 1000
+
+
+def run(arch, dtype):
+    """All references of one model in one precision. Evaluation first: training moves the statistics."""
+    model = gen.load(torchvision.models.get_model(arch, num_classes=CLASSES)).to(dtype)
+    x = torch.from_numpy(gen.tensor("input", (BATCH, 3, *SIZE))).to(dtype)
+    odd = torch.from_numpy(gen.tensor("input.odd", (BATCH, 3, *ODD))).to(dtype)
+    cotangent = torch.from_numpy(gen.tensor("cotangent", (BATCH, CLASSES))).to(dtype)
+    out = {}
+    model.eval()
+    with torch.no_grad():
+        out["logits_eval"], out["logits_eval_odd"] = model(x), model(odd)
+    # Gradients in evaluation mode too: they isolate the blocks from batch statistics.
+    for mode in ("eval", "train"):
+        model.train(mode == "train")
+        model.zero_grad(set_to_none=True)
+        logits = model(x)
+        loss = (logits * cotangent).sum() / BATCH
+        loss.backward()
+        out[f"loss_{mode}"] = loss.reshape(1)
+        out[f"grads_{mode}"] = {k: p.grad.clone() for k, p in model.named_parameters()}
+    out["logits_train"] = logits
+    out["buffers"] = {k: b.clone() for k, b in model.named_buffers() if b.is_floating_point()}
+    return out
+
+
+def pack(ref):
+    """Gradients as one row a parameter: norm, sum, max |.| and 16 values; 4 M numbers become 100 kB."""
+    t = {k: v for k, v in ref.items() if torch.is_tensor(v)}
+    for mode in ("eval", "train"):
+        grads = ref[f"grads_{mode}"].values()
+        t[f"grad_{mode}_norm"] = torch.stack([g.norm() for g in grads])
+        t[f"grad_{mode}_sum"] = torch.stack([g.sum() for g in grads])
+        t[f"grad_{mode}_maxabs"] = torch.stack([g.abs().max() for g in grads])
+        t[f"grad_{mode}_samples"] = torch.stack([gen.sample(g) for g in grads])
+    t["buffer_samples"] = torch.stack([gen.sample(b) for b in ref["buffers"].values()])
+    return {k: v.float() for k, v in t.items()}
+
+
+def rounding(low, high):
+    """What float32 alone loses, by kind: the bound a tolerance has to clear."""
+    err = {k: gen.relative(low[k], high[k]) for k in high if torch.is_tensor(high[k])}
+    for mode in ("eval", "train"):
+        lo, hi = low[f"grads_{mode}"], high[f"grads_{mode}"]
+        err[f"grads_{mode}"] = max(gen.relative(lo[k], hi[k]) for k in hi)
+    err["buffers"] = max(gen.relative(low["buffers"][k], high["buffers"][k]) for k in high["buffers"])
+    return {f"fp32_{k}": f"{v:.2e}" for k, v in err.items()}
+
+
+def main():
+    for arch in ARCHS:
+        high, low = run(arch, torch.float64), run(arch, torch.float32)
+        worst = rounding(low, high)
+        print(arch, worst)
+        gen.save(
+            gen.OUT / f"{arch}.safetensors", pack(high),
+            script="tools/golden/make_regnet.py", arch=arch, loss="sum(logits * cotangent) / batch",
+            inputs="input [4,3,64,64], input.odd [4,3,50,70], cotangent [4,1000], all gen.tensor with factor 1",
+            parameters="\n".join(high["grads_train"]), buffers="\n".join(high["buffers"]), **worst)
+
+
+if __name__ == "__main__":
+    main()
