@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"seer/data/jpeg"
+)
+
+// A Reason says in a word why an image could not be used. Besides those below
+// it takes the values of [jpeg.Reason].
+type Reason string
+
+// Reasons that come from reading. Decoding adds jpeg's: empty, unknown,
+// truncated, corrupt, too-large, unsupported.
+const (
+	Missing    Reason = "missing"    // no such file
+	Unreadable Reason = "unreadable" // permission, input/output error, no regular file
+	TooLarge   Reason = "too-large"  // more bytes or pixels than the limit
+	Stale      Reason = "stale"      // the shard is not the one that was indexed
+	Panicked   Reason = "panic"      // the decoder broke down on these bytes
+)
+
+// ReadError is the failure to read or decode one image.
+type ReadError struct {
+	Name   string
+	Reason Reason
+	Err    error
+}
+
+func (e *ReadError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Name, e.Reason, e.Err) }
+func (e *ReadError) Unwrap() error { return e.Err }
+
+var (
+	errTooLarge = errors.New("the file is too large")
+	errStale    = errors.New("the file has changed")
+)
+
+// ReasonOf returns the reason for which err makes an image unusable.
+func ReasonOf(err error) Reason {
+	var r *ReadError
+	if errors.As(err, &r) {
+		return r.Reason
+	}
+	if reason := jpeg.ReasonOf(err); reason != "" {
+		return Reason(reason)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Missing
+	case errors.Is(err, errTooLarge):
+		return TooLarge
+	case errors.Is(err, errStale):
+		return Stale
+	}
+	return Unreadable
+}
+
+// readError wraps what went wrong with an image, but leaves a cancelled
+// context alone: it says nothing about the image.
+func readError(name string, err error) error {
+	if err == nil || isContextError(err) {
+		return err
+	}
+	return &ReadError{Name: name, Reason: ReasonOf(err), Err: err}
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+
+package data
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"seer/data/datatest"
+)
+
+func open(t *testing.T, spec SourceSpec) Source {
+	t.Helper()
+	s, err := Open(spec)
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// listing returns "name label" of every image.
+func listing(s Source) (out []string) {
+	for i := range s.Len() {
+		out = append(out, fmt.Sprint(s.Name(i), " ", s.Label(i)))
+	}
+	return out
+}
+
+func touch(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		datatest.Write(t, filepath.Join(dir, name), []byte(name))
+	}
+}
+
+func TestFolderListsImagesInTheOrderOfTheirPaths(t *testing.T) {
+	dir := t.TempDir()
+	touch(t, dir, "b.jpg", "a/z.PNG", "a-b/1.jpeg", "a.jpg", "c/d/e/f.webp", "note.txt", ".hidden.jpg", ".git/x.jpg", "a/._z.jpg")
+	s := open(t, SourceSpec{Path: dir})
+	want := []string{"a-b/1.jpeg", "a.jpg", "a/z.PNG", "b.jpg", "c/d/e/f.webp"}
+	require.True(t, slices.IsSorted(want), "bytewise, folders with their slash")
+	for i, name := range want {
+		require.Equal(t, name, s.Name(int64(i)))
+		require.Equal(t, -1, s.Label(int64(i)))
+		item, err := s.Read(t.Context(), int64(i), nil)
+		require.NoError(t, err)
+		require.Equal(t, name, string(item.Bytes))
+	}
+	require.EqualValues(t, len(want), s.Len())
+	require.Nil(t, s.Classes())
+}
+
+// torchvision.datasets.ImageFolder sorts classes by name, where "a" comes
+// before "a-b"; in paths "a-b/" comes before "a/".
+func TestFolderLabelsAreTorchvisions(t *testing.T) {
+	dir := t.TempDir()
+	touch(t, dir, "b/1.jpg", "a/deep/2.jpg", "a-b/3.jpg", "a/1.jpg", "stray.jpg")
+	s := open(t, SourceSpec{Path: dir, Labels: true})
+	require.Equal(t, []string{"a", "a-b", "b"}, s.Classes())
+	require.Equal(t, []string{"a-b/3.jpg 1", "a/1.jpg 0", "a/deep/2.jpg 0", "b/1.jpg 2"}, listing(s))
+}
+
+func TestFolderFollowsLinksButNoCircles(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	touch(t, dir, "a/1.jpg")
+	touch(t, other, "2.jpg")
+	require.NoError(t, os.Symlink(other, filepath.Join(dir, "link")))
+	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "a", "up")))
+	require.NoError(t, os.Symlink("a/1.jpg", filepath.Join(dir, "file.jpg")))
+	require.NoError(t, os.Symlink("gone.jpg", filepath.Join(dir, "dangling.jpg")))
+	require.Equal(t, []string{"a/1.jpg -1", "file.jpg -1", "link/2.jpg -1"}, listing(open(t, SourceSpec{Path: dir})))
+}
+
+func TestFolderErrorsSayWhatIsThere(t *testing.T) {
+	empty := t.TempDir()
+	texts := t.TempDir()
+	touch(t, texts, "a.txt", "b.txt", "c.npy")
+	flat := t.TempDir()
+	touch(t, flat, "1.jpg")
+	hollow := t.TempDir()
+	touch(t, hollow, "a/1.jpg", "b/2.txt")
+	for _, c := range []struct {
+		spec SourceSpec
+		want []string
+	}{
+		{SourceSpec{Path: empty}, []string{empty, "it is empty", ".jpg"}},
+		{SourceSpec{Path: texts}, []string{"2 .txt, 1 .npy"}},
+		{SourceSpec{Path: flat, Labels: true}, []string{"it has no folders", "1 images outside"}},
+		{SourceSpec{Path: hollow, Labels: true}, []string{`class folder "b"`, "1 .txt", "move it away"}},
+		{SourceSpec{Path: filepath.Join(empty, "none")}, []string{"no such file"}},
+		{SourceSpec{Path: ""}, []string{"source is empty"}},
+		{SourceSpec{Path: "s3://bucket/x"}, []string{`scheme "s3"`}},
+		{SourceSpec{Path: flat, Kind: "zip"}, []string{`unknown kind "zip"`, "folder, list"}},
+		{SourceSpec{Path: filepath.Join(flat, "1.jpg")}, []string{"set the kind"}},
+	} {
+		_, err := Open(c.spec)
+		for _, want := range c.want {
+			require.ErrorContains(t, err, want, "%+v", c.spec)
+		}
+	}
+}
+
+func TestUnreadableFolderIsAnError(t *testing.T) {
+	// Root reads everything; a folder that is a file fails for root too.
+	s := &folderScan{skipped: map[string]int{}}
+	_, err := s.children(filepath.Join(t.TempDir(), "none"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestFolderScanStopsWithItsContext(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 1100 {
+		touch(t, dir, fmt.Sprintf("%d.jpg", i))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := OpenContext(ctx, SourceSpec{Path: dir})
+	require.ErrorIs(t, err, context.Canceled)
+
+	var last Progress
+	open(t, SourceSpec{Path: dir, Progress: func(p Progress) { last = p }})
+	require.Equal(t, Progress{Images: 1100, Where: dir}, last)
+}
+
+func TestFingerprintFollowsTheList(t *testing.T) {
+	dir, copied := t.TempDir(), t.TempDir()
+	for _, d := range []string{dir, copied} {
+		touch(t, d, "a/1.jpg", "b/2.jpg")
+	}
+	print := func(path string, labels bool) string {
+		return Fingerprint(open(t, SourceSpec{Path: path, Labels: labels}))
+	}
+	before := print(dir, true)
+	require.Len(t, before, 64)
+	require.Equal(t, before, print(copied, true), "elsewhere")
+	require.NotEqual(t, before, print(dir, false), "without labels")
+	touch(t, dir, "b/3.jpg")
+	require.NotEqual(t, before, print(dir, true), "one image more")
+}
+
+func TestReadFailuresHaveReasons(t *testing.T) {
+	dir := t.TempDir()
+	touch(t, dir, "a.jpg", "b.jpg", "c.jpg")
+	s := open(t, SourceSpec{Path: dir, MaxFileBytes: 10})
+	require.NoError(t, os.Remove(filepath.Join(dir, "a.jpg")))
+	datatest.Write(t, filepath.Join(dir, "b.jpg"), make([]byte, 11))
+	require.NoError(t, os.Remove(filepath.Join(dir, "c.jpg")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "c.jpg"), 0o755))
+	for i, want := range []Reason{Missing, TooLarge, Unreadable} {
+		_, err := s.Read(t.Context(), int64(i), nil)
+		require.Equal(t, want, ReasonOf(err), "%v", err)
+		require.ErrorContains(t, err, s.Name(int64(i)))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Read(ctx, 0, nil)
+	require.Equal(t, context.Canceled, err, "not the image's fault")
+}
+
+func TestReadUsesTheBufferItIsGiven(t *testing.T) {
+	dir := t.TempDir()
+	touch(t, dir, "a.jpg")
+	s := open(t, SourceSpec{Path: dir})
+	buf := make([]byte, 0, 64)
+	item, err := s.Read(t.Context(), 0, buf)
+	require.NoError(t, err)
+	require.Same(t, &buf[:1][0], &item.Bytes[0])
+	item, err = s.Read(t.Context(), 0, nil)
+	require.NoError(t, err)
+	require.Equal(t, "a.jpg", string(item.Bytes))
+}

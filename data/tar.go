@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+
+package data
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"seer/data/index"
+)
+
+// tarSource reads images out of tar shards by position.
+type tarSource struct {
+	tableSource
+	shards *handles
+}
+
+var _ Source = (*tarSource)(nil)
+
+func (s *tarSource) Read(ctx context.Context, i int64, buf []byte) (item Item, err error) {
+	if err := ctx.Err(); err != nil {
+		return Item{}, err
+	}
+	err = s.entry(i, func(e index.Entry) error {
+		item.Bytes, err = s.member(e, buf)
+		return err
+	})
+	if err != nil {
+		return Item{}, readError(s.Name(i), err)
+	}
+	return item, nil
+}
+
+func (s *tarSource) member(e index.Entry, buf []byte) ([]byte, error) {
+	if err := checkSize(e.Length, s.maxBytes); err != nil {
+		return nil, err
+	}
+	buf = resize(buf, int(e.Length))
+	if err := s.shards.readAt(e.Shard, buf, e.Offset); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: shard %d ends at %w", errStale, e.Shard, err)
+		}
+		return nil, err
+	}
+	_, compression := splitCompression(string(e.Name))
+	return decompress(compression, buf, s.maxBytes)
+}
+
+func (s *tarSource) Close() error {
+	s.shards.close()
+	return s.tableSource.Close()
+}
+
+// tarScan lists the images of tar shards: from the index beside a shard if it
+// is there and fits, else by a walk along its headers.
+type tarScan struct {
+	scanner
+	paths []string
+
+	classes map[string]int32 // class text to its number in order of appearance
+	order   []string
+	numeric bool // all classes so far are integers
+	folders bool // classes are the members' folders
+	found   atomic.Int64
+}
+
+func newTarScan(s scanner) (*tarScan, error) {
+	paths, err := expandShards(s.spec.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &tarScan{scanner: s, paths: paths, classes: map[string]int32{}, numeric: true}, nil
+}
+
+func (s *tarScan) layout() index.Layout { return index.Layout{Labels: s.spec.Labels, Spans: true} }
+
+// into lists shards side by side, a few at a time, and appends them in order.
+func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
+	meta := index.Meta{Kind: "shards"}
+	window := runtime.GOMAXPROCS(0)
+	for len(s.paths) > 0 {
+		now := s.paths[:min(window, len(s.paths))]
+		s.paths = s.paths[len(now):]
+		tables, err := s.tables(now)
+		if err != nil {
+			return index.Meta{}, err
+		}
+		for _, t := range tables {
+			if err := s.append(b, t, len(meta.Shards)); err != nil {
+				return index.Meta{}, err
+			}
+			meta.Shards = append(meta.Shards, t.Meta().Shards...)
+			t.Close()
+		}
+	}
+	s.done(b.Len())
+	if b.Len() == 0 {
+		return index.Meta{}, fmt.Errorf("data: no images in the %d shards %s; members must end in one of %v", len(meta.Shards), s.spec.Path, s.spec.extensions())
+	}
+	if s.spec.Labels {
+		meta.Classes, meta.Numeric = s.order, s.numeric
+	}
+	return meta, nil
+}
+
+func (s *tarScan) tables(paths []string) ([]*index.Table, error) {
+	out := make([]*index.Table, len(paths))
+	var g errgroup.Group
+	for i, p := range paths {
+		g.Go(func() (err error) {
+			if out[i], err = s.table(p); err != nil {
+				return fmt.Errorf("data: shard %s: %w", p, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		for _, t := range out {
+			if t != nil {
+				t.Close()
+			}
+		}
+		return nil, err
+	}
+	// Reports come from here: one goroutine, after each window of shards.
+	n := int64(0)
+	for _, t := range out {
+		n += t.Len()
+	}
+	s.found.Add(n)
+	if s.spec.Progress != nil {
+		s.spec.Progress(Progress{Images: s.found.Load(), Where: paths[len(paths)-1]})
+	}
+	return out, nil
+}
+
+// table lists one shard. Its labels count the class texts, whatever they say.
+func (s *tarScan) table(name string) (*index.Table, error) {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	shard := index.Shard{Path: name, Size: st.Size(), ModTime: st.ModTime().UnixNano()}
+	if t := s.sideTable(shard); t != nil {
+		return t, nil
+	}
+	if !s.spec.WriteIndex {
+		return s.walk(f, shard, index.NewBuilder(s.sideLayout()))
+	}
+	b, err := index.Create(sidePath(name), index.Options{Layout: s.sideLayout()})
+	if err != nil {
+		return nil, err
+	}
+	defer b.Abort()
+	return s.walk(f, shard, b)
+}
+
+func sidePath(shard string) string { return shard + ".seeridx" }
+
+// sideLayout always keeps labels in files: the next reader may want them.
+func (s *tarScan) sideLayout() index.Layout {
+	return index.Layout{Labels: s.spec.Labels || s.spec.WriteIndex, Spans: true}
+}
+
+// sideTable returns the stored index of a shard, or nil where there is none,
+// or where it belongs to another state of the file or lacks what is asked for.
+func (s *tarScan) sideTable(shard index.Shard) *index.Table {
+	t, err := index.Open(sidePath(shard.Path))
+	if err != nil {
+		return nil
+	}
+	m := t.Meta()
+	fits := len(m.Shards) == 1 && m.Shards[0].Size == shard.Size && m.Shards[0].ModTime == shard.ModTime
+	if !fits || !t.Layout().Spans || s.spec.Labels && !t.Layout().Labels || s.spec.Extensions != nil {
+		t.Close()
+		return nil
+	}
+	return t
+}
+
+func (s *tarScan) walk(f *os.File, shard index.Shard, b *index.Builder) (*index.Table, error) {
+	classes, order := map[string]int32{}, []string(nil)
+	w := tarWalk{extensions: s.spec.extensions(), labels: s.sideLayout().Labels, emit: func(m member) error {
+		if b.Len()%1024 == 0 && s.ctx.Err() != nil {
+			return context.Cause(s.ctx)
+		}
+		e := index.Entry{Name: []byte(m.name), Label: -1, Offset: m.offset, Length: m.length}
+		if m.class != "" {
+			e.Label = number(classes, &order, m.class)
+		}
+		return b.Add(e)
+	}}
+	if err := w.walk(f, shard.Size); err != nil {
+		return nil, err
+	}
+	return b.Finish(index.Meta{Kind: "shards", Shards: []index.Shard{shard}, Classes: order})
+}
+
+// number returns the number of a class, a new one for a new class.
+func number(classes map[string]int32, order *[]string, class string) int32 {
+	n, ok := classes[class]
+	if !ok {
+		n = int32(len(*order))
+		classes[class] = n
+		*order = append(*order, class)
+	}
+	return n
+}
+
+// append adds one shard's entries to the whole list, with labels in terms of
+// all shards' classes. The first shard decides where labels come from: sibling
+// files, or the folders of the members where it has none.
+func (s *tarScan) append(b *index.Builder, t *index.Table, shard int) error {
+	if s.spec.Labels && shard == 0 {
+		s.folders = len(t.Classes()) == 0
+	}
+	return t.Each(func(_ int64, e index.Entry) error {
+		e.Shard = uint32(shard)
+		label := int32(-1)
+		if s.spec.Labels {
+			class, err := s.class(t, e)
+			if err != nil {
+				return err
+			}
+			label = number(s.classes, &s.order, class)
+		}
+		e.Label = label
+		return cmp.Or(b.Add(e), s.ctx.Err())
+	})
+}
+
+func (s *tarScan) class(t *index.Table, e index.Entry) (string, error) {
+	var class string
+	switch {
+	case s.folders:
+		class = path.Dir(path.Clean(string(e.Name)))
+		if class == "." || class == "/" {
+			return "", fmt.Errorf("data: shard %s: labels are asked for, but %s has neither a .cls, .json or .txt file beside it nor a folder", t.Meta().Shards[0].Path, e.Name)
+		}
+	case e.Label < 0:
+		return "", fmt.Errorf("data: shard %s: labels are asked for, but %s has no .cls, .json or .txt file with one right beside it", t.Meta().Shards[0].Path, e.Name)
+	default:
+		class = t.Classes()[e.Label]
+	}
+	if v, err := strconv.ParseUint(class, 10, 31); err != nil || v > index.MaxLabel {
+		s.numeric = false
+	}
+	return class, nil
+}
