@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+
+	"seer/torch"
+)
+
+const description = "One TOML file describes an experiment; see experiments/. Start with\n" +
+	"   seer pretrain experiments/quickstart.toml\nand continue a stopped run with the same command."
+
+// commands lists the subcommands in the order in which a user meets them.
+func commands() []*cli.Command {
+	return []*cli.Command{benchCommand()}
+}
+
+// release is set by the linker: -X main.release=v1.2.3.
+var release = "0.1.0-dev"
+
+// version names the release, the revision it was built from and libtorch.
+func version() string {
+	return fmt.Sprintf("%s (revision %s, libtorch %s)", release, revision(), torch.Version())
+}
+
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	rev, dirty := "unknown", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12:
+			rev = s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
+		}
+	}
+	return rev + dirty
+}
