@@ -64,10 +64,11 @@ type Run struct {
 
 // Data is the images to pretrain on.
 type Data struct {
-	// Source: a folder, a list of files, tar shards (a pattern with * or a folder of
-	// them) or an IDX file. Required for pretraining.
+	// Source: a folder, a list of files, tar shards (a folder of them or a pattern
+	// with * or {000..127}), an IDX file or an index built from any of these.
+	// A relative path starts at the working directory. Required for pretraining.
 	Source string `toml:"source"`
-	// Kind of the source: "auto" (from the path), "folder", "list", "tar", "idx".
+	// Kind of the source: "auto" (from the path), "folder", "list", "tar", "idx", "index".
 	// Default "auto".
 	Kind string `toml:"kind"`
 	// Labels reads sub-folders (or the IDX label file) as classes. Pretraining does

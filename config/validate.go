@@ -82,7 +82,7 @@ func (c *checker) data(d Data) {
 }
 
 func (c *checker) kind(path, kind string) {
-	c.oneOf(path, kind, "auto", "folder", "list", "tar", "idx")
+	c.oneOf(path, kind, "auto", "folder", "list", "tar", "idx", "index")
 }
 
 func (c *checker) subset(path string, s Subset) {
