@@ -173,7 +173,7 @@ type Linear struct {
 // KNN is the weighted nearest-neighbour vote: every neighbour votes with
 // exp(similarity/Temperature).
 type KNN struct {
-	// Train and Val are labelled sources; empty means those of [linear].
+	// Train and Val are labelled sources, Kind is as in [data]; empty means those of [linear].
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Kind  string `toml:"kind"`
