@@ -33,7 +33,7 @@ func (c *checker) knn(k KNN, l Linear) {
 	c.resize("knn", k.Resize, k.Crop)
 }
 
-// Sources are the labelled images of the vote: its own, or those of [linear] where
+// KNNSources are the labelled images of the vote: its own, or those of [linear] where
 // it has none, with the kind that belongs to them.
 func (e *Experiment) KNNSources() (train, val, kind string) { return e.KNN.sources(e.Linear) }
 
