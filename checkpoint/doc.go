@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+
+// Package checkpoint reads and writes files of named tensors, without libtorch.
+//
+// It writes safetensors and reads safetensors and PyTorch's .pth files, both the
+// zip archive and the older plain pickle. [Open] looks at the content, not at
+// the name. Nothing in a pickle is executed: classes outside a short list become
+// inert objects, which are left out and named in [File.Notes].
+//
+//	f, err := checkpoint.Open("trunk.pth")
+//	defer f.Close()
+//	for _, info := range f.Infos() {        // names, dtypes and shapes, nothing loaded yet
+//		tensor, err := f.Read(info.Name)    // one tensor in memory
+//	}
+//
+// Data are little endian and contiguous, in row-major order. A file of many
+// gigabytes is read tensor by tensor, and written from the caller's slices
+// without a second copy.
+//
+// The sub-packages build on it: names translates the keys of five ecosystems,
+// weights fits a file to a model and reports what does not fit, runfolder keeps
+// the checkpoints of a run, inspect lists what any of them holds.
+package checkpoint

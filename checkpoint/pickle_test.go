@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+
+package checkpoint_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/checkpoint"
+)
+
+// Every layout of the same tensors must give what PyTorch itself wrote to the
+// safetensors file beside it.
+func TestPickleEqualsSafetensors(t *testing.T) {
+	tests := []struct{ file, golden, format string }{
+		{"state.pth", "state", checkpoint.PyTorchZip},
+		{"state_deflate.pth", "state", checkpoint.PyTorchZip},
+		{"state_protocol4.pth", "state", checkpoint.PyTorchZip},
+		{"state_legacy.pth", "state", checkpoint.PyTorchLegacy},
+		{"vissl.pth", "vissl", checkpoint.PyTorchZip},
+		{"vissl_legacy.pth", "vissl", checkpoint.PyTorchLegacy},
+	}
+	for _, tt := range tests {
+		t.Run(tt.file, func(t *testing.T) {
+			f, err := checkpoint.Open(filepath.Join("testdata", tt.file))
+			require.NoError(t, err)
+			defer f.Close()
+			assert.Equal(t, tt.format, f.Format())
+			got, err := f.ReadAll()
+			require.NoError(t, err)
+			want, _, err := checkpoint.ReadSafetensors(filepath.Join("testdata", tt.golden+".safetensors"))
+			require.NoError(t, err)
+			require.Len(t, got, len(want))
+			found := byName(got)
+			for _, w := range want {
+				assert.Equal(t, w, found[w.Name])
+			}
+		})
+	}
+}
+
+func TestPickleKeepsOrderTextsAndNotes(t *testing.T) {
+	f, err := checkpoint.Open("testdata/vissl.pth")
+	require.NoError(t, err)
+	defer f.Close()
+	assert.Equal(t, "loss.queue", f.Infos()[0].Name, "the order of the dicts is kept")
+	assert.Equal(t, "1200", f.Metadata()["iteration"])
+	assert.Equal(t, "swav", f.Metadata()["config.NAME"], "entries of a dict subclass are read")
+	assert.Equal(t, []string{"left out meter: object of class __main__.Meter"}, f.Notes())
+}
+
+// A pickle that calls os.system must not run it, and must say that it was there.
+func TestPickleRunsNothing(t *testing.T) {
+	f, err := checkpoint.Open("testdata/foreign.pth")
+	require.NoError(t, err)
+	defer f.Close()
+	require.Len(t, f.Infos(), 1)
+	assert.Equal(t, "good F32 [2]", f.Infos()[0].String())
+	assert.Equal(t, []string{
+		"left out complex: tensor of torch.ComplexFloatStorage, a type that is not supported",
+		"left out bad: object of class posix.system",
+	}, f.Notes())
+	assert.NoFileExists(t, "exploited")
+	assert.NoFileExists(t, "testdata/exploited")
+}
+
+func TestPickleSpecialForms(t *testing.T) {
+	tensors, _, err := checkpoint.ReadPickle("testdata/bare_tensor.pth")
+	require.NoError(t, err)
+	assert.Equal(t, "tensor F32 [3]", tensors[0].Info().String())
+
+	tensors, _, err = checkpoint.ReadPickle("testdata/untyped.pth")
+	require.NoError(t, err)
+	assert.Equal(t, "unsigned U16 [5]", tensors[0].Info().String())
+	assert.Equal(t, []byte{0, 0, 1, 0, 2, 0, 3, 0, 4, 0}, tensors[0].Data)
+}
+
+func TestPickleRefuses(t *testing.T) {
+	tests := map[string]string{
+		"expanded.pth":      `tensor "expanded": shape [4] is expanded from a storage of 1 elements: save a contiguous copy`,
+		"module_object.pth": "Python object of class torch.nn.modules.linear.Linear, not a state dict",
+		"no_tensors.pth":    "holds no tensors",
+		"torchscript.pt":    "is a TorchScript archive",
+	}
+	for name, want := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := checkpoint.Open(filepath.Join("testdata", name))
+			require.ErrorContains(t, err, want)
+			assert.ErrorContains(t, err, name)
+		})
+	}
+}
+
+// rezip copies an archive of the testdata with its records changed; nil drops one.
+func rezip(t *testing.T, source string, change func(name string, data []byte) []byte) string {
+	t.Helper()
+	old, err := zip.OpenReader(filepath.Join("testdata", source))
+	require.NoError(t, err)
+	defer old.Close()
+	var out bytes.Buffer
+	archive := zip.NewWriter(&out)
+	for _, record := range old.File {
+		r, err := record.Open()
+		require.NoError(t, err)
+		data, err := io.ReadAll(r)
+		require.NoError(t, err)
+		if data = change(record.Name, data); data == nil {
+			continue
+		}
+		w, err := archive.CreateHeader(&zip.FileHeader{Name: record.Name, Method: zip.Store})
+		require.NoError(t, err)
+		_, err = w.Write(data)
+		require.NoError(t, err)
+	}
+	require.NoError(t, archive.Close())
+	path := filepath.Join(t.TempDir(), "changed.pth")
+	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o644))
+	return path
+}
+
+func TestZipRefuses(t *testing.T) {
+	replace := func(suffix string, with []byte) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if strings.HasSuffix(name, suffix) {
+				return with
+			}
+			return data
+		}
+	}
+	patch := func(old, new string) func(string, []byte) []byte {
+		return func(name string, data []byte) []byte {
+			if strings.HasSuffix(name, "data.pkl") {
+				require.Contains(t, string(data), old)
+				return bytes.ReplaceAll(data, []byte(old), []byte(new))
+			}
+			return data
+		}
+	}
+	tests := map[string]struct {
+		change func(string, []byte) []byte
+		want   string
+	}{
+		"no pickle":      {replace("data.pkl", nil), "zip archive without data.pkl"},
+		"no storage":     {replace("data/0", nil), "storage data/0: is missing from the archive"},
+		"short storage":  {replace("data/0", []byte{1, 2, 3, 4}), "storage data/0: has 4 bytes, 3 elements of F32 are needed"},
+		"big endian":     {replace("byteorder", []byte("big")), `byte order is "big"`},
+		"cut pickle":     {replace("data.pkl", []byte{0x80, 2, '}'}), "pickle ends early"},
+		"empty pickle":   {replace("data.pkl", []byte{}), "pickle ends early"},
+		"stack empty":    {replace("data.pkl", []byte{0x80, 2, '.'}), "malformed pickle"},
+		"odd dict":       {replace("data.pkl", []byte{0x80, 2, '}', '(', 'N', 'u', '.'}), "malformed pickle"},
+		"bad shape":      {patch("K\x03\x85", "K\xff\x85"), "shape [255] is expanded from a storage of 3"},
+		"beyond storage": {patch("QK\x00", "QK\x02"), "reaches element 4 of a storage of 3"},
+		"bad stride":     {patch("K\x01\x85", "K\x09\x85"), "reaches element 18 of a storage of 3"},
+		"shape of texts": {patch("K\x03\x85", "N\x85"), "integers are needed"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := checkpoint.Open(rezip(t, "bare_tensor.pth", tt.change))
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+// Bits that flip in a storage are found by the archive's checksum.
+func TestZipChecksum(t *testing.T) {
+	data, err := os.ReadFile("testdata/bare_tensor.pth")
+	require.NoError(t, err)
+	at := bytes.Index(data, []byte("\x00\x00\x80\x3f\x00\x00\x80\x3f"))
+	require.Positive(t, at)
+	data[at] ^= 1
+	path := filepath.Join(t.TempDir(), "flipped.pth")
+	require.NoError(t, os.WriteFile(path, data, 0o644))
+	_, _, err = checkpoint.ReadPickle(path)
+	require.ErrorContains(t, err, "checksum")
+}
+
+func TestLegacyRefuses(t *testing.T) {
+	whole, err := os.ReadFile("testdata/vissl_legacy.pth")
+	require.NoError(t, err)
+	change := func(edit func([]byte) []byte) []byte { return edit(bytes.Clone(whole)) }
+	tests := map[string]struct {
+		data []byte
+		want string
+	}{
+		"cut storage":    {change(func(b []byte) []byte { return b[:len(b)-4] }), "in the last"},
+		"cut count":      {change(func(b []byte) []byte { return b[:len(b)-8-4*4] }), "file ends"},
+		"cut pickle":     {whole[:200], "part 4 of 5: pickle ends early"},
+		"other pickle":   {[]byte{0x80, 2, 'K', 1, '.'}, "a plain pickle, not a file by torch.save"},
+		"wrong protocol": {change(func(b []byte) []byte { return bytes.Replace(b, []byte("M\xe9\x03."), []byte("M\xe8\x03."), 1) }), "protocol is 1000"},
+		"big endian": {change(func(b []byte) []byte {
+			i := bytes.Index(b, []byte("little_endian"))
+			j := i + bytes.IndexByte(b[i:], 0x88)
+			b[j] = 0x89
+			return b
+		}), "byte order is big"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.pth")
+			require.NoError(t, os.WriteFile(path, tt.data, 0o644))
+			_, err := checkpoint.Open(path)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+// pickled puts a raw pickle into an archive.
+func pickled(t *testing.T, pickle string) string {
+	return rezip(t, "no_tensors.pth", func(name string, data []byte) []byte {
+		if strings.HasSuffix(name, "data.pkl") {
+			return []byte(pickle)
+		}
+		return data
+	})
+}
+
+// Tiny files that ask for huge memory or endless work.
+func TestPickleBombs(t *testing.T) {
+	laughs := "\x80\x02}q\x00" // dict 0
+	for i := range 40 {        // dict i+1 = {"a": dict i, "b": dict i}
+		laughs += "}q" + string([]byte{byte(i + 1)}) + "(U\x01ah" + string([]byte{byte(i)}) + "U\x01bh" + string([]byte{byte(i)}) + "u"
+	}
+	tests := map[string]struct{ pickle, want string }{
+		"bytes of 4 GB":       {"\x80\x03B\xff\xff\xff\xff.", "object of 4294967295 bytes; allowed are"},
+		"bytes of 2^62":       {"\x80\x04\x8e\x00\x00\x00\x00\x00\x00\x00\x40.", "allowed are"},
+		"frame of 1 TB":       {"\x80\x04\x95\x00\x00\x00\x00\x00\x01\x00\x00.", "allowed are"},
+		"bytes of 16 MB":      {"\x80\x03B\x00\x00\x00\x01.", "pickle ends early"},
+		"long of no bytes":    {"\x80\x02\x8a\x00.", "integer of 0 bytes"},
+		"long of 1 MB":        {"\x80\x02\x8b\x00\x00\x10\x00.", "integer of 1048576 bytes"},
+		"number of 1000":      {"I" + strings.Repeat("9", 1000) + "\n.", "line of more than 64 bytes"},
+		"marks":               {strings.Repeat("(", 20_000) + ".", "nests deeper than 10000"},
+		"opcode 255":          {"\xff.", "opcode 0xff"},
+		"out-of-band buffer":  {"\x80\x05\x97.", "opcode 0x97"},
+		"contains itself":     {"\x80\x02}q\x00(U\x01ah\x00u.", "contains itself"},
+		"billion laughs":      {laughs + ".", "contains itself"},
+		"list of itself":      {"\x80\x02]q\x00h\x00a.", "contains itself"},
+		"frozen set of lists": {"\x80\x04(]\x91.", "holds no tensors"},
+		"list as a key":       {"\x80\x02ccollections\nOrderedDict\n)R(]Nu.", "holds no tensors"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := checkpoint.Open(pickled(t, tt.pickle))
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+// A record of a deflated archive that claims far more than deflate can hold.
+func TestZipBomb(t *testing.T) {
+	data, err := os.ReadFile("testdata/state_deflate.pth")
+	require.NoError(t, err)
+	// Blow up the uncompressed size (offset 24) of every storage in the directory.
+	for at := 0; ; {
+		i := bytes.Index(data[at:], []byte("PK\x01\x02"))
+		if i < 0 {
+			break
+		}
+		at += i
+		copy(data[at+24:], "\xff\xff\xff\x7f")
+		at += 46
+	}
+	path := filepath.Join(t.TempDir(), "bomb.pth")
+	require.NoError(t, os.WriteFile(path, data, 0o644))
+	_, err = checkpoint.Open(path)
+	require.Error(t, err)
+}
+
+func FuzzPickle(f *testing.F) {
+	paths, err := filepath.Glob("testdata/*.pth")
+	require.NoError(f, err)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { openAndReread(t, data) })
+}
+
+// FuzzPickleOpcodes reaches the machine itself: the archive around it is sound.
+func FuzzPickleOpcodes(f *testing.F) {
+	for _, name := range []string{"state", "vissl", "foreign", "state_protocol4"} {
+		archive, err := zip.OpenReader("testdata/" + name + ".pth")
+		require.NoError(f, err)
+		r, err := archive.Open(name + "/data.pkl")
+		require.NoError(f, err)
+		data, err := io.ReadAll(r)
+		require.NoError(f, err)
+		require.NoError(f, archive.Close())
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var out bytes.Buffer
+		archive := zip.NewWriter(&out)
+		for _, record := range []struct {
+			name string
+			data []byte
+		}{{"a/data.pkl", data}, {"a/data/0", make([]byte, 432)}, {"a/data/1", make([]byte, 8)}} {
+			w, err := archive.CreateHeader(&zip.FileHeader{Name: record.name, Method: zip.Store})
+			require.NoError(t, err)
+			_, err = w.Write(record.data)
+			require.NoError(t, err)
+		}
+		require.NoError(t, archive.Close())
+		openAndReread(t, out.Bytes())
+	})
+}
