@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+package inputs
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+
+	"seer/config"
+	"seer/data"
+	"seer/data/augment"
+	"seer/data/sampler"
+)
+
+// Source opens a source by path and kind ("auto" decides from the path). With labels it must tell a class for each image.
+func Source(path, kind string, labels bool) (data.Source, error) {
+	return data.Open(data.SourceSpec{Path: path, Kind: kind, Labels: labels})
+}
+
+// Sampler draws from the subset of a source in an order that the seed decides.
+func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, error) {
+	switch {
+	case s.First > 0:
+		return sampler.First(src.Len(), s.First, seed)
+	case s.Fraction > 0:
+		return sampler.Fraction(src.Len(), s.Fraction, s.Seed, seed)
+	case s.List != "":
+		indices, err := namedIndices(src, s.List)
+		if err != nil {
+			return nil, err
+		}
+		return sampler.List(src.Len(), indices, seed)
+	}
+	return sampler.New(src.Len(), seed), nil
+}
+
+// namedIndices finds the images that a text file names, one a line, in a source. A name that the source does not have
+// is an error: a low-shot subset with a hole would be another benchmark.
+func namedIndices(src data.Source, path string) ([]int64, error) {
+	wanted, err := readLines(path)
+	if err != nil {
+		return nil, fmt.Errorf("subset.list: %w", err)
+	}
+	indices := make([]int64, 0, len(wanted))
+	for i := range src.Len() {
+		if name := src.Name(i); wanted[name] {
+			indices = append(indices, i)
+			delete(wanted, name)
+		}
+	}
+	for name := range wanted {
+		return nil, fmt.Errorf("subset.list %s: %d of its names are not in the source, %q for one; the first name of the source is %q",
+			path, len(wanted), name, src.Name(0))
+	}
+	return indices, nil
+}
+
+func readLines(path string) (map[string]bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := map[string]bool{}
+	scan := bufio.NewScanner(f)
+	for scan.Scan() {
+		if line := strings.TrimSpace(scan.Text()); line != "" {
+			lines[line] = true
+		}
+	}
+	return lines, scan.Err()
+}
+
+// Crops is the multi-crop augmentation of a pretraining experiment: one group for each entry of [[crops]], all with the
+// same colours, blur and flip.
+func Crops(crops []config.Crop, a config.Augment) augment.Spec {
+	var spec augment.Spec
+	for _, c := range crops {
+		spec.Groups = append(spec.Groups, augment.Group{
+			Kind: augment.RandomResized, Count: c.Count, Size: c.Size, Scale: c.Scale, Ratio: c.Ratio,
+			Flip: a.Flip, Gray: a.Gray,
+			Jitter: augment.Jitter{P: a.Jitter.P, Brightness: a.Jitter.Brightness, Contrast: a.Jitter.Contrast,
+				Saturation: a.Jitter.Saturation, Hue: a.Jitter.Hue},
+			Blur: augment.Blur{P: a.Blur.P, Min: a.Blur.Sigma[0], Max: a.Blur.Sigma[1]},
+		})
+	}
+	return spec
+}
