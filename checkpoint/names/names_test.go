@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+
+package names_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/checkpoint/names"
+	"seer/models/regnet/arch"
+)
+
+// golden reads a list of keys and shapes made by the library itself (tools/golden/make_keys.py).
+func golden(t *testing.T, style names.Style) (keys []string, shapes map[string]string) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + string(style) + ".txt")
+	require.NoError(t, err)
+	shapes = map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		key, shape, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		keys = append(keys, key)
+		shapes[key] = shape
+	}
+	return keys, shapes
+}
+
+// Each library's real keys map onto torchvision's real keys, one to one, with the
+// same shapes, and back.
+func TestEveryLibraryMapsOntoTorchvision(t *testing.T) {
+	_, want := golden(t, names.Torchvision)
+	for _, style := range names.Styles() {
+		t.Run(string(style), func(t *testing.T) {
+			keys, shapes := golden(t, style)
+			got := map[string]string{}
+			for _, key := range keys {
+				common, ok := names.ToTorchvision(style, key)
+				require.True(t, ok, key)
+				got[common] = shapes[key]
+
+				back, ok := names.FromTorchvision(style, common)
+				require.True(t, ok, common)
+				assert.Equal(t, key, back)
+				assert.Equal(t, common, names.Common(key).Common)
+			}
+			expected := want
+			if style == names.VISSL || style == names.ClassyVision { // trunks only
+				expected = map[string]string{}
+				for key, shape := range want {
+					if !strings.HasPrefix(key, "fc.") {
+						expected[key] = shape
+					}
+				}
+			}
+			assert.Empty(t, cmp.Diff(expected, got))
+		})
+	}
+}
+
+// The project's own manifest has the names of the list too.
+func TestManifestHasTorchvisionNames(t *testing.T) {
+	keys, _ := golden(t, names.Torchvision)
+	params, err := arch.Lookup("regnet_y_400mf")
+	require.NoError(t, err)
+	var own []string
+	for _, e := range slices.Concat(params.Manifest(), params.Classifier(1000)) {
+		own = append(own, e.Name)
+	}
+	assert.Empty(t, cmp.Diff(keys, own))
+}
+
+func TestDetectGolden(t *testing.T) {
+	for _, style := range names.Styles() {
+		keys, _ := golden(t, style)
+		d := names.Detect(keys)
+		assert.Equal(t, style, d.Style)
+		assert.Equal(t, 382, d.Trunk)
+		assert.Equal(t, len(keys)-382, d.Classifier)
+		assert.Zero(t, d.Head+d.Other)
+		assert.Contains(t, d.Explanation, string(style)+" keys of a RegNetY: 382 of the trunk")
+	}
+}
+
+func TestCommonUnwraps(t *testing.T) {
+	const conv = "trunk_output.block1.block1-0.f.a.0.weight"
+	tests := []struct {
+		key, common string
+		part        names.Part
+	}{
+		{conv, conv, names.Trunk},
+		{"module." + conv, conv, names.Trunk},
+		{"trunk." + conv, conv, names.Trunk},
+		{"state_dict.module._orig_mod." + conv, conv, names.Trunk},
+		{"classy_state_dict.base_model.model.trunk._feature_blocks.res2.block1-0.f.a.0.weight", conv, names.Trunk},
+		{"trunk.base_model._feature_blocks.res2.block1-0.f.a.0.weight", conv, names.Trunk},
+		{"trunk._feature_blocks.res2.block1-part0.block1-0.f.a.0.weight", conv, names.Trunk},
+		{"_feature_blocks.res2._fpw_module.block1-part0._fpw_module.block1-0.f.a.0.weight", conv, names.Trunk},
+		{"res2.block1-0.f.a.0.weight", conv, names.Trunk},
+		{"conv1.stem.1.running_var", "stem.1.running_var", names.Trunk},
+		{"base_model.model.trunk.stem.stem.0.weight", "stem.0.weight", names.Trunk},
+		{"trunk_output.block4.block4-part3.block4-2.f.final_bn.bias", "trunk_output.block4.block4-2.f.c.1.bias", names.Trunk},
+		{"embedder.embedder.convolution.weight", "stem.0.weight", names.Trunk},
+		{"encoder.stages.3.layers.5.shortcut.normalization.bias", "trunk_output.block4.block4-5.proj.1.bias", names.Trunk},
+		{"model.s4.b6.se.fc2.bias", "trunk_output.block4.block4-5.f.se.fc2.bias", names.Trunk},
+		{"head.fc.weight", "fc.weight", names.Classifier},
+		{"module.fc.bias", "fc.bias", names.Classifier},
+		{"classy_state_dict.base_model.model.heads.0.clf.0.weight", "fc.weight", names.Classifier},
+		{"classy_state_dict.base_model.model.heads.0.projection_head.2.bias", "projection_head.2.bias", names.Head},
+		{"module.heads.0.prototypes0.weight", "prototypes0.weight", names.Head},
+		{"heads.0.projection_head.1.running_mean", "projection_head.1.running_mean", names.Head},
+		{"module.projection_head.0.weight", "projection_head.0.weight", names.Head},
+		{"module.prototypes.weight", "prototypes0.weight", names.Head},
+		{"prototypes.prototypes1.weight", "prototypes1.weight", names.Head},
+		{"head.prototypes0.weight", "prototypes0.weight", names.Head},
+		// Nothing of ours keeps its name.
+		{"layer1.0.conv1.weight", "layer1.0.conv1.weight", names.Other},
+		{"classy_state_dict.optimizer.state.0.momentum_buffer", "classy_state_dict.optimizer.state.0.momentum_buffer", names.Other},
+		{"trunk_output.block1.block1-0.f.a.0.gamma", "trunk_output.block1.block1-0.f.a.0.gamma", names.Other},
+		{"s1.b0.conv1.conv.weight", "s1.b0.conv1.conv.weight", names.Other}, // timm counts from 1
+		{"s99999999999999999999.b1.conv1.conv.weight", "s99999999999999999999.b1.conv1.conv.weight", names.Other},
+		{"weight", "weight", names.Other},
+		{"", "", names.Other},
+	}
+	for _, tt := range tests {
+		got := names.Common(tt.key)
+		assert.Equal(t, tt.common, got.Common, tt.key)
+		assert.Equal(t, tt.part, got.Part, tt.key)
+		assert.Equal(t, tt.key, got.Original)
+	}
+	assert.Equal(t, "state_dict.module.", names.Common("state_dict.module."+conv).Wrapper)
+}
+
+func TestTranslateRefuses(t *testing.T) {
+	_, ok := names.ToTorchvision("caffe", "stem.0.weight")
+	assert.False(t, ok)
+	_, ok = names.ToTorchvision(names.Timm, "stem.0.weight")
+	assert.False(t, ok)
+	_, ok = names.FromTorchvision(names.Timm, "stem.conv.weight")
+	assert.False(t, ok)
+	_, ok = names.FromTorchvision(names.ClassyVision, "fc.weight")
+	assert.False(t, ok, "ClassyVision has no fixed name for a classifier")
+}
+
+func TestDetectExplains(t *testing.T) {
+	tests := map[string]struct {
+		keys []string
+		want string
+	}{
+		"nothing":     {nil, "no key of a RegNetY trunk: 0 of the trunk"},
+		"resnet":      {[]string{"conv1.weight", "layer1.0.conv1.weight"}, "these are keys of a ResNet"},
+		"transformer": {[]string{"blocks.0.attn.qkv.weight"}, "a vision transformer"},
+		"shard":       {[]string{"_fpw_module.flat_param_0"}, "consolidate it first"},
+		"optimizer":   {[]string{"state.0.momentum_buffer"}, "an optimizer's state"},
+		"wrapped":     {[]string{"x", "module.stem.0.weight"}, `torchvision keys of a RegNetY below "module.": 1 of the trunk, 0 of a classifier, 0 of a SwAV head, 1 others`},
+		"head only":   {[]string{"heads.0.prototypes0.weight"}, "1 of a SwAV head"},
+	}
+	for name, tt := range tests {
+		assert.Contains(t, names.Detect(tt.keys).Explanation, tt.want, name)
+	}
+}
