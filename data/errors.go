@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"seer/data/jpeg"
 )
@@ -71,4 +72,28 @@ func readError(name string, err error) error {
 
 func isContextError(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// isImageError tells errors that an image is to blame for from those of the
+// machine (no memory) or of the program.
+func isImageError(err error) bool {
+	var read *imageError
+	var panicked *ReadError
+	return errors.As(err, &read) || errors.As(err, &panicked) || jpeg.ReasonOf(err) != ""
+}
+
+// origin finds the first line of a stack that is outside the run-time and this
+// package: where a decoder broke down.
+func origin(stack []byte) string {
+	lines := strings.Split(string(stack), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic(") && i+3 < len(lines) {
+			at := strings.TrimSpace(lines[i+3])
+			if cut := strings.LastIndexByte(at, ' '); cut > 0 {
+				at = at[:cut]
+			}
+			return at
+		}
+	}
+	return "an unknown place"
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+
+package data_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"seer/data"
+	"seer/data/augment"
+	"seer/data/datatest"
+)
+
+// tree writes six drawn images in two class folders.
+func tree() string {
+	dir, err := os.MkdirTemp("", "images")
+	if err != nil {
+		panic(err)
+	}
+	for i := range 6 {
+		path := filepath.Join(dir, []string{"ape", "owl"}[i%2], fmt.Sprintf("%d.jpg", i))
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		os.WriteFile(path, datatest.JPEG(64, 48, uint64(i)), 0o644)
+	}
+	return dir
+}
+
+func ExampleOpen() {
+	dir := tree()
+	defer os.RemoveAll(dir)
+	src, err := data.Open(data.SourceSpec{Path: dir, Labels: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer src.Close()
+	fmt.Println(src.Len(), src.Classes())
+	fmt.Println(src.Name(3), src.Label(3))
+	// Output:
+	// 6 [ape owl]
+	// owl/1.jpg 1
+}
+
+// Two views of 32 pixels and four of 16 for every image.
+func ExampleLoader() {
+	dir := tree()
+	defer os.RemoveAll(dir)
+	src, err := data.Open(data.SourceSpec{Path: dir})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer src.Close()
+	ctx := context.Background()
+	loader, err := data.NewLoader(ctx, data.Options{
+		Source: src,
+		Spec:   augment.Spec{Groups: []augment.Group{augment.Views(2, 32, .14, 1), augment.Views(4, 16, .05, .14)}},
+		Batch:  3,
+		Epochs: 1,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer loader.Close()
+	for batch, err := range loader.All(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println("step", batch.Step, "images", batch.Size())
+		for _, g := range batch.Groups {
+			fmt.Println(" ", g.Count*batch.Size(), "crops of", g.Size, "in", len(g.Pixels), "bytes")
+		}
+	}
+	// Output:
+	// step 0 images 3
+	//   6 crops of 32 in 18432 bytes
+	//   12 crops of 16 in 9216 bytes
+	// step 1 images 3
+	//   6 crops of 32 in 18432 bytes
+	//   12 crops of 16 in 9216 bytes
+}
+
+// In evaluation images come once and in order.
+func ExampleLoader_sequential() {
+	dir := tree()
+	defer os.RemoveAll(dir)
+	src, err := data.Open(data.SourceSpec{Path: dir, Labels: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer src.Close()
+	ctx := context.Background()
+	loader, err := data.NewLoader(ctx, data.Options{Source: src, Spec: augment.Eval(36, 32), Batch: 4, Sequential: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer loader.Close()
+	for batch := range loader.All(ctx) {
+		fmt.Println(batch.Indices, batch.Labels)
+	}
+	// Output:
+	// [0 1 2 3] [0 0 0 1]
+	// [4 5] [1 1]
+}
