@@ -233,7 +233,7 @@ func Open(path string) (*Table, error) {
 	}
 	// Shuffled lookups: reading ahead would only fill the page cache.
 	unix.Madvise(b, unix.MADV_RANDOM)
-	t.mapped = b
+	t.mapped, t.trimEvery = b, trimEvery
 	return t, nil
 }
 
@@ -248,14 +248,14 @@ func (t *Table) Close() error {
 }
 
 // trimEvery bounds the resident part of a mapping. A lookup touches two spots,
-// and the kernel maps up to 64 KiB around each: 128 MiB between two trims.
-const trimEvery = 1024
+// and the kernel maps up to 64 KiB around each: 64 MiB between two trims.
+const trimEvery = 512
 
 // trim gives the touched pages back to the page cache now and then, where they
 // stay cheap to read, so that a process that looks at every entry of a file
 // larger than memory does not seem to need that memory.
 func (t *Table) trim() {
-	if t.mapped != nil && t.lookups.Add(1)%trimEvery == 0 {
+	if t.mapped != nil && t.lookups.Add(1)%t.trimEvery == 0 {
 		unix.Madvise(t.mapped, unix.MADV_DONTNEED)
 	}
 }

@@ -56,8 +56,9 @@ type Table struct {
 	classes []string // sorted
 	rank    []int32  // label as stored to label as reported; nil is the identity
 
-	mapped  []byte // the whole file; nil in memory
-	lookups atomic.Int64
+	mapped    []byte // the whole file; nil in memory
+	lookups   atomic.Int64
+	trimEvery int64
 }
 
 // Len returns the number of entries.
