@@ -57,7 +57,7 @@ func TestWriteFileKeepsOldContentOnError(t *testing.T) {
 			path := filepath.Join(dir, "weights")
 			require.NoError(t, (*durable.FS)(nil).WriteFile(path, text("old")))
 
-			full := &durable.FS{Before: func(o durable.Op, _ string) error {
+			full := &durable.FS{Before: func(o durable.Op, _, _ string) error {
 				if o == op {
 					return syscall.ENOSPC
 				}
@@ -88,7 +88,7 @@ func TestWriteFilePassesWriterError(t *testing.T) {
 func TestWriteFileOrder(t *testing.T) {
 	dir := t.TempDir()
 	var ops []string
-	fs := &durable.FS{Before: func(op durable.Op, path string) error {
+	fs := &durable.FS{Before: func(op durable.Op, _, _ string) error {
 		ops = append(ops, string(op))
 		return nil
 	}}

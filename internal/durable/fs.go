@@ -28,16 +28,17 @@ const (
 // FS performs the operations of a durable protocol on the real file system. A
 // nil *FS is ready for use.
 type FS struct {
-	// Before is called ahead of every operation with the path that it changes;
-	// an error makes the operation fail with that error and without effect.
-	Before func(op Op, path string) error
+	// Before is called ahead of every operation with the path that it changes, and
+	// for a rename with the path it comes from; an error makes the operation fail
+	// with that error and without effect.
+	Before func(op Op, path, from string) error
 }
 
-func (f *FS) before(op Op, path string) error {
+func (f *FS) before(op Op, path, from string) error {
 	if f == nil || f.Before == nil {
 		return nil
 	}
-	if err := f.Before(op, path); err != nil {
+	if err := f.Before(op, path, from); err != nil {
 		return &fs.PathError{Op: string(op), Path: path, Err: err}
 	}
 	return nil
@@ -52,7 +53,7 @@ type File struct {
 // Create makes a new file for writing; an existing one is an error, because two
 // writers of one temporary file would interleave.
 func (f *FS) Create(path string) (*File, error) {
-	if err := f.before(OpCreate, path); err != nil {
+	if err := f.before(OpCreate, path, ""); err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -64,7 +65,7 @@ func (f *FS) Create(path string) (*File, error) {
 
 // Write implements io.Writer.
 func (w *File) Write(p []byte) (int, error) {
-	if err := w.fs.before(OpWrite, w.f.Name()); err != nil {
+	if err := w.fs.before(OpWrite, w.f.Name(), ""); err != nil {
 		return 0, err
 	}
 	return w.f.Write(p)
@@ -72,7 +73,7 @@ func (w *File) Write(p []byte) (int, error) {
 
 // Sync flushes the content to the device.
 func (w *File) Sync() error {
-	if err := w.fs.before(OpSync, w.f.Name()); err != nil {
+	if err := w.fs.before(OpSync, w.f.Name(), ""); err != nil {
 		return err
 	}
 	return w.f.Sync()
@@ -83,7 +84,7 @@ func (w *File) Close() error { return w.f.Close() }
 
 // Mkdir makes one folder whose parent exists.
 func (f *FS) Mkdir(path string) error {
-	if err := f.before(OpMkdir, path); err != nil {
+	if err := f.before(OpMkdir, path, ""); err != nil {
 		return err
 	}
 	return os.Mkdir(path, 0o755)
@@ -91,7 +92,7 @@ func (f *FS) Mkdir(path string) error {
 
 // Rename gives a file or folder a new name, replacing a file of that name.
 func (f *FS) Rename(from, to string) error {
-	if err := f.before(OpRename, to); err != nil {
+	if err := f.before(OpRename, to, from); err != nil {
 		return err
 	}
 	return os.Rename(from, to)
@@ -99,7 +100,7 @@ func (f *FS) Rename(from, to string) error {
 
 // RemoveAll deletes a file or a folder with all it holds.
 func (f *FS) RemoveAll(path string) error {
-	if err := f.before(OpRemove, path); err != nil {
+	if err := f.before(OpRemove, path, ""); err != nil {
 		return err
 	}
 	return os.RemoveAll(path)
@@ -107,7 +108,7 @@ func (f *FS) RemoveAll(path string) error {
 
 // SyncDir makes the names inside a folder durable.
 func (f *FS) SyncDir(path string) error {
-	if err := f.before(OpSyncDir, path); err != nil {
+	if err := f.before(OpSyncDir, path, ""); err != nil {
 		return err
 	}
 	d, err := os.Open(path)
@@ -125,7 +126,7 @@ func (f *FS) SyncDir(path string) error {
 
 // ReplaceSymlink makes link point to target, atomically over an older link.
 func (f *FS) ReplaceSymlink(target, link string) error {
-	if err := f.before(OpSymlink, link); err != nil {
+	if err := f.before(OpSymlink, link, ""); err != nil {
 		return err
 	}
 	temp := tempName(link)
