@@ -20,7 +20,8 @@ func main() {
 
 // run executes one command line and returns the exit code: 0, or 1 after printing the error.
 func run(ctx context.Context, args []string) int {
-	err := app().RunContext(ctx, args)
+	app := app()
+	err := app.RunContext(ctx, flagsFirst(app, args))
 	switch {
 	case err == nil:
 		return 0

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"seer/config"
+	"seer/train"
+)
+
+func pretrainCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "pretrain",
+		Usage:     "train a trunk on images without labels",
+		ArgsUsage: "FILE.toml",
+		Description: "Runs the experiment of a TOML file and keeps everything in its run folder (run.dir). Ctrl-C or SIGTERM\n" +
+			"saves a checkpoint and stops, a second one stops at once. The same command continues where a run stopped,\n" +
+			"also after a crash.\n\nExamples:\n" +
+			"   seer pretrain experiments/quickstart.toml\n" +
+			"   seer pretrain experiments/seer_regnety_16gf.toml --set data.source=/data/images --set optim.batch=256\n" +
+			"   seer pretrain mine.toml --set run.dir=runs/second-try --set 'swav.hidden=[512, 512]'",
+		Flags: []cli.Flag{
+			setFlag(),
+			&cli.BoolFlag{Name: "resume", Value: true, Usage: "continue what run.dir holds; --resume=false refuses a folder that holds a checkpoint"},
+		},
+		Action: runPretrain,
+	}
+}
+
+// setFlag overrides keys of an experiment from the command line.
+func setFlag() *cli.StringSliceFlag {
+	return &cli.StringSliceFlag{Name: "set", Aliases: []string{"s"}, Usage: "override a key: --set optim.base_lr=0.1 (repeatable)"}
+}
+
+// loadExperiment reads the command's one argument with its overrides.
+func loadExperiment(c *cli.Context) (*config.Experiment, error) {
+	if c.NArg() != 1 {
+		return nil, fmt.Errorf("%s takes one experiment file, got %d arguments; flags may stand before or behind it: seer %s FILE.toml --set key=value",
+			c.Command.Name, c.NArg(), c.Command.Name)
+	}
+	return config.Load(c.Args().First(), c.StringSlice("set"))
+}
+
+func runPretrain(c *cli.Context) error {
+	e, err := loadExperiment(c)
+	if err != nil {
+		return err
+	}
+	if !c.Bool("resume") {
+		if _, err := os.Stat(e.Run.Dir); !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("run.dir %s exists already; choose another with --set run.dir=…, or leave out --resume=false to continue it", e.Run.Dir)
+		}
+	}
+	return train.Pretrain(c.Context, e, train.Options{
+		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(),
+	})
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Changes lists the keys whose values differ between two experiments, as "section.key: before, now after". What only
+// says how a run shows or places itself (run.dir, log_every, workers, …) is left out: it does not change the result.
+func Changes(before, after *Experiment) []string {
+	var out []string
+	compare("", reflect.ValueOf(*before), reflect.ValueOf(*after), &out)
+	return out
+}
+
+// cosmetic keys do not change what a run computes.
+var cosmetic = map[string]bool{
+	"name": true, "run.dir": true, "run.log_every": true, "run.checkpoint_every": true, "run.keep": true,
+	"data.workers": true, "data.prefetch": true, "linear": true, "knn": true,
+}
+
+func compare(path string, a, b reflect.Value, out *[]string) {
+	if cosmetic[path] {
+		return
+	}
+	if a.Kind() == reflect.Struct && tableOf(a.Type()) != nil {
+		for i := range a.NumField() {
+			key := strings.TrimPrefix(path+"."+keyName(a.Type().Field(i)), ".")
+			compare(key, a.Field(i), b.Field(i), out)
+		}
+		return
+	}
+	if !reflect.DeepEqual(a.Interface(), b.Interface()) {
+		*out = append(*out, fmt.Sprintf("%s: %v, now %v", path, a.Interface(), b.Interface()))
+	}
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"seer/checkpoint"
+	"seer/checkpoint/runfolder"
+	"seer/config"
+	"seer/torch"
+)
+
+// The files of a checkpoint and of a run that this package writes.
+const (
+	ModelFile     = "model.safetensors"     // trunk, head, prototypes, queue: parameters and buffers
+	OptimizerFile = "optimizer.safetensors" // momentum, loss scale
+	StateFile     = "state.json"            // State
+	ResolvedFile  = "resolved.toml"         // the experiment with every default and override
+	layoutFile    = "layout.json"           // the memory layout that was measured
+)
+
+// folder is the run folder with what pretraining keeps in it.
+type folder struct {
+	*runfolder.Folder
+	metrics, bad *runfolder.Log
+	newest       *runfolder.Checkpoint // nil: none yet
+	arch         string
+}
+
+// versions is what a run was made with.
+type versions struct {
+	Seer     string    `json:"seer"`
+	Libtorch string    `json:"libtorch"`
+	Go       string    `json:"go"`
+	CPUs     int       `json:"cpus"`
+	Started  time.Time `json:"started"` // by the process that wrote last
+}
+
+// openFolder takes the run folder of an experiment, tells what differs from its last start, and opens the logs where the
+// newest checkpoint ends.
+func openFolder(e *config.Experiment, version string, out io.Writer) (f *folder, err error) {
+	keep := e.Run.Keep
+	if keep == 0 {
+		keep = math.MaxInt32
+	}
+	warn := func(message string) { fmt.Fprintln(out, "warning:", message) }
+	rf, err := runfolder.Open(e.Run.Dir, runfolder.Options{Keep: keep, Warn: warn})
+	if err != nil {
+		return nil, err
+	}
+	f = &folder{Folder: rf, arch: e.Model.Arch}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, rf.Close())
+		}
+	}()
+	if f.newest, err = rf.Newest(); err != nil && !errors.Is(err, runfolder.ErrNoCheckpoint) {
+		return nil, err
+	}
+	if err = f.keepResolved(e, out); err != nil {
+		return nil, err
+	}
+	v := versions{version, torch.Version(), runtime.Version(), runtime.NumCPU(), time.Now().UTC()}
+	if err = rf.WriteJSON("versions.json", v); err != nil {
+		return nil, err
+	}
+	if f.metrics, err = rf.Log("metrics.jsonl", f.savedStep()); err != nil {
+		return nil, err
+	}
+	// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
+	f.bad, err = rf.Log(runfolder.BadImagesLog, f.savedStep()-1)
+	return f, err
+}
+
+// keepResolved writes the resolved experiment; on a restart it names the keys that have changed.
+func (f *folder) keepResolved(e *config.Experiment, out io.Writer) error {
+	text, err := e.Text()
+	if err != nil {
+		return err
+	}
+	before, err := config.Load(f.Path(ResolvedFile), nil)
+	if err == nil && f.newest != nil {
+		for _, change := range config.Changes(before, e) {
+			fmt.Fprintf(out, "warning: continuing a run with another %s\n", change)
+		}
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintf(out, "warning: the run's former %v; it is replaced\n", err)
+	}
+	return f.WriteFile(ResolvedFile, []byte(text))
+}
+
+// savedStep is the number of steps in the newest checkpoint, 0 without one.
+func (f *folder) savedStep() int64 {
+	if f.newest == nil {
+		return 0
+	}
+	return f.newest.Step
+}
+
+// latest is the path of the newest checkpoint.
+func (f *folder) latest() string {
+	if f.newest == nil {
+		return "(none)"
+	}
+	return f.newest.Dir
+}
+
+// load restores the newest checkpoint, and reports whether there is one.
+func (f *folder) load(t *Trainer, s *State) (found bool, err error) {
+	if f.newest == nil {
+		return false, nil
+	}
+	if err := f.newest.ReadJSON(StateFile, s); err != nil {
+		return false, err
+	}
+	model, err := f.newest.Open(ModelFile)
+	if err != nil {
+		return false, err
+	}
+	defer model.Close()
+	optimizer, err := f.newest.Open(OptimizerFile)
+	if err != nil {
+		return false, err
+	}
+	defer optimizer.Close()
+	if err := Restore(t.System, model); err != nil {
+		return false, err
+	}
+	return true, Restore(t.optimizerState(), optimizer)
+}
+
+// save writes a checkpoint of everything that the next step depends on.
+func (f *folder) save(step int64, t *Trainer, s State) error {
+	model, err := Tensors(t.System)
+	if err != nil {
+		return err
+	}
+	optimizer, err := Tensors(t.optimizerState())
+	if err != nil {
+		return err
+	}
+	meta := map[string]string{"format": "pt", "arch": f.arch, "step": strconv.FormatInt(step, 10)}
+	err = f.Save(step, func(w *runfolder.Writer) error {
+		return errors.Join(w.Safetensors(ModelFile, model, meta), w.Safetensors(OptimizerFile, optimizer, meta), w.JSON(StateFile, s))
+	})
+	if err != nil {
+		return fmt.Errorf("writing a checkpoint of step %d: %w; the one before it is complete", step, err)
+	}
+	f.newest = &runfolder.Checkpoint{Dir: f.Path(runfolder.CheckpointsDir, runfolder.StepName(step)), Step: step}
+	return f.metrics.Sync()
+}
+
+func (f *folder) logMetrics(line any) error { return f.metrics.Append(line) }
+
+func (f *folder) badImages() io.Writer { return f.bad }
+
+// dump writes the tensors of a broken step.
+func (f *folder) dump(step int64, tensors []checkpoint.Tensor) (path string, err error) {
+	path = f.Path(fmt.Sprintf("nonfinite-step-%d.safetensors", step))
+	return path, checkpoint.WriteSafetensors(path, tensors, map[string]string{"step": strconv.FormatInt(step, 10)})
+}
+
+// measuredLayout is what layout.json holds.
+type measuredLayout struct {
+	ChannelsLast bool `json:"channels_last"`
+}
+
+// layout is the memory layout that an earlier start of the run measured.
+func (f *folder) layout() (channelsLast, known bool) {
+	data, err := os.ReadFile(f.Path(layoutFile))
+	if err != nil {
+		return false, false
+	}
+	var l measuredLayout
+	return l.ChannelsLast, json.Unmarshal(data, &l) == nil
+}
+
+func (f *folder) keepLayout(channelsLast bool) error {
+	return f.WriteJSON(layoutFile, measuredLayout{channelsLast})
+}
+
+func (f *folder) close() { _ = f.Close() }

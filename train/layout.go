@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+
+package train
+
+import (
+	"fmt"
+	"time"
+
+	"seer/config"
+	"seer/nn"
+	"seer/ssl/swav"
+	"seer/torch"
+)
+
+// fasterLayout times forward and backward of the system in both memory layouts on noise of the experiment's crop sizes,
+// and reports whether channels-last is faster. Which one wins depends on model, precision, device and libtorch: on
+// RegNets either can. Weights, statistics and random state are as before afterwards.
+func fasterLayout(system *swav.SwAV, e *config.Experiment, dev torch.Device) (channelsLast bool, report string, err error) {
+	precision, err := PrecisionOf(e.Run.Precision)
+	if err != nil {
+		return false, "", err
+	}
+	state := torch.RNGState(torch.CPU)
+	defer func() { err = firstError(err, torch.SetRNGState(torch.CPU, state)) }()
+	var ms [2]float64
+	for round := range 4 { // each layout twice, the better counts: the first run also pays for allocations
+		layout := round % 2
+		took, err := timeLayout(system, e, dev, precision, layout == 1)
+		if err != nil {
+			return false, "", fmt.Errorf("measuring memory layouts: %w", err)
+		}
+		if round < 2 || took < ms[layout] {
+			ms[layout] = took
+		}
+	}
+	return ms[1] < ms[0], fmt.Sprintf("forward and backward of a batch: %.0f ms row-major, %.0f ms channels-last", ms[0], ms[1]), nil
+}
+
+// layoutBatch bounds the measurement: the ratio of the layouts hardly depends on the batch.
+const layoutBatch = 16
+
+func timeLayout(system *swav.SwAV, e *config.Experiment, dev torch.Device, precision torch.DType, channelsLast bool) (ms float64, err error) {
+	scope := torch.NewScope()
+	defer scope.Close()
+	nn.SetChannelsLast(system, channelsLast)
+	params := nn.Tensors(nn.Parameters(system))
+	begin := time.Now()
+	err = torch.Try(func() {
+		defer torch.ClearGrads(params)
+		for _, c := range e.Crops {
+			x := noise(dev, int64(c.Count*min(e.Optim.Batch, layoutBatch)), int64(c.Size), channelsLast)
+			torch.Autocast(dev, precision, func() {
+				ctx := &nn.Context{Training: true, KeepStatistics: true}
+				system.Trunk.Forward(ctx, x).To(torch.Float32).Square().Mean().Backward()
+			})
+		}
+	})
+	err = firstError(err, torch.Synchronize(dev))
+	return float64(time.Since(begin).Microseconds()) / 1000, err
+}
+
+func noise(dev torch.Device, n, size int64, channelsLast bool) *torch.Tensor {
+	x := torch.Randn(torch.CPU, n, 3, size, size).ToDevice(dev)
+	if channelsLast {
+		x = x.ToChannelsLast()
+	}
+	return x
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}

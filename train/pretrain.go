@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+
+package train
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"seer/config"
+	"seer/data"
+	"seer/data/jpeg"
+	"seer/data/sampler"
+	"seer/inputs"
+	"seer/nn"
+	"seer/optim/schedule"
+	"seer/ssl/swav"
+	"seer/torch"
+)
+
+// Options say how a run presents itself.
+type Options struct {
+	Out      io.Writer // messages and progress, for people
+	Terminal bool      // Out is a terminal: show a progress bar in place of lines
+	Version  string    // of seer, for the run folder
+}
+
+// run is one pretraining run while it lasts.
+type run struct {
+	e    *config.Experiment
+	plan *config.Plan
+	opt  Options
+	dev  torch.Device
+
+	source  data.Source
+	sampler *sampler.Sampler
+	loader  *data.Loader
+
+	trainer  *Trainer
+	schedule schedule.Schedule
+	plateau  *schedule.Plateau
+	collapse swav.CollapseDetector
+
+	folder   *folder
+	state    State
+	begin    time.Time // of this process's steps
+	progress *progress
+}
+
+// Pretrain runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that
+// can be checked is checked before the first step. It returns nil when the run is complete, and the context's cause
+// when it was interrupted, after saving a checkpoint.
+func Pretrain(ctx context.Context, e *config.Experiment, opt Options) error {
+	r := &run{e: e, opt: opt}
+	defer r.close()
+	for _, prepare := range []func(context.Context) error{
+		r.check, r.openSource, r.openFolder, r.buildSystem, r.resume, r.startLoader,
+	} {
+		if err := prepare(ctx); err != nil {
+			return err
+		}
+	}
+	if r.state.Step >= r.plan.Steps {
+		r.say("The run is complete: %d of %d steps. Its latest checkpoint is %s", r.state.Step, r.plan.Steps, r.folder.latest())
+		return nil
+	}
+	return r.train(ctx)
+}
+
+func (r *run) say(format string, args ...any) { fmt.Fprintf(r.opt.Out, format+"\n", args...) }
+
+func (r *run) warn(problems []config.Problem) {
+	for _, p := range problems {
+		r.say("warning: %v", p)
+	}
+}
+
+func (r *run) check(context.Context) (err error) {
+	warnings, err := r.e.Validate(config.Pretrain)
+	if err != nil {
+		return err
+	}
+	r.warn(warnings)
+	if r.dev, err = torch.ParseDevice(r.e.Run.Device); err != nil {
+		return fmt.Errorf("run.device: %w", err)
+	}
+	if r.e.Run.Threads > 0 {
+		torch.SetThreads(r.e.Run.Threads)
+	}
+	return nil
+}
+
+func (r *run) openSource(ctx context.Context) (err error) {
+	if r.source, err = inputs.Source(r.e.Data.Source, r.e.Data.Kind, false); err != nil {
+		return err
+	}
+	if r.sampler, err = inputs.Sampler(r.source, r.e.Data.Subset, r.e.Run.Seed); err != nil {
+		return fmt.Errorf("data.subset: %w", err)
+	}
+	plan, warnings, err := r.e.Resolve(r.sampler.Len(), 1)
+	if err != nil {
+		return err
+	}
+	r.warn(warnings)
+	r.plan = plan
+	r.schedule, r.plateau, err = plan.Schedule()
+	return err
+}
+
+func (r *run) openFolder(context.Context) (err error) {
+	r.folder, err = openFolder(r.e, r.opt.Version, r.opt.Out)
+	return err
+}
+
+func (r *run) buildSystem(context.Context) error {
+	system, err := NewSystem(r.e, r.plan, r.dev)
+	if err != nil {
+		return err
+	}
+	channelsLast, err := r.chooseLayout(system)
+	if err != nil {
+		return err
+	}
+	r.trainer, err = NewTrainer(system, r.e, r.plan, r.dev, channelsLast)
+	r.collapse = swav.CollapseDetector{K: int64(r.e.SwAV.Prototypes), Window: collapseWindow(r.plan.Steps)}
+	return err
+}
+
+// collapseWindow is how many steps at ln K are too many: a twentieth of the run, at least a hundred.
+func collapseWindow(steps int64) int64 { return max(100, steps/20) }
+
+// chooseLayout follows run.channels_last. A measured choice is kept in the run folder before the first step, because
+// layouts round differently: a run that starts again must not choose again.
+func (r *run) chooseLayout(system *swav.SwAV) (bool, error) {
+	switch r.e.Run.ChannelsLast {
+	case "on":
+		return true, nil
+	case "off":
+		return false, nil
+	}
+	if on, ok := r.folder.layout(); ok {
+		return on, nil
+	}
+	on, report, err := fasterLayout(system, r.e, r.dev)
+	if err != nil {
+		return false, err
+	}
+	r.say("Memory layout: %s", report)
+	return on, r.folder.keepLayout(on)
+}
+
+// resume continues the newest complete checkpoint, if there is one.
+func (r *run) resume(context.Context) error {
+	r.state = State{Source: data.Fingerprint(r.source), ChannelsLast: r.trainer.ChannelsLast}
+	found, err := r.folder.load(r.trainer, &r.state)
+	if err != nil || !found {
+		return err
+	}
+	if fp := data.Fingerprint(r.source); fp != r.state.Source {
+		r.say("warning: data.source has changed since step %d: the order of its images continues, their content differs", r.state.Step)
+		r.state.Source = fp
+	}
+	if r.state.ChannelsLast != r.trainer.ChannelsLast {
+		nn.SetChannelsLast(r.trainer.System, r.trainer.ChannelsLast)
+		r.say("warning: run.channels_last has changed since step %d: the run goes on, but not bit for bit", r.state.Step)
+		r.state.ChannelsLast = r.trainer.ChannelsLast
+	}
+	if r.plateau != nil && r.state.Plateau != nil {
+		*r.plateau = *r.state.Plateau
+	}
+	r.collapse.At = r.state.AtLnK
+	if err := torch.SetRNGState(torch.CPU, r.state.CPURandom); err != nil {
+		return fmt.Errorf("restoring the random state: %w", err)
+	}
+	if r.dev.Type == torch.CUDAType && len(r.state.DeviceRandom) > 0 {
+		if err := torch.SetRNGState(r.dev, r.state.DeviceRandom); err != nil {
+			return fmt.Errorf("restoring the random state of %v: %w", r.dev, err)
+		}
+	}
+	r.say("Continuing at step %d of %d from %s", r.state.Step, r.plan.Steps, r.folder.latest())
+	return nil
+}
+
+func (r *run) startLoader(ctx context.Context) (err error) {
+	workers := r.e.Data.Workers
+	if workers == 0 {
+		workers = max(1, runtime.NumCPU()-1)
+	}
+	r.loader, err = data.NewLoader(ctx, data.Options{
+		Source: r.source, Sampler: r.sampler, Spec: inputs.Crops(r.e.Crops, r.e.Augment),
+		Decode: jpeg.Options{Orient: r.e.Data.EXIFOrientation}, Seed: r.e.Run.Seed,
+		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, StartPosition: r.state.Position, Steps: r.plan.Steps,
+		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: r.e.Data.MaxBadFraction,
+		BadLog: r.folder.badImages(),
+	})
+	return err
+}
+
+func (r *run) close() {
+	if r.loader != nil {
+		r.loader.Close()
+	}
+	if r.trainer != nil {
+		nn.Close(r.trainer.System)
+		r.trainer.Optimizer.Close()
+	}
+	if r.source != nil {
+		r.source.Close()
+	}
+	if r.folder != nil {
+		r.folder.close()
+	}
+}
+
+// describe introduces the run before its first step.
+func (r *run) describe() {
+	system := r.trainer.System
+	r.say("Pretraining %s: trunk %.2f M parameters, width %d; head and prototypes %.2f M; on %v in %s",
+		r.e.Model.Arch, millions(system.Trunk), system.Trunk.Width(), millions(system.Head)+millions(system.Prototypes),
+		r.dev, r.e.Run.Precision)
+	var crops []string
+	for _, c := range r.e.Crops {
+		crops = append(crops, fmt.Sprintf("%dx%d", c.Count, c.Size))
+	}
+	r.say("%d images, crops %s, batch %d, %d steps (%.2f epochs), peak learning rate %.4g; run folder %s",
+		r.plan.Images, strings.Join(crops, "+"), r.plan.Batch, r.plan.Steps, r.plan.Epochs, r.plan.PeakLR, r.e.Run.Dir)
+}
+
+func millions(w nn.Walker) float64 { return float64(nn.CountParameters(w)) / 1e6 }

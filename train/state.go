@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+
+package train
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"seer/checkpoint"
+	"seer/nn"
+	"seer/optim/schedule"
+	"seer/torch"
+)
+
+// State is the part of a checkpoint that is not tensors: together with the weights, the optimizer's buffers and the
+// configuration it determines everything that follows.
+type State struct {
+	Step     int64  `json:"step"`     // steps done
+	Position int64  `json:"position"` // images consumed over all ranks: the sampler's whole state
+	Source   string `json:"source"`   // fingerprint of the data
+	// Seconds of training so far, over all restarts, and the images seen in them.
+	Seconds float64 `json:"seconds"`
+	// CPURandom and DeviceRandom are the states of libtorch's generators.
+	CPURandom    []byte `json:"cpu_random"`
+	DeviceRandom []byte `json:"device_random,omitempty"`
+	// Plateau is the schedule's state when schedule.kind is "plateau".
+	Plateau *schedule.Plateau `json:"plateau,omitempty"`
+	// AtLnK counts the collapse detector's consecutive steps.
+	AtLnK int64 `json:"at_ln_k"`
+	// ChannelsLast is the memory layout: another one rounds differently.
+	ChannelsLast bool `json:"channels_last"`
+}
+
+var toFileType = map[torch.DType]checkpoint.DType{
+	torch.Float32: checkpoint.F32, torch.Float16: checkpoint.F16, torch.BFloat16: checkpoint.BF16,
+	torch.Float64: checkpoint.F64, torch.Int64: checkpoint.I64, torch.Int32: checkpoint.I32,
+	torch.UInt8: checkpoint.U8, torch.Bool: checkpoint.Bool,
+}
+
+// Tensors copies every tensor of w to host memory, under its name.
+func Tensors(w nn.Walker) ([]checkpoint.Tensor, error) {
+	var out []checkpoint.Tensor
+	err := torch.Try(func() {
+		for _, e := range nn.Entries(w) {
+			out = append(out, checkpoint.Tensor{
+				Name: e.Name, DType: toFileType[e.Tensor.DType()], Shape: e.Tensor.Shape(), Data: e.Tensor.RawBytes(),
+			})
+		}
+	})
+	return out, err
+}
+
+// Restore overwrites every tensor of w with the file's tensor of that name. It changes nothing unless all names, types
+// and shapes agree; a difference is one error that lists what is missing, what is too much, and what does not fit.
+func Restore(w nn.Walker, file *checkpoint.File) error {
+	entries := nn.Entries(w)
+	if err := compare(entries, file); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		t, err := file.Read(e.Name)
+		if err != nil {
+			return err
+		}
+		if err := e.Tensor.SetRawBytes(t.Data); err != nil {
+			return fmt.Errorf("%s, tensor %s: %w", file.Path(), e.Name, err)
+		}
+	}
+	return nil
+}
+
+func compare(entries []nn.Entry, file *checkpoint.File) error {
+	var problems []string
+	known := map[string]bool{}
+	for _, e := range entries {
+		known[e.Name] = true
+		info, ok := file.Lookup(e.Name)
+		want, shape := toFileType[e.Tensor.DType()], e.Tensor.Shape()
+		switch {
+		case !ok:
+			problems = append(problems, "missing: "+e.Name)
+		case info.DType != want || !slices.Equal(info.Shape, shape):
+			problems = append(problems, fmt.Sprintf("%s is %s %v in the file and %s %v in the experiment",
+				e.Name, info.DType, info.Shape, want, shape))
+		}
+	}
+	for _, info := range file.Infos() {
+		if !known[info.Name] {
+			problems = append(problems, "not part of the experiment: "+info.Name)
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	const shown = 10
+	more := ""
+	if n := len(problems); n > shown {
+		problems, more = problems[:shown], fmt.Sprintf("\n  and %d more", n-shown)
+	}
+	return fmt.Errorf("%s does not fit the experiment ([model], [swav] and the optimizer must be those it was written with; "+
+		"use another run.dir for a new experiment):\n  %s%s", file.Path(), strings.Join(problems, "\n  "), more)
+}
+
+// walkers joins several walkers into one.
+type walkers map[string]nn.Walker
+
+// Walk visits the parts in the order of their names, which become prefixes.
+func (ws walkers) Walk(prefix string, visit func(nn.Entry)) {
+	names := make([]string, 0, len(ws))
+	for name := range ws {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		ws[name].Walk(nn.Join(prefix, name), visit)
+	}
+}
+
+// optimizerState is what the optimizer's file of a checkpoint holds.
+func (t *Trainer) optimizerState() nn.Walker {
+	parts := walkers{"momentum": t.Optimizer}
+	if t.Scaler != nil {
+		parts["scaler"] = t.Scaler
+	}
+	return parts
+}
