@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+
+package eval
+
+import (
+	"context"
+
+	"seer/nn"
+	"seer/torch"
+)
+
+// Trunk maps images [N,3,S,S] to pooled features [N,Width].
+type Trunk interface {
+	nn.Module
+	Width() int64
+}
+
+// Backbone is a frozen trunk with what its input needs.
+type Backbone struct {
+	Trunk  Trunk
+	Device torch.Device
+	// Precision of the trunk's arithmetic. Features are float32 always.
+	Precision    torch.DType
+	ChannelsLast bool
+	Mean, Std    [3]float64 // of the pixels in [0,1], per channel: those of pretraining
+	Origin       Origin     // where the weights come from
+}
+
+// Close frees the trunk.
+func (b *Backbone) Close() { nn.Close(b.Trunk) }
+
+// Features computes pooled features, float32 [N,Width] on the backbone's device, of uint8 images [N,S,S,3]. The open
+// scope owns them. The batch norms use their running statistics, so that an image's features do not depend on its batch.
+//
+// It is a border: a shape that does not fit or exhausted memory is an error. Between pieces of the batch it looks at
+// ctx, so that a large trunk on a CPU stops soon.
+func (b *Backbone) Features(ctx context.Context, pixels *torch.Tensor) (features *torch.Tensor, err error) {
+	failure := torch.Try(func() {
+		torch.NoGrad(func() { features, err = b.pieces(ctx, pixels) })
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	return features, err
+}
+
+func (b *Backbone) pieces(ctx context.Context, pixels *torch.Tensor) (*torch.Tensor, error) {
+	n, piece := pixels.Size(0), b.piece(pixels.Size(1))
+	out := torch.Empty(torch.Float32, b.Device, n, b.Trunk.Width())
+	for at := int64(0); at < n; at += piece {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		b.into(out.Narrow(0, at, min(piece, n-at)), pixels.Narrow(0, at, min(piece, n-at)))
+	}
+	return out, nil
+}
+
+// into computes one piece.
+func (b *Backbone) into(out, pixels *torch.Tensor) {
+	scope := torch.NewScope()
+	defer scope.Close()
+	images := torch.Pixels(pixels.ToDevice(b.Device), b.Mean, b.Std, torch.Float32, b.ChannelsLast)
+	torch.Autocast(b.Device, b.Precision, func() {
+		out.CopyInPlace(b.Trunk.Forward(&nn.Context{}, images))
+	})
+}
+
+// piecePixels bounds one forward pass on a CPU: activations of some million pixels stay in a few hundred megabytes, and
+// larger batches are no faster there.
+const piecePixels = 1 << 20
+
+// piece is how many images of a side go through the trunk at once.
+func (b *Backbone) piece(side int64) int64 {
+	if b.Device.Type == torch.CUDAType {
+		return 1 << 30
+	}
+	return max(piecePixels/(side*side), 1)
+}

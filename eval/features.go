@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"seer/data"
+	"seer/data/augment"
+	"seer/data/jpeg"
+	"seer/data/sampler"
+	"seer/torch"
+)
+
+// Images are what features are computed of.
+type Images struct {
+	Source  data.Source
+	Sampler *sampler.Sampler // a subset; nil means all images
+	Resize  int              // short side, pixels
+	Crop    int              // centre crop, pixels: the input size
+	Batch   int              // images that are decoded together
+	Workers int              // 0 means one a CPU
+	Orient  bool             // turn images as their EXIF tag says
+	// MaxBadFraction of images that cannot be read, over which the pass fails; 0 means the loader's default.
+	MaxBadFraction float64
+	OnBad          func(data.Bad)          // told of every image that is left out; may be nil
+	Progress       func(done, total int64) // called after every batch; may be nil
+}
+
+// Len is the number of images asked for.
+func (im *Images) Len() int64 {
+	if im.Sampler != nil {
+		return im.Sampler.Len()
+	}
+	return im.Source.Len()
+}
+
+// loader makes centre crops once, in order (torchvision's Resize and CenterCrop on PIL images).
+func (im *Images) loader(ctx context.Context) (*data.Loader, error) {
+	return data.NewLoader(ctx, data.Options{
+		Source: im.Source, Sampler: im.Sampler, Spec: augment.Eval(im.Resize, im.Crop), Decode: jpeg.Options{Orient: im.Orient},
+		Batch: im.Batch, Workers: im.Workers, Sequential: true, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
+	})
+}
+
+// Each computes the features of all images in order and hands them on batch by batch: float32 [n,Width] on the
+// backbone's device, valid during the call. Images that cannot be read are left out.
+func (b *Backbone) Each(ctx context.Context, im Images, use func(batch *data.Batch, features *torch.Tensor) error) (err error) {
+	l, err := im.loader(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	done := int64(0)
+	for batch, err := range l.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := b.batch(ctx, batch, use); err != nil {
+			return err
+		}
+		done += int64(batch.Size() + len(batch.Bad))
+		if im.Progress != nil {
+			im.Progress(done, im.Len())
+		}
+	}
+	return nil
+}
+
+func (b *Backbone) batch(ctx context.Context, batch *data.Batch, use func(*data.Batch, *torch.Tensor) error) error {
+	scope := torch.NewScope()
+	defer scope.Close()
+	features, err := b.Features(ctx, pixelsOf(batch))
+	if err != nil {
+		return fmt.Errorf("features of images %s: %w", span(batch), err)
+	}
+	return use(batch, features)
+}
+
+// span names the images of a batch for an error.
+func span(batch *data.Batch) string {
+	return fmt.Sprintf("%d to %d", batch.Indices[0], batch.Indices[batch.Size()-1])
+}
+
+// pixelsOf copies the only crop of each image: uint8 [n,S,S,3].
+func pixelsOf(batch *data.Batch) *torch.Tensor {
+	g := batch.Groups[0]
+	side := int64(g.Size)
+	return torch.FromBytes(g.Pixels, torch.UInt8, int64(batch.Size()), side, side, 3)
+}
+
+// Features are the pooled features of a set of images, in host memory.
+type Features struct {
+	X       *torch.Tensor // float32 [n,Width]
+	Labels  []int64       // n; -1 without a label
+	Indices []int64       // n: position in the source
+}
+
+// Len is n.
+func (f *Features) Len() int64 { return int64(len(f.Labels)) }
+
+// Close frees the memory.
+func (f *Features) Close() { f.X.Close() }
+
+// Extract computes the features of all images once and keeps them: 4·n·Width bytes. The caller closes them.
+func (b *Backbone) Extract(ctx context.Context, im Images) (*Features, error) {
+	f := &Features{}
+	var all *torch.Tensor
+	if err := torch.Try(func() {
+		all = torch.Empty(torch.Float32, torch.CPU, im.Len(), b.Trunk.Width()).Release()
+	}); err != nil {
+		return nil, fmt.Errorf("keeping the features of %d images of width %d: %w", im.Len(), b.Trunk.Width(), err)
+	}
+	defer all.Close()
+	err := b.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
+		all.Narrow(0, f.Len(), int64(batch.Size())).CopyInPlace(features)
+		f.Labels = append(f.Labels, batch.Labels...)
+		f.Indices = append(f.Indices, batch.Indices...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.X = all.Narrow(0, 0, f.Len()).Release()
+	return f, nil
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+
+package eval_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/config"
+	"seer/eval"
+	"seer/torch"
+	"seer/torch/torchtest"
+)
+
+// probe is a short training at a high rate.
+func probe(edit func(*config.Linear)) config.Linear {
+	c := config.Default().Linear
+	c.Duration = config.Duration{Value: 10, Unit: config.Epochs}
+	c.Batch, c.BaseLR, c.Schedule, c.Milestones, c.WeightDecay = 32, 0.8, "cosine", nil, 0
+	if edit != nil {
+		edit(&c)
+	}
+	return c
+}
+
+func TestLinearSeparates(t *testing.T) {
+	tests := map[string]func(*config.Linear){
+		"batch norm": func(c *config.Linear) { c.BatchNorm = true },
+		"plain":      func(c *config.Linear) { c.BatchNorm = false },
+		"steps": func(c *config.Linear) {
+			c.Schedule, c.Milestones = "step", []config.Duration{{Value: 50, Unit: config.Percent}}
+		},
+		"images": func(c *config.Linear) { c.Duration = config.Duration{Value: 4000, Unit: config.Images} },
+	}
+	for name, edit := range tests {
+		t.Run(name, func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			tv, tl := cloud(400, 16, 5, 0.2, 1)
+			vv, vl := cloud(100, 16, 5, 0.2, 2)
+			r, err := eval.Linear(context.Background(), torch.CPU, features(tv, tl), features(vv, vl),
+				eval.LinearOptions{Config: probe(edit), Classes: 5, Seed: 3})
+			require.NoError(t, err)
+			assert.Equal(t, eval.Accuracy{Top1: 100, Top5: 100, Images: 100}, r.Accuracy)
+			assert.EqualValues(t, 125, r.Steps)
+			assert.Less(t, r.Loss, 0.2)
+		})
+	}
+}
+
+// Features whose scale differs a thousandfold between channels need the batch norm.
+func TestLinearBatchNormUsesRunningStatistics(t *testing.T) {
+	torchtest.NoLeaks(t)
+	tv, tl := cloud(400, 8, 5, 0.2, 1)
+	vv, vl := cloud(5, 8, 5, 0.2, 2)
+	for _, v := range [][]float32{tv, vv} {
+		for i := range v {
+			v[i] = 1000*v[i] + 500
+		}
+	}
+	for _, n := range []int{5, 1} { // one image by itself: batch statistics would make all features zero
+		r, err := eval.Linear(context.Background(), torch.CPU, features(tv, tl), features(vv[:8*n], vl[:n]),
+			eval.LinearOptions{Config: probe(nil), Classes: 5})
+		require.NoError(t, err)
+		assert.EqualValues(t, n, r.Top1)
+	}
+}
+
+func TestLinearIsDeterministic(t *testing.T) {
+	torchtest.NoLeaks(t)
+	tv, tl := cloud(300, 16, 5, 2, 1)
+	vv, vl := cloud(200, 16, 5, 2, 2)
+	run := func(seed uint64) eval.LinearResult {
+		r, err := eval.Linear(context.Background(), torch.CPU, features(tv, tl), features(vv, vl),
+			eval.LinearOptions{Config: probe(nil), Classes: 5, Seed: seed})
+		require.NoError(t, err)
+		return r
+	}
+	first := run(1)
+	assert.Equal(t, first, run(1))
+	assert.NotEqual(t, first.Loss, run(2).Loss, "the seed must matter")
+	assert.Less(t, first.Top1, first.Images, "the task must not be trivial")
+}
+
+func TestLinearRefuses(t *testing.T) {
+	tv, tl := cloud(40, 4, 3, 0.1, 1)
+	huge := make([]float32, len(tv))
+	for i := range huge {
+		huge[i] = 1e30 * tv[i]
+	}
+	tests := map[string]struct {
+		values  []float32
+		classes int
+		edit    func(*config.Linear)
+		want    string
+	}{
+		"label":     {tv, 2, nil, "image 2 has label 2; with 2 classes"},
+		"diverging": {huge, 3, func(c *config.Linear) { c.BatchNorm = false }, "lower linear.base_lr"},
+		"no batch":  {tv, 3, func(c *config.Linear) { c.Batch = 0 }, "linear.batch"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			_, err := eval.Linear(context.Background(), torch.CPU, features(tt.values, tl), features(tt.values, tl),
+				eval.LinearOptions{Config: probe(tt.edit), Classes: tt.classes})
+			assert.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestLinearStops(t *testing.T) {
+	torchtest.NoLeaks(t)
+	stop := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	tv, tl := cloud(40, 4, 3, 0.1, 1)
+	o := eval.LinearOptions{Config: probe(nil), Classes: 3, Progress: func(int64, int64, float64, float64) { cancel(stop) }}
+	_, err := eval.Linear(ctx, torch.CPU, features(tv, tl), features(tv, tl), o)
+	assert.ErrorIs(t, err, stop)
+}
