@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-enum { PASSES = 3 };
+enum { PASSES = 3 }; /* blur_line and the SIMD kernels have them written out */
 
 /* Radius of the box of which PASSES make a Gaussian of deviation sigma; the
  * precision of each step is PIL's. */
@@ -25,54 +25,51 @@ static float box_radius(float sigma) {
 
 static inline int at(int i, int last) { return i < 0 ? 0 : i > last ? last : i; }
 
-/* One line with the given distance between pixels; ww weighs the box of 2 *
- * radius + 1 pixels, fw the two pixels beside it, in 24-bit fixed point. Pixels
- * outside repeat the edge. */
-static void box_line(uint8_t *dst, const uint8_t *src, int n, ptrdiff_t step, int radius, uint32_t ww, uint32_t fw) {
+/* One box blur of n pixels, step bytes apart, from src to dst. Pixels outside
+ * repeat the edge. */
+static void box_line(uint8_t *dst, ptrdiff_t dst_step, const uint8_t *src, ptrdiff_t step, int n, sj_box box) {
     int last = n - 1, x;
     uint32_t acc = 0;
-    for (x = -radius - 1; x < radius; x++) acc += src[at(x, last) * step];
+    for (x = -box.radius - 1; x < box.radius; x++) acc += src[at(x, last) * step];
     for (x = 0; x < n; x++) {
-        uint32_t left = src[at(x - radius - 1, last) * step], right = src[at(x + radius + 1, last) * step];
-        acc += src[at(x + radius, last) * step];
+        uint32_t left = src[at(x - box.radius - 1, last) * step], right = src[at(x + box.radius + 1, last) * step];
+        acc += src[at(x + box.radius, last) * step];
         acc -= left;
-        dst[x * step] = (uint8_t)((acc * ww + (left + right) * fw + (1u << 23)) >> 24);
+        /* acc now covers x - radius .. x + radius. */
+        dst[x * dst_step] = (uint8_t)((acc * box.ww + (left + right) * box.fw + (1u << 23)) >> 24);
     }
 }
 
-void sj_box_rows_c(uint8_t *dst, const uint8_t *src, int w, int h, int radius, uint32_t ww, uint32_t fw,
-                   uint8_t *line) {
-    int y;
-    (void)line;
-    for (y = 0; y < h; y++, dst += w, src += w) box_line(dst, src, w, 1, radius, ww, fw);
+/* Three box blurs of a line in place, by way of two copies. */
+static void blur_line(uint8_t *p, ptrdiff_t step, int n, sj_box box, uint8_t *line) {
+    box_line(line, 1, p, step, n, box);
+    box_line(line + n, 1, line, 1, n, box);
+    box_line(p, step, line + n, 1, n, box);
 }
 
-void sj_box_columns_c(uint8_t *dst, const uint8_t *src, int w, int h, int radius, uint32_t ww, uint32_t fw,
-                      uint8_t *line) {
+void sj_blur_rows_c(uint8_t *p, int w, int h, sj_box box, uint8_t *line) {
+    int y;
+    for (y = 0; y < h; y++) blur_line(p + (size_t)y * w, 1, w, box, line);
+}
+
+void sj_blur_columns_c(uint8_t *p, int w, int h, sj_box box, uint8_t *line) {
     int x;
-    (void)line;
-    for (x = 0; x < w; x++) box_line(dst + x, src + x, h, w, radius, ww, fw);
+    for (x = 0; x < w; x++) blur_line(p + x, w, h, box, line);
 }
 
 /* Blurs the first channels planes in place. 0: no memory. */
 int sj_blur(sj_state *s, uint8_t *planes, size_t plane, int channels, int size, float sigma) {
     const sj_kernels *kn = sj_active();
     float radius = box_radius(sigma);
-    int whole = (int)radius, c, i;
-    uint32_t ww = (uint32_t)((float)(1 << 24) / (radius * 2 + 1));
-    uint32_t fw = ((1u << 24) - (uint32_t)(whole * 2 + 1) * ww) / 2;
-    uint8_t *line;
-    if (!sj_reserve(&s->scratch, plane + SJ_PAD + 8 * ((size_t)size + SJ_PAD))) return 0;
-    line = s->scratch.p + plane + SJ_PAD;
+    sj_box box;
+    int c;
+    box.radius = (int)radius;
+    box.ww = (uint32_t)((float)(1 << 24) / (radius * 2 + 1));
+    box.fw = ((1u << 24) - (uint32_t)(box.radius * 2 + 1) * box.ww) / 2;
+    if (!sj_reserve(&s->scratch, SJ_LINE(size))) return 0;
     for (c = 0; c < channels; c++) {
-        uint8_t *from = planes + (size_t)c * plane, *to = s->scratch.p, *swap;
-        /* Six passes: an even number, so the result ends where it began. */
-        for (i = 0; i < 2 * PASSES; i++) {
-            (i < PASSES ? kn->box_rows : kn->box_columns)(to, from, size, size, whole, ww, fw, line);
-            swap = from;
-            from = to;
-            to = swap;
-        }
+        kn->blur_rows(planes + (size_t)c * plane, size, size, box, s->scratch.p);
+        kn->blur_columns(planes + (size_t)c * plane, size, size, box, s->scratch.p);
     }
     return 1;
 }

@@ -2,8 +2,8 @@
 
 /*
  * Colour operations on planes, with PIL's arithmetic and rounding, and
- * torchvision's jitter over them. These are the reference versions of the
- * kernels; the SIMD ones must give the same bytes.
+ * torchvision's jitter over them. These are the reference versions; the SIMD
+ * kernels must give the same bytes.
  */
 #include "sj_internal.h"
 
@@ -18,7 +18,7 @@ static inline uint8_t blend(int base, int v, float alpha) {
     return (uint8_t)t;
 }
 
-void sj_blend_c(uint8_t *p, size_t n, int base, float alpha) {
+static void blend_plane(uint8_t *p, size_t n, int base, float alpha) {
     uint8_t table[256];
     size_t i;
     int v;
@@ -26,19 +26,7 @@ void sj_blend_c(uint8_t *p, size_t n, int base, float alpha) {
     for (i = 0; i < n; i++) p[i] = table[p[i]];
 }
 
-uint64_t sj_luma_sum_c(const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n) {
-    uint64_t sum = 0;
-    size_t i;
-    for (i = 0; i < n; i++) sum += (uint64_t)sj_luma(r[i], g[i], b[i]);
-    return sum;
-}
-
-void sj_gray_c(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) dst[i] = (uint8_t)sj_luma(r[i], g[i], b[i]);
-}
-
-void sj_saturate_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, float alpha) {
+static void saturate(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, float alpha) {
     size_t i;
     for (i = 0; i < n; i++) {
         int l = sj_luma(r[i], g[i], b[i]);
@@ -91,7 +79,7 @@ static void hsv_to_rgb(int h, int s, int v, uint8_t *r, uint8_t *g, uint8_t *b) 
     }
 }
 
-void sj_hue_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, uint8_t shift) {
+static void hue(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, uint8_t shift) {
     size_t i;
     for (i = 0; i < n; i++) {
         int h, s, v;
@@ -103,6 +91,31 @@ void sj_hue_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, uint8_t shift) {
     }
 }
 
+static void apply(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *step) {
+    size_t i;
+    switch (step->op) {
+    case SJ_BRIGHTNESS:
+    case SJ_CONTRAST:
+        blend_plane(r, n, (int)step->base, step->alpha);
+        blend_plane(g, n, (int)step->base, step->alpha);
+        blend_plane(b, n, (int)step->base, step->alpha);
+        break;
+    case SJ_SATURATION: saturate(r, g, b, n, step->alpha); break;
+    case SJ_HUE: hue(r, g, b, n, step->hue); break;
+    default:
+        for (i = 0; i < n; i++) r[i] = (uint8_t)sj_luma(r[i], g[i], b[i]);
+    }
+}
+
+uint64_t sj_color_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *steps, int count, int sum) {
+    uint64_t total = 0;
+    size_t i;
+    int k;
+    for (k = 0; k < count; k++) apply(r, g, b, n, steps + k);
+    for (i = 0; sum && i < n; i++) total += (uint64_t)sj_luma(r[i], g[i], b[i]);
+    return total;
+}
+
 void sj_interleave_c(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n) {
     size_t i;
     for (i = 0; i < n; i++) {
@@ -112,31 +125,36 @@ void sj_interleave_c(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uin
     }
 }
 
-/* ImageEnhance.Contrast blends with the rounded mean of the luma. */
-static void contrast(const sj_kernels *kn, uint8_t *p, size_t plane, float alpha) {
-    uint64_t sum = kn->luma_sum(p, p + plane, p + 2 * plane, plane);
-    int mean = (int)((double)sum / (double)plane + 0.5);
-    kn->blend(p, 3 * plane, mean, alpha);
+/* Adds operation op of c to steps, unless it changes nothing: a factor of
+ * exactly 1 is the identity in PIL's arithmetic. Returns the new count. */
+static int add_step(sj_step *steps, int count, const sj_crop *c, uint8_t op) {
+    float alpha = op == SJ_BRIGHTNESS ? c->brightness : op == SJ_CONTRAST ? c->contrast : c->saturation;
+    if (op < SJ_HUE && alpha == 1.0f) return count;
+    steps[count].op = op;
+    steps[count].alpha = alpha;
+    steps[count].base = 0.0f;
+    steps[count].hue = c->hue;
+    return count + 1;
 }
 
-/* torchvision's ColorJitter with the drawn order and factors. A factor of
- * exactly 1 is the identity in PIL's arithmetic and skipped. */
+/* torchvision's ColorJitter with the drawn order and factors, then the grey
+ * conversion. Contrast blends with the rounded mean luma of what comes before
+ * it, which splits the chain into two passes over the pixels; that is all the
+ * passes there are. */
 void sj_jitter(const sj_crop *c, uint8_t *p, size_t plane) {
     const sj_kernels *kn = sj_active();
-    int i;
+    sj_step steps[SJ_MAX_STEPS];
+    int i, count = 0;
     for (i = 0; i < c->ops; i++) {
-        switch (c->order[i]) {
-        case SJ_BRIGHTNESS:
-            if (c->brightness != 1.0f) kn->blend(p, 3 * plane, 0, c->brightness);
-            break;
-        case SJ_CONTRAST:
-            if (c->contrast != 1.0f) contrast(kn, p, plane, c->contrast);
-            break;
-        case SJ_SATURATION:
-            if (c->saturation != 1.0f) kn->saturate(p, p + plane, p + 2 * plane, plane, c->saturation);
-            break;
-        default:
-            kn->hue(p, p + plane, p + 2 * plane, plane, c->hue);
+        int n = add_step(steps, count, c, c->order[i]);
+        if (n > count && c->order[i] == SJ_CONTRAST) {
+            uint64_t sum = kn->color(p, p + plane, p + 2 * plane, plane, steps, count, 1);
+            steps[0] = steps[count];
+            steps[0].base = (float)(int)((double)sum / (double)plane + 0.5);
+            n = 1;
         }
+        count = n;
     }
+    if (c->gray) count = add_step(steps, count, c, SJ_GRAY);
+    if (count) kn->color(p, p + plane, p + 2 * plane, plane, steps, count, 0);
 }

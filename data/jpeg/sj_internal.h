@@ -23,6 +23,26 @@ typedef struct {
     int16_t *hi, *lo; /* [n][stride] the same, split for SIMD */
 } sj_filter;
 
+/* One colour operation: SJ_BRIGHTNESS and SJ_CONTRAST blend with the constant
+ * base, SJ_SATURATION with the luma, SJ_HUE shifts, SJ_GRAY leaves the luma. */
+enum { SJ_GRAY = 4, SJ_MAX_STEPS = 5 };
+typedef struct {
+    uint8_t op, hue;
+    float alpha, base;
+} sj_step;
+
+/* A box blur of 2 * radius + 1 pixels of weight ww and one more on either side
+ * of weight fw, in 24-bit fixed point. */
+typedef struct {
+    int radius;
+    uint32_t ww, fw;
+} sj_box;
+
+/* Working memory of a blur over n pixels: two arrays of n vectors and their
+ * borders. */
+#define SJ_BORDER 8
+#define SJ_LINE(n) (2 * 64 * ((size_t)(n) + 2 * SJ_BORDER + 2))
+
 /*
  * The kernels. All versions of one give the same bytes. n counts pixels; planes
  * are padded by SJ_PAD.
@@ -40,24 +60,24 @@ typedef struct {
                      const int16_t *lo, int n);
     /* Splits n RGBX pixels into planes. */
     void (*split)(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
-    /* Sum of the luma over n pixels. */
-    uint64_t (*luma_sum)(const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
-    /* p = clip(base + alpha * (p - base)) over n bytes. */
-    void (*blend)(uint8_t *p, size_t n, int base, float alpha);
-    /* The same against each pixel's luma. */
-    void (*saturate)(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, float alpha);
-    void (*hue)(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, uint8_t shift);
-    void (*gray)(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
-    /* One box blur along rows (src to dst, w x h each) and along columns. */
-    void (*box_rows)(uint8_t *dst, const uint8_t *src, int w, int h, int radius, uint32_t ww, uint32_t fw,
-                     uint8_t *line);
-    void (*box_columns)(uint8_t *dst, const uint8_t *src, int w, int h, int radius, uint32_t ww, uint32_t fw,
-                        uint8_t *line);
+    /* Applies steps in order to n pixels; returns the sum of the resulting luma
+     * if sum is set. After SJ_GRAY only r is defined. */
+    uint64_t (*color)(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *steps, int count, int sum);
+    /* Three box blurs along the rows of a w x h plane, and along its columns, in
+     * place. line is SJ_LINE(longer side) bytes of working memory. */
+    void (*blur_rows)(uint8_t *p, int w, int h, sj_box box, uint8_t *line);
+    void (*blur_columns)(uint8_t *p, int w, int h, sj_box box, uint8_t *line);
     /* Interleaves planes to RGB. */
     void (*interleave)(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
 } sj_kernels;
 
 extern const sj_kernels sj_portable;
+#if defined(__x86_64__)
+extern const sj_kernels sj_avx2, sj_avx512;
+/* Permutations that the AVX-512 table shares. */
+void sj_split_avx2(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
+void sj_interleave_avx2(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
+#endif
 const sj_kernels *sj_active(void);
 
 struct sj_decoder;
@@ -70,7 +90,7 @@ struct sj_state {
     sj_buf rows;    /* rows between the two passes of the resize */
     sj_buf row_ptr; /* pointers to the rows of one vertical filter */
     sj_buf planes;  /* crop in the making */
-    sj_buf scratch; /* blur's second plane and line */
+    sj_buf scratch; /* blur's lines */
     sj_buf fx, fy;  /* memory behind the filters */
 };
 
@@ -96,19 +116,13 @@ void sj_split_c(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
 
 /* sj_color.c */
 void sj_jitter(const sj_crop *c, uint8_t *planes, size_t plane);
-uint64_t sj_luma_sum_c(const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
-void sj_blend_c(uint8_t *p, size_t n, int base, float alpha);
-void sj_saturate_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, float alpha);
-void sj_hue_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, uint8_t shift);
-void sj_gray_c(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
+uint64_t sj_color_c(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *steps, int count, int sum);
 void sj_interleave_c(uint8_t *dst, const uint8_t *r, const uint8_t *g, const uint8_t *b, size_t n);
 
 /* sj_blur.c */
 int sj_blur(sj_state *s, uint8_t *planes, size_t plane, int channels, int size, float sigma);
-void sj_box_rows_c(uint8_t *dst, const uint8_t *src, int w, int h, int radius, uint32_t ww, uint32_t fw,
-                   uint8_t *line);
-void sj_box_columns_c(uint8_t *dst, const uint8_t *src, int w, int h, int radius, uint32_t ww, uint32_t fw,
-                      uint8_t *line);
+void sj_blur_rows_c(uint8_t *p, int w, int h, sj_box box, uint8_t *line);
+void sj_blur_columns_c(uint8_t *p, int w, int h, sj_box box, uint8_t *line);
 
 /* PIL's luma, ITU-R 601-2 in 16-bit fixed point. */
 static inline int sj_luma(int r, int g, int b) { return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16; }

@@ -12,22 +12,24 @@ const sj_kernels sj_portable = {
     .row_block = 1,
     .vertical = sj_vertical_c,
     .split = sj_split_c,
-    .luma_sum = sj_luma_sum_c,
-    .blend = sj_blend_c,
-    .saturate = sj_saturate_c,
-    .hue = sj_hue_c,
-    .gray = sj_gray_c,
-    .box_rows = sj_box_rows_c,
-    .box_columns = sj_box_columns_c,
+    .color = sj_color_c,
+    .blur_rows = sj_blur_rows_c,
+    .blur_columns = sj_blur_columns_c,
     .interleave = sj_interleave_c,
 };
 
-/* Candidates, best first. */
+/* What this CPU can run, best first; NULL behind the last. */
 static const sj_kernels *candidate(int i) {
-    switch (i) {
-    case 0: return &sj_portable;
-    default: return NULL;
-    }
+    const sj_kernels *list[4] = {0};
+    int n = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) list[n++] = &sj_avx512;
+    if (avx2) list[n++] = &sj_avx2;
+#endif
+    list[n] = &sj_portable;
+    return list[i];
 }
 
 static _Atomic(const sj_kernels *) active;

@@ -118,11 +118,8 @@ static int render_crop(sj_state *s, const sj_image *im, const sj_crop *c, sj_tim
     p = g = b = s->planes.p;
     if (!sj_resize(s, im, c, p, plane)) return 0;
     lap(&t->resize, mark);
-    if (c->ops) sj_jitter(c, p, plane);
-    /* A grey crop is one plane from here on. */
-    if (c->gray) {
-        kn->gray(p, p, p + plane, p + 2 * plane, plane);
-    } else {
+    sj_jitter(c, p, plane);
+    if (!c->gray) { /* a grey crop is one plane from here on */
         g = p + plane;
         b = p + 2 * plane;
     }

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The colour chain as a template: included once for each instruction set, by a
+ * file that has defined the V_ macros (sj_avx2.c explains them). Pixels are
+ * single-precision integers 0..255, LANES at a time; all sums below are integers
+ * under 2^24 and so exact, which is why fused multiply-adds change nothing, save
+ * where PIL rounds a product (blend): there multiply and add stay apart.
+ */
+
+typedef struct {
+    VF r, g, b;
+} NAME(pixels);
+
+/* floor((19595 r + 38470 g + 7471 b + 2^15) / 2^16) */
+static inline VF NAME(luma)(NAME(pixels) p) {
+    VF s = V_FMA(p.r, V_SET(19595.0f), V_SET(32768.0f));
+    s = V_FMA(p.g, V_SET(38470.0f), s);
+    s = V_FMA(p.b, V_SET(7471.0f), s);
+    return V_TRUNC(V_MUL(s, V_SET(1.0f / 65536.0f)));
+}
+
+static inline VF NAME(blend)(VF base, VF v, VF alpha) {
+    VF t = V_ADD(base, V_MUL(alpha, V_SUB(v, base)));
+    return V_TRUNC(V_MAX(V_MIN(t, V_SET(255.0f)), V_SET(0.0f)));
+}
+
+static inline NAME(pixels) NAME(blend3)(NAME(pixels) p, VF base, VF alpha) {
+    p.r = NAME(blend)(base, p.r, alpha);
+    p.g = NAME(blend)(base, p.g, alpha);
+    p.b = NAME(blend)(base, p.b, alpha);
+    return p;
+}
+
+/*
+ * 8-bit hue of p, whose largest and smallest channels are given. PIL divides
+ * three differences by the chroma, but one of the quotients is 0 and one is 1:
+ * with q the third, the hue in sixths is an integer plus or minus q, by which
+ * channel is the largest and which the smallest. That the single-precision
+ * steps end in PIL's byte for every colour was found by trying all of them; the
+ * test does so again.
+ */
+static inline VF NAME(hue8)(NAME(pixels) p, VF hi, VF lo, VF chroma) {
+    VF mid = V_SUB(V_ADD(V_ADD(p.r, p.g), p.b), V_ADD(hi, lo));
+    VF q = V_DIV(V_SUB(hi, mid), chroma);
+    VF one = V_SET(1.0f), minus = V_SET(-1.0f), k, first, second, sign, h;
+    /* By largest channel: base of the sector, and the channel before and after. */
+    k = V_IF_EQ(p.g, hi, V_SET(2.0f), V_SET(4.0f));
+    first = V_IF_EQ(p.g, hi, p.b, p.r);
+    second = V_IF_EQ(p.g, hi, p.r, p.g);
+    k = V_IF_EQ(p.r, hi, V_SET(0.0f), k);
+    first = V_IF_EQ(p.r, hi, p.g, first);
+    second = V_IF_EQ(p.r, hi, p.b, second);
+    /* k + 1 - q if second is the smallest, k - 1 + q if first is. */
+    sign = V_IF_LT(first, second, minus, one);
+    h = V_SUB(V_ADD(k, sign), V_MUL(sign, q)); /* the product is exact */
+    h = V_DIV(h, V_SET(6.0f));
+    h = V_IF_LT(h, V_SET(0.0f), V_ADD(h, one), h);
+    return V_TRUNC(V_MUL(h, V_SET(255.0f)));
+}
+
+static inline VF NAME(clamp85)(VF x) { return V_MAX(V_MIN(x, V_SET(85.0f)), V_SET(0.0f)); }
+
+/*
+ * Through HSV and back. On the way back a channel is v - v s w / (255 * 85) with
+ * an integer weight w of 0 to 85 that is a piecewise linear function of the hue:
+ * PIL's p, q and t are w = 85, 85 f and 85 (1 - f). The rounded quotient has no
+ * ties, because the divisor is odd, and the nearest value to one is farther away
+ * than the error of the arithmetic.
+ */
+static inline NAME(pixels) NAME(hue)(NAME(pixels) p, VF shift) {
+    const VF scale = V_SET(-1.0f / 21675.0f);
+    VF hi = V_MAX(V_MAX(p.r, p.g), p.b), lo = V_MIN(V_MIN(p.r, p.g), p.b), chroma = V_SUB(hi, lo);
+    /* Grey: chroma 0 becomes 1, the hue is anything, the saturation 0. */
+    VF h = V_ADD(NAME(hue8)(p, hi, lo, V_MAX(chroma, V_SET(1.0f))), shift);
+    VF s = V_TRUNC(V_MUL(V_DIV(chroma, V_MAX(hi, V_SET(1.0f))), V_SET(255.0f)));
+    VF vs = V_MUL(hi, s), half = V_ADD(hi, V_SET(0.5f)), w;
+    h = V_IF_LT(h, V_SET(256.0f), h, V_SUB(h, V_SET(256.0f)));
+    h = V_ADD(h, h);
+    w = NAME(clamp85)(V_SUB(V_SET(170.0f), V_ABS(V_SUB(h, V_SET(255.0f)))));
+    p.r = V_TRUNC(V_FMA(V_MUL(vs, w), scale, half));
+    w = NAME(clamp85)(V_SUB(V_ABS(V_SUB(h, V_SET(170.0f))), V_SET(85.0f)));
+    p.g = V_TRUNC(V_FMA(V_MUL(vs, w), scale, half));
+    w = NAME(clamp85)(V_SUB(V_ABS(V_SUB(h, V_SET(340.0f))), V_SET(85.0f)));
+    p.b = V_TRUNC(V_FMA(V_MUL(vs, w), scale, half));
+    return p;
+}
+
+static inline NAME(pixels) NAME(apply)(NAME(pixels) p, const sj_step *step) {
+    switch (step->op) {
+    case SJ_BRIGHTNESS:
+    case SJ_CONTRAST: return NAME(blend3)(p, V_SET(step->base), V_SET(step->alpha));
+    case SJ_SATURATION: return NAME(blend3)(p, NAME(luma)(p), V_SET(step->alpha));
+    case SJ_HUE: return NAME(hue)(p, V_SET((float)step->hue));
+    default: p.r = NAME(luma)(p); return p;
+    }
+}
+
+static uint64_t NAME(color)(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *steps, int count, int sum) {
+    size_t i, whole = n - n % LANES;
+    VI total = V_ZEROI;
+    int k;
+    for (i = 0; i < whole; i += LANES) {
+        NAME(pixels) p = {V_LOAD8(r + i), V_LOAD8(g + i), V_LOAD8(b + i)};
+        for (k = 0; k < count; k++) p = NAME(apply)(p, steps + k);
+        if (count) V_STORE8(r + i, g + i, b + i, p.r, p.g, p.b);
+        if (sum) total = V_ADD32(total, V_TOINT(NAME(luma)(p)));
+    }
+    return V_SUM32(total) + sj_color_c(r + whole, g + whole, b + whole, n - whole, steps, count, sum);
+}
