@@ -5,10 +5,19 @@ package torchtest
 
 import (
 	"math"
+	"os"
 	"testing"
 
 	"seer/torch"
 )
+
+// Main runs the tests of a package on one thread an operation: go test runs several packages at once, and OpenMP's
+// threads spin while they wait for each other, which on a busy machine takes ten times as long. A package calls it from
+// its TestMain.
+func Main(m *testing.M) {
+	torch.SetThreads(1)
+	os.Exit(m.Run())
+}
 
 // NoLeaks opens a scope for the test and fails it if, at the end, more tensors are open than before.
 func NoLeaks(t *testing.T) {
