@@ -127,8 +127,7 @@ build_binary() {
 
 build_all() {
   setup
-  build_gotorch
-  build_shim
+  build_native
   build_binary
 }
 
