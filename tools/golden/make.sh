@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Rebuilds every golden file. PYTHON names an interpreter with the packages of requirements.txt.
+set -euo pipefail
+cd "$(dirname "$0")"
+python="${PYTHON:-python3}"
+if ! "$python" -c 'import torch, torchvision, safetensors, numpy, PIL' 2>/dev/null; then
+  echo "golden: $python lacks the reference packages; install them with" >&2
+  echo "  $python -m pip install -r tools/golden/requirements.txt" >&2
+  exit 1
+fi
+# draw first: the features are those of the drawn pictures.
+for script in draw make_check make_sinkhorn make_larc make_regnet make_swav make_features; do
+  "$python" "$script.py"
+done
