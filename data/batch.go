@@ -80,6 +80,10 @@ type pool struct {
 	closed bool
 }
 
+func newPool(o *Options) *pool {
+	return &pool{alloc: o.Alloc, dealc: o.Free, bytes: o.Batch * o.Spec.Bytes()}
+}
+
 func (p *pool) get() *slab {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -4,6 +4,7 @@ package data
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -51,6 +52,9 @@ func (s *folderScan) into(b *index.Builder) (index.Meta, error) {
 
 // folder lists one folder; rel is its path below the root, "" for the root.
 func (s *folderScan) folder(rel string, label int32) error {
+	if err := s.ctx.Err(); err != nil {
+		return fmt.Errorf("data: listing %s: %w", s.spec.Path, context.Cause(s.ctx))
+	}
 	path := filepath.Join(s.root, rel)
 	st, err := os.Stat(path)
 	if err != nil {

@@ -72,12 +72,15 @@ func NewLoader(ctx context.Context, opt Options) (*Loader, error) {
 	l := &Loader{
 		opt:    opt,
 		plan:   newPlan(&opt),
-		pool:   &pool{alloc: opt.Alloc, dealc: opt.Free, bytes: opt.Batch * opt.Spec.Bytes()},
+		pool:   opt.pool,
 		tasks:  make(chan task, opt.Workers),
 		ready:  make(chan *pending, opt.Prefetch),
 		tokens: make(chan struct{}, opt.Prefetch),
 		busy:   make([]atomic.Int64, opt.Workers),
 		watch:  watch{limit: opt.MaxBadFraction, onBad: opt.OnBad, log: opt.BadLog},
+	}
+	if l.pool == nil {
+		l.pool = newPool(&opt)
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.wg.Add(1 + opt.Workers)
@@ -299,7 +302,9 @@ func (l *Loader) reclaim() {
 	for p := range l.ready {
 		p.batch.Release()
 	}
-	l.pool.close()
+	if l.opt.pool == nil {
+		l.pool.close()
+	}
 }
 
 func (l *Loader) stuck() error {

@@ -66,6 +66,9 @@ type Options struct {
 	// as there are batches in flight, which it uses again and again.
 	Alloc func(n int) []byte
 	Free  func([]byte)
+
+	segment segment // of a stream; zero for a source that does not change
+	pool    *pool   // of a stream, which outlives its loaders
 }
 
 // normalise fills in defaults and refuses what makes no sense.

@@ -13,6 +13,8 @@ type plan struct {
 	rank         int64
 	start, end   int64 // steps; end is exclusive
 	origin       int64 // position of step start
+	firstStep    int64 // from which positions count
+	firstEpoch   uint64
 	dropLast     bool
 	sequential   bool
 }
@@ -21,10 +23,11 @@ func newPlan(o *Options) plan {
 	p := plan{
 		n: o.Sampler.Len(), batch: int64(o.Batch), world: int64(o.World), rank: int64(o.Rank),
 		start: o.StartStep, origin: o.StartPosition, dropLast: o.DropLast, sequential: o.Sequential,
+		firstStep: o.segment.FirstStep, firstEpoch: o.segment.FirstEpoch,
 	}
 	global := p.batch * p.world
 	if p.origin == 0 {
-		p.origin = p.start * global
+		p.origin = (p.start - p.firstStep) * global
 	}
 	p.end = math.MaxInt64
 	switch {
@@ -59,17 +62,18 @@ func (p *plan) first(step int64) int64 {
 func (p *plan) at(step int64, j int) (epoch uint64, pos int64) {
 	if p.dropLast {
 		perEpoch := p.n / (p.batch * p.world)
+		step -= p.firstStep
 		pos = step%perEpoch*p.batch*p.world + p.rank*p.batch + int64(j)
-		return uint64(step / perEpoch), pos
+		return p.firstEpoch + uint64(step/perEpoch), pos
 	}
 	global := p.first(step) + int64(j)
-	return uint64(global / p.n), global % p.n
+	return p.firstEpoch + uint64(global/p.n), global % p.n
 }
 
 // behind returns the global position after a step: what all ranks have
 // consumed together.
 func (p *plan) behind(step int64) int64 {
-	end := p.origin + (step-p.start+1)*p.batch*p.world
+	end := p.firstStep*p.batch*p.world + p.origin + (step-p.start+1)*p.batch*p.world
 	if p.sequential {
 		return min(end, p.n)
 	}

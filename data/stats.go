@@ -50,6 +50,21 @@ func (s Stats) Slowest() string {
 	return name
 }
 
+// plus adds the counts of two loaders.
+func (s Stats) plus(o Stats) Stats {
+	s.Bad = maps.Clone(s.Bad)
+	for reason, n := range o.Bad {
+		if s.Bad == nil {
+			s.Bad = map[Reason]int64{}
+		}
+		s.Bad[reason] += n
+	}
+	s.Batches, s.Images, s.Bytes = s.Batches+o.Batches, s.Images+o.Images, s.Bytes+o.Bytes
+	s.Read, s.Decode, s.Resize = s.Read+o.Read, s.Decode+o.Decode, s.Resize+o.Resize
+	s.Jitter, s.Blur, s.Wait = s.Jitter+o.Jitter, s.Blur+o.Blur, s.Wait+o.Wait
+	return s
+}
+
 // stats is Stats under a lock.
 type stats struct {
 	mu sync.Mutex

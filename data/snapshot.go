@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+
+package data
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"seer/data/index"
+)
+
+// snapshots is a folder that remembers which list of images served which steps
+// of a run: an index file for every list, named by its fingerprint, and a
+// small file for every segment of the run.
+type snapshots struct {
+	dir  string
+	spec SourceSpec
+}
+
+// segment is a stretch of steps that one snapshot serves.
+type segment struct {
+	Number      int64  `json:"number"`
+	FirstStep   int64  `json:"first_step"`
+	EndStep     int64  `json:"end_step"` // exclusive
+	FirstEpoch  uint64 `json:"first_epoch"`
+	Snapshot    string `json:"snapshot"` // fingerprint of the list
+	GlobalBatch int64  `json:"global_batch"`
+}
+
+func (s *snapshots) segmentPath(number int64) string {
+	return filepath.Join(s.dir, fmt.Sprintf("segment-%06d.json", number))
+}
+
+func (s *snapshots) indexPath(fingerprint string) string {
+	return filepath.Join(s.dir, fingerprint+".seeridx")
+}
+
+// take lists the source as it is now. It returns the fingerprint of the list,
+// whose file is then in the folder.
+func (s *snapshots) take(ctx context.Context) (string, error) {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return "", fmt.Errorf("data: snapshots: %w", err)
+	}
+	incoming := filepath.Join(s.dir, "incoming.seeridx")
+	defer os.Remove(incoming)
+	if err := s.list(ctx, incoming); err != nil {
+		return "", err
+	}
+	t, err := index.Open(incoming)
+	if err != nil {
+		return "", fmt.Errorf("data: snapshot: %w", err)
+	}
+	fingerprint := t.Fingerprint()
+	t.Close()
+	// An equal list is the same snapshot: the new file takes the old one's
+	// place, and runs that have that mapped do not notice.
+	if err := os.Rename(incoming, s.indexPath(fingerprint)); err != nil {
+		return "", fmt.Errorf("data: snapshot: %w", err)
+	}
+	return fingerprint, nil
+}
+
+// list writes the list of images to path. An index that others keep up to date
+// by replacing it is pinned by a second name for the file, or by a copy.
+func (s *snapshots) list(ctx context.Context, path string) error {
+	kind, err := s.spec.resolveKind()
+	if err != nil {
+		return err
+	}
+	if kind != "index" {
+		_, err := BuildIndex(ctx, s.spec, path, IndexOptions{})
+		return err
+	}
+	os.Remove(path)
+	if os.Link(s.spec.Path, path) == nil {
+		return nil
+	}
+	if err := copyFile(path, s.spec.Path); err != nil {
+		return fmt.Errorf("data: snapshot of %s: %w", s.spec.Path, err)
+	}
+	return nil
+}
+
+func copyFile(to, from string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
+}
+
+// open maps the list of a segment.
+func (s *snapshots) open(seg segment) (Source, error) {
+	src, err := openIndex(SourceSpec{
+		Path: s.indexPath(seg.Snapshot), Labels: s.spec.Labels, MaxFileBytes: s.spec.MaxFileBytes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("snapshot of steps %d to %d: %w", seg.FirstStep, seg.EndStep-1, err)
+	}
+	return src, nil
+}
+
+// load reads a segment; ok is false where the run has not come to it yet.
+func (s *snapshots) load(number int64) (seg segment, ok bool, err error) {
+	path := s.segmentPath(number)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return seg, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &seg)
+	}
+	if err == nil && (seg.Number != number || seg.EndStep <= seg.FirstStep || len(seg.Snapshot) != 64) {
+		err = fmt.Errorf("it does not describe segment %d: %s", number, text)
+	}
+	if err != nil {
+		return seg, false, fmt.Errorf("data: snapshots: %s: %w", path, err)
+	}
+	return seg, true, nil
+}
+
+// store writes a segment whole or not at all: other ranks wait for the file.
+func (s *snapshots) store(seg segment) error {
+	text, err := json.Marshal(seg)
+	if err != nil {
+		return fmt.Errorf("data: snapshots: %w", err)
+	}
+	path := s.segmentPath(seg.Number)
+	if err := os.WriteFile(path+".tmp", append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("data: snapshots: %w", err)
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return fmt.Errorf("data: snapshots: %w", err)
+	}
+	return nil
+}
+
+// wait polls for a segment that rank 0 will write.
+func (s *snapshots) wait(ctx context.Context, number int64) (segment, error) {
+	for {
+		seg, ok, err := s.load(number)
+		if ok || err != nil {
+			return seg, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return segment{}, fmt.Errorf("data: waiting for rank 0 to write %s: %w", s.segmentPath(number), context.Cause(ctx))
+		}
+	}
+}
+
+// prune removes the lists that the last keep segments do not need. What a
+// segment file names can then no longer be resumed, which the error will say.
+func (s *snapshots) prune(last int64, keep int) error {
+	if keep <= 0 {
+		return nil
+	}
+	var needed []string
+	for n := max(0, last-int64(keep)+1); n <= last; n++ {
+		seg, ok, err := s.load(n)
+		if err != nil {
+			return err
+		}
+		if ok {
+			needed = append(needed, s.indexPath(seg.Snapshot))
+		}
+	}
+	found, err := filepath.Glob(filepath.Join(escapeGlob(s.dir), "*.seeridx"))
+	if err != nil {
+		return fmt.Errorf("data: snapshots: %w", err)
+	}
+	for _, path := range found {
+		if slices.Contains(needed, path) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("data: snapshots: %w", err)
+		}
+	}
+	return nil
+}
