@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""The peer of `seer bench step`: the same SwAV step in eager PyTorch and torchvision.
+
+    python tools/peers/step_pytorch.py --arch regnet_y_400mf --batch 16 --crops 2x96,4x48 \
+           --hidden 2048,2048 --out 256 --prototypes 3000 --precision bf16 --channels-last --steps 6 --json
+
+(torch 2.11.0, torchvision 0.26.0.) A step: random uint8 NHWC pixels that already are in memory are
+normalised; trunk once a resolution, head once; unit embeddings; scores, Sinkhorn (10 iterations) on
+the first two crops and the loss in float32; backward; LARC and SGD with momentum; prototypes to unit rows.
+
+Written as a careful user of PyTorch would: set_to_none, foreach optimizer and foreach LARC without
+host synchronisation, all cores, no torch.compile (the comparison is with eager execution). Prints
+one JSON line with the fields of `seer bench step`.
+"""
+import argparse
+import json
+import resource
+import statistics
+import time
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import torchvision
+
+DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+TAU, EPSILON, ITERATIONS, ASSIGN = 0.1, 0.05, 10, (0, 1)
+LR, MOMENTUM, DECAY, TRUST, EPS = 0.01, 0.9, 1e-6, 0.001, 1e-8
+WARMUP_STEPS = 2
+
+
+class System(nn.Module):
+    def __init__(self, arch, hidden, out, prototypes):
+        super().__init__()
+        self.trunk = torchvision.models.get_model(arch)
+        width = self.trunk.fc.in_features
+        self.trunk.fc = nn.Identity()
+        layers = []
+        for h in hidden:
+            layers += [nn.Linear(width, h), nn.BatchNorm1d(h), nn.ReLU(inplace=True)]
+            width = h
+        self.head = nn.Sequential(*layers, nn.Linear(width, out))
+        self.prototypes = nn.Linear(out, prototypes, bias=False)
+
+    def embed(self, groups):
+        return self.head(torch.cat([self.trunk(x) for x in groups]))
+
+
+@torch.no_grad()
+def unit(c):
+    c.copy_(F.normalize(c, dim=1))
+
+
+@torch.no_grad()
+def sinkhorn(scores):
+    """[B,K] to [B,K]; the maximum goes first, so that exp stays finite in float32."""
+    q = torch.exp((scores - scores.max()) / EPSILON).t()
+    k, b = q.shape
+    q /= q.sum()
+    for _ in range(ITERATIONS):
+        q /= q.sum(dim=1, keepdim=True)
+        q /= k
+        q /= q.sum(dim=0, keepdim=True)
+        q /= b
+    return (q * b).t()
+
+
+def swapped_loss(scores, batch):
+    detached = scores.detach()
+    logp = F.log_softmax(scores / TAU, dim=1).split(batch)
+    loss = 0
+    for a in ASSIGN:
+        q = sinkhorn(detached[a * batch : (a + 1) * batch])
+        others = [v for v in range(len(logp)) if v != a]
+        loss = loss - sum((q * logp[v]).sum(dim=1).mean() for v in others) / len(others)
+    return loss / len(ASSIGN)
+
+
+@torch.no_grad()
+def larc(parameters):
+    """apex.parallel.LARC without clipping; scales stay tensors, so nothing waits for the device."""
+    ps = [p for p in parameters if p.grad is not None]
+    gs = [p.grad for p in ps]
+    pn, gn = torch.stack(torch._foreach_norm(ps)), torch.stack(torch._foreach_norm(gs))
+    both = (pn != 0) & (gn != 0)
+    scale = torch.where(both, TRUST * pn / (gn + pn * DECAY + EPS), 1.0)
+    decay = torch.where(both, DECAY, 0.0)
+    torch._foreach_add_(gs, torch._foreach_mul(ps, list(decay.unbind())))
+    torch._foreach_mul_(gs, list(scale.unbind()))
+
+
+class Step:
+    """One training step, callable again and again."""
+
+    def __init__(self, a, device):
+        self.a, self.device = a, device
+        self.format = torch.channels_last if a.channels_last else torch.contiguous_format
+        self.system = System(a.arch, a.hidden, a.out, a.prototypes).to(device, memory_format=self.format).train()
+        self.parameters = list(self.system.parameters())
+        self.opt = torch.optim.SGD(self.parameters, lr=LR, momentum=MOMENTUM, foreach=True)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=a.precision == "fp16")
+        self.mean, self.std = (torch.tensor(v, device=device).mul(255).view(1, 3, 1, 1) for v in (MEAN, STD))
+        unit(self.system.prototypes.weight)
+
+    def prepare(self, pixels):
+        """uint8 [N,S,S,3] to normalised float32 [N,3,S,S] in the chosen memory format."""
+        x = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        return ((x.float() - self.mean) / self.std).contiguous(memory_format=self.format)
+
+    def __call__(self, groups):
+        dtype = DTYPES[self.a.precision]
+        with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            z = self.system.embed([self.prepare(g) for g in groups])
+        scores = self.system.prototypes(F.normalize(z.float(), dim=1))
+        loss = swapped_loss(scores, self.a.batch)
+        self.opt.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.opt)
+        larc(self.parameters)
+        self.scaler.step(self.opt)
+        self.scaler.update()
+        unit(self.system.prototypes.weight)
+        return loss.item()  # a training loop looks at its loss
+
+
+def pairs(text):
+    return [tuple(int(v) for v in part.split("x")) for part in text.split(",")]
+
+
+def numbers(text):
+    return [int(v) for v in text.split(",") if v]
+
+
+def arguments():
+    p = argparse.ArgumentParser(description="time whole SwAV steps in eager PyTorch")
+    p.add_argument("--arch", default="regnet_y_400mf")
+    p.add_argument("--batch", type=int, default=16)
+    p.add_argument("--crops", type=pairs, default=pairs("2x96,4x48"), help="COUNTxSIZE for each resolution")
+    p.add_argument("--hidden", type=numbers, default=numbers("2048,2048"))
+    p.add_argument("--out", type=int, default=256)
+    p.add_argument("--prototypes", type=int, default=3000)
+    p.add_argument("--precision", choices=DTYPES, default="fp32")
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--channels-last", action="store_true")
+    p.add_argument("--steps", type=int, default=6, help="measured steps, after two that are not")
+    p.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice, one a core")
+    p.add_argument("--json", action="store_true")
+    return p.parse_args()
+
+
+def main():
+    a = arguments()
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    torch.manual_seed(0)
+    device = torch.device(a.device)
+    step = Step(a, device)
+    groups = [torch.randint(0, 256, (count * a.batch, size, size, 3), dtype=torch.uint8) for count, size in a.crops]
+    ms = []
+    for i in range(WARMUP_STEPS + a.steps):
+        start = time.perf_counter()
+        loss = step(groups)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        if i >= WARMUP_STEPS:
+            ms.append((time.perf_counter() - start) * 1000)
+    median = statistics.median(ms)
+    result = dict(
+        program=f"pytorch {torch.__version__}", arch=a.arch, device=a.device, precision=a.precision,
+        channels_last=a.channels_last, batch=a.batch, threads=torch.get_num_threads(), ms_median=round(median, 1),
+        ms_min=round(min(ms), 1), img_s=round(a.batch / median * 1000, 1),
+        peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1), loss=loss)
+    if a.json:
+        print(json.dumps(result))
+    else:
+        print(f"{a.arch}, batch {a.batch}, {a.precision}: {median:.1f} ms a step (best {min(ms):.1f}), "
+              f"{result['img_s']} images/s, peak {result['peak_rss_mb']} MB")
+
+
+if __name__ == "__main__":
+    main()
