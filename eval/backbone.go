@@ -5,6 +5,7 @@ package eval
 import (
 	"context"
 
+	"seer/config"
 	"seer/nn"
 	"seer/torch"
 )
@@ -24,6 +25,8 @@ type Backbone struct {
 	ChannelsLast bool
 	Mean, Std    [3]float64 // of the pixels in [0,1], per channel: those of pretraining
 	Origin       Origin     // where the weights come from
+
+	model config.Model // as opened, for export
 }
 
 // Close frees the trunk.

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"seer/checkpoint"
+	"seer/checkpoint/runfolder"
+	"seer/checkpoint/weights"
+	"seer/config"
+	"seer/models/regnet"
+	"seer/models/regnet/arch"
+	"seer/nn"
+	"seer/torch"
+	"seer/train"
+)
+
+// Spec says which trunk to probe.
+type Spec struct {
+	// Weights is a run folder, one of its checkpoints, or a file of any of the five libraries that package names knows.
+	// Empty with Random.
+	Weights string
+	// Random leaves the trunk at its initialisation, drawn from the experiment's seed.
+	Random bool
+	// Arch names the architecture; empty means that of the run, of the file's metadata, of the experiment's [model], or
+	// the one that the file's shapes belong to, in this order.
+	Arch string
+	// Experiment gives device, precision, layout, seed, and normalisation where the weights do not.
+	Experiment *config.Experiment
+	// Warn is told what was passed over on the way; may be nil.
+	Warn func(message string)
+}
+
+// OpenBackbone builds a trunk and fills it. The normalisation is that of the run or of the file's metadata, because
+// features are only good for the inputs that the trunk has learned from; otherwise the experiment's.
+func OpenBackbone(s Spec) (*Backbone, error) {
+	if s.Random == (s.Weights != "") {
+		return nil, errors.New("which weights? Give --weights with a run folder, a checkpoint or a file, or --random-init, and not both")
+	}
+	b := &Backbone{Mean: s.Experiment.Augment.Mean, Std: s.Experiment.Augment.Std}
+	if err := b.place(s.Experiment.Run); err != nil {
+		return nil, err
+	}
+	if s.Random {
+		model := s.Experiment.Model
+		if s.Arch != "" {
+			model = config.Model{Arch: s.Arch}
+		}
+		b.Origin = Origin{Weights: RandomInit, Arch: model.Arch, Step: -1}
+		return b, b.build(s, model, nil)
+	}
+	return b, b.load(s)
+}
+
+// place decides where and how the trunk computes.
+func (b *Backbone) place(r config.Run) (err error) {
+	if b.Device, err = torch.ParseDevice(r.Device); err != nil {
+		return err
+	}
+	if b.Precision, err = train.PrecisionOf(r.Precision); err != nil {
+		return err
+	}
+	b.ChannelsLast = r.ChannelsLast == "on" || r.ChannelsLast == "auto" && b.prefersChannelsLast()
+	if r.Threads > 0 {
+		torch.SetThreads(r.Threads)
+	}
+	return nil
+}
+
+// prefersChannelsLast stands in for a measurement, whose outcome could differ between two runs of one command, and with
+// it the last bits of the features. Tensor cores, and oneDNN's kernels for bfloat16, want channels last.
+func (b *Backbone) prefersChannelsLast() bool { return b.Precision != torch.Float32 }
+
+// load opens the file that s.Weights means and fills a trunk from it.
+func (b *Backbone) load(s Spec) error {
+	path, err := runfolder.Resolve(s.Weights, s.Warn)
+	if err != nil {
+		return fmt.Errorf("--weights: %w", err)
+	}
+	file, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	b.Origin = Origin{Weights: path, Step: -1}
+	model, err := b.modelOf(file, s)
+	if err != nil {
+		return err
+	}
+	return b.build(s, model, file)
+}
+
+// modelOf finds the architecture of a file, and takes the normalisation and the step on the way.
+func (b *Backbone) modelOf(file *checkpoint.File, s Spec) (config.Model, error) {
+	model := config.Model{}
+	run, err := RunOf(file.Path())
+	if err != nil {
+		return model, err
+	}
+	b.Origin.Step = number(file.Metadata()["step"])
+	if run != nil {
+		b.Origin.Run = run.Run.Dir
+		b.Mean, b.Std, model = run.Augment.Mean, run.Augment.Std, run.Model
+	} else if model, err = b.fromMetadata(file.Metadata()); err != nil {
+		return model, fmt.Errorf("%s: %w", file.Path(), err)
+	}
+	switch {
+	case s.Arch != "":
+		model = config.Model{Arch: s.Arch}
+	case model.Arch == "" && s.Experiment.Model.Arch != "":
+		model = s.Experiment.Model
+	case model.Arch == "":
+		model, err = guess(file)
+	}
+	b.Origin.Arch = model.Arch
+	return model, err
+}
+
+// number reads a step; -1 where there is none.
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// RunOf loads the experiment that wrote a checkpoint, from the run folder around the file; nil where there is none. Its
+// Run.Dir is the folder as it is found now.
+func RunOf(path string) (*config.Experiment, error) {
+	dir := filepath.Dir(filepath.Dir(filepath.Dir(path))) // <run>/checkpoints/step-…/model.safetensors
+	if filepath.Base(filepath.Dir(filepath.Dir(path))) != runfolder.CheckpointsDir {
+		return nil, nil
+	}
+	e, err := config.Load(filepath.Join(dir, train.ResolvedFile), nil)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the run of %s: %w", path, err)
+	}
+	e.Run.Dir = dir
+	return e, nil
+}
+
+// guess recognises an architecture by its shapes.
+func guess(file *checkpoint.File) (config.Model, error) {
+	g, ok := weights.GeometryOf(file.Infos())
+	if !ok {
+		return config.Model{}, fmt.Errorf("%s holds no trunk of a RegNetY; seer inspect lists what it holds", file.Path())
+	}
+	found := weights.Architectures(g)
+	if len(found) == 0 {
+		return config.Model{}, fmt.Errorf("%s: no known architecture has its %v; give --arch, or an experiment with [model] arch = \"regnet_y\" and the five parameters",
+			file.Path(), g)
+	}
+	return config.Model{Arch: found[0]}, nil
+}
+
+// build allocates the trunk and fills it from file, if there is one.
+func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) error {
+	if model.Arch == "" {
+		return fmt.Errorf("which architecture? Give --arch with a name such as %s, or an experiment with [model]", strings.Join(arch.Names()[:3], ", "))
+	}
+	params, err := model.Trunk()
+	if err != nil {
+		return err
+	}
+	// The first draws after the seed are the trunk's: a random trunk here is the one that pretraining starts from.
+	torch.ManualSeed(s.Experiment.Run.Seed)
+	trunk, err := regnet.New(params, b.Device, 0)
+	if err != nil {
+		return err
+	}
+	b.Trunk, b.model = trunk, model
+	if file != nil {
+		err = b.fill(file)
+	}
+	if err == nil {
+		err = torch.Try(func() {
+			nn.RequireGrad(trunk, false)
+			nn.SetChannelsLast(trunk, b.ChannelsLast)
+		})
+	}
+	if err != nil {
+		b.Close()
+	}
+	return err
+}
+
+// fill overwrites every tensor of the trunk with the file's.
+func (b *Backbone) fill(file *checkpoint.File) error {
+	targets := map[string]*torch.Tensor{}
+	var want []checkpoint.Info
+	for _, e := range nn.Entries(b.Trunk) {
+		targets[e.Name] = e.Tensor
+		want = append(want, checkpoint.Info{Name: e.Name, DType: checkpoint.F32, Shape: e.Tensor.Shape()})
+	}
+	plan, err := weights.Match(file, want, weights.Options{Arch: b.Origin.Arch})
+	if err != nil {
+		return err
+	}
+	b.Origin.Style = string(plan.Detection.Style)
+	for i, entry := range plan.Entries {
+		t, err := plan.Read(i)
+		if err != nil {
+			return err
+		}
+		if err := targets[entry.Want.Name].SetRawBytes(t.Data); err != nil {
+			return fmt.Errorf("%s, tensor %s: %w", file.Path(), entry.Source, err)
+		}
+	}
+	return nil
+}
+
