@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+
+package weights_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/checkpoint"
+	"seer/checkpoint/names"
+	"seer/checkpoint/weights"
+	"seer/models/regnet/arch"
+)
+
+// small has four stages in 0.3 M parameters.
+var small = arch.Params{Depth: 6, W0: 16, WA: 16, WM: 2.2, GroupWidth: 8}
+
+// want is the state dict of a trunk with a classifier.
+func want(p arch.Params, classes int) []checkpoint.Info {
+	var infos []checkpoint.Info
+	for _, e := range append(p.Manifest(), p.Classifier(classes)...) {
+		info := checkpoint.Info{Name: e.Name, DType: checkpoint.F32, Shape: e.Shape}
+		if e.Integer {
+			info.DType = checkpoint.I64
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+// zeros is a safetensors file of zeros that exists only as its header, so that
+// networks of any size can be tested.
+type zeros struct {
+	header []byte
+	size   int64
+}
+
+func (z zeros) ReadAt(p []byte, at int64) (int, error) {
+	if at >= z.size {
+		return 0, io.EOF
+	}
+	clear(p)
+	if at < int64(len(z.header)) {
+		copy(p, z.header[at:])
+	}
+	return int(min(int64(len(p)), z.size-at)), nil
+}
+
+func zeroFile(t *testing.T, infos []checkpoint.Info) *checkpoint.File {
+	t.Helper()
+	entries, at := map[string]any{}, int64(0)
+	for _, info := range infos {
+		entries[info.Name] = map[string]any{"dtype": info.DType, "shape": append([]int64{}, info.Shape...), "data_offsets": []int64{at, at + info.Bytes()}}
+		at += info.Bytes()
+	}
+	text, err := json.Marshal(entries)
+	require.NoError(t, err)
+	header := append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)
+	f, err := checkpoint.OpenReader(zeros{header, int64(len(header)) + at}, int64(len(header))+at, "weights.safetensors")
+	require.NoError(t, err)
+	return f
+}
+
+// spelled renames infos to a style behind a wrapper.
+func spelled(t *testing.T, infos []checkpoint.Info, style names.Style, wrapper string) []checkpoint.Info {
+	t.Helper()
+	var out []checkpoint.Info
+	for _, info := range infos {
+		name, ok := names.FromTorchvision(style, info.Name)
+		if !ok {
+			require.True(t, strings.HasPrefix(info.Name, "fc."))
+			continue
+		}
+		info.Name = wrapper + name
+		out = append(out, info)
+	}
+	return out
+}
+
+func TestMatchAnyStyle(t *testing.T) {
+	model := want(small, 10)
+	for _, style := range names.Styles() {
+		for _, wrapper := range []string{"", "module.", "state_dict.model."} {
+			f := zeroFile(t, spelled(t, model, style, wrapper))
+			plan, err := weights.Match(f, model, weights.Options{AllowMissing: regexp.MustCompile(`^fc\.`)})
+			require.NoError(t, err)
+			assert.Equal(t, style, plan.Detection.Style)
+			assert.Len(t, plan.Entries, len(f.Infos()))
+			assert.Empty(t, plan.LeftOut)
+			first, err := plan.Read(0)
+			require.NoError(t, err)
+			assert.Equal(t, "stem.0.weight", first.Name)
+			assert.Equal(t, []int64{32, 3, 3, 3}, first.Shape)
+		}
+	}
+}
+
+// A VISSL checkpoint holds a head, an optimizer and a loss beside the trunk.
+func TestMatchLeavesOtherPartsOut(t *testing.T) {
+	const base = "classy_state_dict.base_model.model."
+	trunk := want(small, 10)[:len(small.Manifest())]
+	infos := spelled(t, trunk, names.VISSL, base+"trunk.")
+	extra := []string{base + "heads.0.prototypes0.weight", base + "heads.0.clf.0.bias", "classy_state_dict.optimizer.state.0.momentum_buffer", "loss.queue"}
+	for _, name := range extra {
+		infos = append(infos, checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: []int64{1}})
+	}
+	plan, err := weights.Match(zeroFile(t, infos), trunk, weights.Options{})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, extra, plan.LeftOut)
+
+	prototypes := append(trunk, checkpoint.Info{Name: "prototypes0.weight", DType: checkpoint.F32, Shape: []int64{1}})
+	plan, err = weights.Match(zeroFile(t, infos), prototypes, weights.Options{})
+	require.NoError(t, err, "a model that has the part gets it")
+	assert.ElementsMatch(t, extra[1:], plan.LeftOut)
+
+	infos = append(infos, checkpoint.Info{Name: base + "trunk._feature_blocks.res6.new.weight", DType: checkpoint.F32})
+	_, err = weights.Match(zeroFile(t, infos), trunk, weights.Options{})
+	require.ErrorContains(t, err, "1 unknown to the model:\n  "+base+"trunk._feature_blocks.res6.new.weight")
+}
+
+func TestMatchReportsEverythingAtOnce(t *testing.T) {
+	model := want(small, 10)
+	have := append([]checkpoint.Info{}, want(small, 1000)...)
+	have = append(have[1:], checkpoint.Info{Name: "layer5.weight", DType: checkpoint.F32})
+	_, err := weights.Match(zeroFile(t, have), model, weights.Options{Arch: "my_net"})
+	var mismatch *weights.MismatchError
+	require.ErrorAs(t, err, &mismatch)
+	assert.Equal(t, []string{"stem.0.weight"}, mismatch.Missing)
+	assert.Equal(t, []string{"layer5.weight"}, mismatch.Unexpected)
+	require.Len(t, mismatch.Shapes, 2)
+	text := err.Error()
+	width := small.Width()
+	assert.Contains(t, text, "weights.safetensors does not fit my_net; it has torchvision keys of a RegNetY")
+	assert.Contains(t, text, "2 of another shape or type:\n  fc.weight: F32 [1000 "+strconv.Itoa(width)+"] in the file, F32 [10 "+strconv.Itoa(width)+"] in the model")
+	assert.Contains(t, text, "1 missing from the file:\n  stem.0.weight")
+	assert.Contains(t, text, "1 unknown to the model:\n  layer5.weight")
+	assert.Contains(t, text, "what to do: the file's trunk has depths ")
+}
+
+// The classic: SEER's 8GF has other widths than torchvision's, and timm has both.
+func TestMatchAdvisesTheRightArchitecture(t *testing.T) {
+	seer, err := arch.Lookup("regnet_y_8gf_seer")
+	require.NoError(t, err)
+	torchvision, err := arch.Lookup("regnet_y_8gf")
+	require.NoError(t, err)
+	f := zeroFile(t, spelled(t, want(seer, 1000), names.Timm, ""))
+	_, err = weights.Match(f, want(torchvision, 1000), weights.Options{Arch: "regnet_y_8gf"})
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "these are timm keys of a trunk with depths 2,4,10,1, widths 168,448,896,2016, group width 56: use --arch regnet_y_8gf_seer")
+	assert.Contains(t, err.Error(), "(s1.b1.conv1.conv.weight), F32 [224 32 1 1] in the model")
+	assert.NotContains(t, err.Error(), "unknown to the model")
+	assert.Regexp(t, `… and \d+ more`, err.Error())
+	assert.Less(t, strings.Count(err.Error(), "\n"), 30, "long lists are cut")
+}
+
+func TestMatchAdviceForOtherFiles(t *testing.T) {
+	model := want(small, 10)
+	p, err := arch.Lookup("regnet_y_400mf")
+	require.NoError(t, err)
+	tests := map[string]struct {
+		infos []checkpoint.Info
+		want  []checkpoint.Info
+		arch  string
+		text  string
+	}{
+		"resnet":      {[]checkpoint.Info{{Name: "layer1.0.conv1.weight", DType: checkpoint.F32}}, model, "", "these are keys of a ResNet"},
+		"part":        {[]checkpoint.Info{{Name: "stem.0.weight", DType: checkpoint.F32, Shape: []int64{32, 3, 3, 3}}}, model, "", "only a part of a trunk"},
+		"same trunk":  {want(p, 10), want(p, 1000), "regnet_y_400mf", "the trunk is that of regnet_y_400mf"},
+		"deeper file": {want(p, 1000), model, "", "use --arch regnet_y_400mf"},
+	}
+	for name, tt := range tests {
+		_, err := weights.Match(zeroFile(t, tt.infos), tt.want, weights.Options{Arch: tt.arch})
+		require.ErrorContains(t, err, tt.text, name)
+	}
+}
+
+func TestEveryVariantIsRecognised(t *testing.T) {
+	for _, name := range arch.Names() {
+		p, err := arch.Lookup(name)
+		require.NoError(t, err)
+		g, ok := weights.GeometryOf(spelled(t, want(p, 1), names.Transformers, ""))
+		require.True(t, ok)
+		assert.Contains(t, weights.Architectures(g), name)
+	}
+	_, ok := weights.GeometryOf(nil)
+	assert.False(t, ok)
+}
+
+func TestMatchRules(t *testing.T) {
+	f32 := func(name string, shape ...int64) checkpoint.Info {
+		return checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: shape}
+	}
+	integer := checkpoint.Info{Name: "stem.1.bias", DType: checkpoint.I64, Shape: []int64{2}}
+	counter := checkpoint.Info{Name: "stem.1.num_batches_tracked", DType: checkpoint.I64}
+	tests := map[string]struct {
+		have, want []checkpoint.Info
+		opt        weights.Options
+		err        string
+	}{
+		"equal":              {have: []checkpoint.Info{f32("stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2)}},
+		"counter missing":    {have: []checkpoint.Info{f32("stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2), counter}},
+		"counter not wanted": {have: []checkpoint.Info{f32("stem.1.bias", 2), counter}, want: []checkpoint.Info{f32("stem.1.bias", 2)}},
+		"integer for float":  {have: []checkpoint.Info{integer}, want: []checkpoint.Info{f32("stem.1.bias", 2)}, err: "I64 [2] in the file, F32 [2] in the model"},
+		"twice": {have: []checkpoint.Info{f32("stem.1.bias", 2), f32("module.stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2)},
+			err: "both mean stem.1.bias"},
+		"exact": {have: []checkpoint.Info{f32("queue", 2)}, want: []checkpoint.Info{f32("queue", 2)}, opt: weights.Options{Exact: true}},
+		"exact translates nothing": {have: []checkpoint.Info{f32("module.stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2)},
+			opt: weights.Options{Exact: true}, err: "1 missing from the file:\n  stem.1.bias\n1 unknown to the model:\n  module.stem.1.bias"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := weights.Match(zeroFile(t, tt.have), tt.want, tt.opt)
+			if tt.err == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tt.err)
+		})
+	}
+}
+
+func TestReadConverts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "half.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(path, []checkpoint.Tensor{
+		{Name: "module.stem.1.weight", DType: checkpoint.BF16, Shape: []int64{2}, Data: []byte{0x80, 0x3f, 0, 0xc0}},
+		{Name: "module.stem.1.bias", DType: checkpoint.F32, Shape: []int64{1}, Data: []byte{0, 0, 0x80, 0x3f}},
+	}, nil))
+	f, err := checkpoint.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	plan, err := weights.Match(f, []checkpoint.Info{
+		{Name: "stem.1.weight", DType: checkpoint.F32, Shape: []int64{2}},
+		{Name: "stem.1.bias", DType: checkpoint.F32, Shape: []int64{1}},
+	}, weights.Options{})
+	require.NoError(t, err)
+	for i, expected := range [][]float32{{1, -2}, {1}} {
+		tensor, err := plan.Read(i)
+		require.NoError(t, err)
+		assert.Equal(t, plan.Entries[i].Want, tensor.Info())
+		got, err := tensor.Float32()
+		require.NoError(t, err)
+		assert.Equal(t, expected, got)
+	}
+}
+
+func TestRename(t *testing.T) {
+	tensors := []checkpoint.Tensor{{Name: "stem.0.weight"}, {Name: "fc.bias"}}
+	got, err := weights.Rename(tensors, names.Timm)
+	require.NoError(t, err)
+	assert.Equal(t, "stem.conv.weight", got[0].Name)
+	assert.Equal(t, "head.fc.bias", got[1].Name)
+	assert.Equal(t, "stem.0.weight", tensors[0].Name, "the argument stays")
+	_, err = weights.Rename([]checkpoint.Tensor{{Name: "queue"}}, names.Timm)
+	require.ErrorContains(t, err, `"queue" has no name in timm`)
+}
