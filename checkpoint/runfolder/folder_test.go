@@ -187,6 +187,27 @@ func TestSpoiledCheckpointIsPassedOver(t *testing.T) {
 	}
 }
 
+func TestList(t *testing.T) {
+	dir := t.TempDir()
+	none, err := runfolder.List(dir)
+	require.NoError(t, err)
+	assert.Empty(t, none)
+	assert.False(t, runfolder.IsRunFolder(dir))
+
+	f := open(t, dir, runfolder.Options{})
+	require.NoError(t, f.Save(1, write(1, 1)))
+	require.NoError(t, f.Save(2, write(2, 2)))
+	spoilers["short file"](t, filepath.Join(dir, runfolder.CheckpointsDir, runfolder.StepName(2)))
+	got, err := runfolder.List(dir)
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	assert.Equal(t, int64(1), got[0].Step)
+	assert.Greater(t, got[0].Bytes, int64(4096))
+	assert.Empty(t, got[0].Problem)
+	assert.Contains(t, got[1].Problem, "has 100 bytes, its manifest says")
+	assert.True(t, runfolder.IsRunFolder(dir))
+}
+
 func TestSpoiledNewerCheckpointIsPruned(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, dir, runfolder.Options{Keep: 1})

@@ -129,6 +129,36 @@ func list(dir string) ([]candidate, error) {
 	return found, nil
 }
 
+// Summary is one checkpoint folder of a run, complete or not.
+type Summary struct {
+	Dir   string `json:"dir"`
+	Step  int64  `json:"step"`
+	Bytes int64  `json:"bytes"` // of all files in the manifest
+	// Problem says why it is not complete, as far as names and sizes tell.
+	Problem string `json:"problem,omitempty"`
+}
+
+// List describes all checkpoint folders of a run, oldest first, without reading
+// their tensors.
+func List(dir string) ([]Summary, error) {
+	candidates, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	summaries := make([]Summary, len(candidates))
+	for i, c := range candidates {
+		summaries[i] = Summary{Dir: c.dir, Step: c.step}
+		m, err := readManifest(c.dir)
+		if err != nil {
+			summaries[i].Problem = err.Error()
+		}
+		for _, entry := range m.Files {
+			summaries[i].Bytes += entry.Bytes
+		}
+	}
+	return summaries, nil
+}
+
 func parseStep(name string) (int64, bool) {
 	digits, ok := strings.CutPrefix(name, "step-")
 	if !ok {
@@ -209,14 +239,14 @@ func Resolve(path string, warn func(message string)) (string, error) {
 	path = filepath.Clean(path)
 	info, err := os.Stat(path)
 	switch {
-	case filepath.Base(path) == LatestName && isRunFolder(filepath.Dir(path)):
+	case filepath.Base(path) == LatestName && IsRunFolder(filepath.Dir(path)):
 		// The link may be missing or older than the newest checkpoint.
 		path = filepath.Dir(path)
 	case err != nil:
 		return "", err
 	case !info.IsDir():
 		return path, nil
-	case !isRunFolder(path):
+	case !IsRunFolder(path):
 		c, err := Load(path)
 		if err != nil {
 			return "", fmt.Errorf("%w; a run folder, a checkpoint folder or a file is needed", err)
@@ -230,8 +260,8 @@ func Resolve(path string, warn func(message string)) (string, error) {
 	return filepath.Join(c.Dir, ModelFile), nil
 }
 
-// isRunFolder tells a run folder by its folder of checkpoints.
-func isRunFolder(dir string) bool {
+// IsRunFolder tells a run folder by its folder of checkpoints.
+func IsRunFolder(dir string) bool {
 	info, err := os.Stat(filepath.Join(dir, CheckpointsDir))
 	return err == nil && info.IsDir()
 }

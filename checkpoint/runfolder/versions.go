@@ -23,6 +23,7 @@ type Versions struct {
 	Libtorch string    `json:"libtorch"`
 	Go       string    `json:"go"`
 	Platform string    `json:"platform"`
+	CPUs     int       `json:"cpus"`
 	Host     string    `json:"host"`
 	Command  []string  `json:"command"`
 	Started  time.Time `json:"started"`
@@ -32,7 +33,7 @@ type Versions struct {
 // whoever loaded it.
 func NewVersions(seer, libtorch string) Versions {
 	v := Versions{
-		Seer: seer, Libtorch: libtorch, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Seer: seer, Libtorch: libtorch, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
 		Command: os.Args, Started: time.Now().UTC().Truncate(time.Second),
 	}
 	if host, err := os.Hostname(); err == nil {

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+
+package inspect
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"seer/checkpoint"
+	"seer/checkpoint/names"
+	"seer/checkpoint/runfolder"
+	"seer/checkpoint/weights"
+)
+
+// Report is what was found below a path.
+type Report struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"` // "file", "checkpoint" or "run folder"
+	// Checkpoints are those of a run folder, oldest first.
+	Checkpoints []runfolder.Summary `json:"checkpoints,omitempty"`
+	Warnings    []string            `json:"warnings,omitempty"`
+	// Step is that of the checkpoint that Files belong to.
+	Step  int64  `json:"step,omitempty"`
+	Files []File `json:"files"`
+}
+
+// File is one file of tensors.
+type File struct {
+	Path    string            `json:"path"`
+	Format  string            `json:"format"`
+	Bytes   int64             `json:"bytes"` // of the whole file
+	Tensors []checkpoint.Info `json:"tensors"`
+	// TensorBytes and Elements are totals over the tensors; Parameters counts the
+	// elements that train, which leaves out batch norm's running statistics.
+	TensorBytes int64             `json:"tensor_bytes"`
+	Elements    int64             `json:"elements"`
+	Parameters  int64             `json:"parameters"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Notes       []string          `json:"notes,omitempty"`
+	// Style, Keys and the fields below describe a RegNetY trunk, when there is one.
+	Style         names.Style `json:"style,omitempty"`
+	Keys          string      `json:"keys"`
+	Geometry      string      `json:"geometry,omitempty"`
+	Architectures []string    `json:"architectures,omitempty"`
+}
+
+// Inspect describes a file, a checkpoint folder or a run folder.
+func Inspect(path string) (*Report, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case runfolder.IsRunFolder(path):
+		return inspectRun(path)
+	case info.IsDir():
+		return inspectCheckpoint(path)
+	}
+	r := &Report{Path: path, Kind: "file"}
+	return r, r.add(path)
+}
+
+func inspectRun(path string) (*Report, error) {
+	r := &Report{Path: path, Kind: "run folder"}
+	var err error
+	if r.Checkpoints, err = runfolder.List(path); err != nil {
+		return nil, err
+	}
+	newest, err := runfolder.Newest(path, func(message string) { r.Warnings = append(r.Warnings, message) })
+	if errors.Is(err, runfolder.ErrNoCheckpoint) {
+		r.Warnings = append(r.Warnings, err.Error())
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, r.addCheckpoint(newest)
+}
+
+func inspectCheckpoint(path string) (*Report, error) {
+	c, err := runfolder.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Path: path, Kind: "checkpoint"}
+	return r, r.addCheckpoint(c)
+}
+
+func (r *Report) addCheckpoint(c *runfolder.Checkpoint) error {
+	r.Step = c.Step
+	for _, name := range c.Files {
+		if filepath.Ext(name) != ".safetensors" {
+			continue
+		}
+		if err := r.add(filepath.Join(c.Dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Report) add(path string) error {
+	file, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f := File{
+		Path: path, Format: file.Format(), Bytes: info.Size(), Tensors: file.Infos(),
+		Metadata: file.Metadata(), Notes: file.Notes(),
+	}
+	f.describe()
+	r.Files = append(r.Files, f)
+	return nil
+}
+
+// describe fills in totals, style and architecture.
+func (f *File) describe() {
+	keys := make([]string, len(f.Tensors))
+	for i, t := range f.Tensors {
+		keys[i] = t.Name
+		f.TensorBytes += t.Bytes()
+		f.Elements += t.Elements()
+	}
+	d := names.Detect(keys)
+	f.Style, f.Keys = d.Style, d.Explanation
+	for i, t := range f.Tensors {
+		if d.Keys[i].Part != names.Other && !isStatistic(t.Name) {
+			f.Parameters += t.Elements()
+		}
+	}
+	if g, ok := weights.GeometryOf(f.Tensors); ok {
+		f.Geometry, f.Architectures = g.String(), weights.Architectures(g)
+	}
+}
+
+var statistics = []string{".running_mean", ".running_var", ".num_batches_tracked"}
+
+func isStatistic(name string) bool {
+	return slices.Contains(statistics, filepath.Ext(name))
+}
