@@ -218,4 +218,3 @@ func (b *Backbone) fill(file *checkpoint.File) error {
 	}
 	return nil
 }
-

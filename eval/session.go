@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"seer/config"
+	"seer/data"
+	"seer/inputs"
+)
+
+// Session runs the probes of one experiment on one backbone. Features that both probes need are computed once.
+type Session struct {
+	Backbone   *Backbone
+	Experiment *config.Experiment
+	// Progress is told how far a stage is; may be nil. The stages of a probe follow each other.
+	Progress func(stage string, done, total int64)
+	// Warn is told what the user should know; may be nil.
+	Warn func(message string)
+
+	sets map[imageSet]*labelled
+}
+
+// imageSet says which images are looked at and how: the key of the features that are kept.
+type imageSet struct {
+	path, kind   string
+	subset       config.Subset
+	resize, crop int
+}
+
+// labelled is an open source and, once computed, its features.
+type labelled struct {
+	images   Images
+	features *Features
+}
+
+// Result is one line of a table, and of results.jsonl.
+type Result struct {
+	Task string `json:"task"` // "linear-eval" or "knn"
+	Origin
+	Top1        float64 `json:"top1"` // per cent
+	Top5        float64 `json:"top5"`
+	Classes     int     `json:"classes"`
+	TrainImages int64   `json:"train_images"`
+	ValImages   int64   `json:"val_images"`
+	Train       string  `json:"train"`
+	Val         string  `json:"val"`
+	Seed        uint64  `json:"seed"`
+	Seconds     float64 `json:"seconds"`
+	// Linear probe only.
+	Loss  float64 `json:"loss,omitempty"`
+	Steps int64   `json:"steps,omitempty"`
+	// Settings is the section of the experiment that was used.
+	Settings any `json:"settings"`
+}
+
+// Close frees the features and closes the sources. The backbone stays open.
+func (s *Session) Close() error {
+	var errs []error
+	for _, set := range s.sets {
+		if set.features != nil {
+			set.features.Close()
+		}
+		errs = append(errs, set.images.Source.Close())
+	}
+	s.sets = nil
+	return errors.Join(errs...)
+}
+
+// Linear trains and scores the linear probe of the experiment's [linear].
+func (s *Session) Linear(ctx context.Context) (Result, error) {
+	begin := time.Now()
+	l := s.Experiment.Linear
+	train, err := s.open(ctx, imageSet{l.Train, l.Kind, l.TrainSubset, l.Resize, l.Crop}, l.Batch)
+	if err != nil {
+		return Result{}, fmt.Errorf("linear.train: %w", err)
+	}
+	val, err := s.open(ctx, imageSet{l.Val, l.Kind, config.Subset{}, l.Resize, l.Crop}, l.Batch)
+	if err != nil {
+		return Result{}, fmt.Errorf("linear.val: %w", err)
+	}
+	if err := s.compute(ctx, "features of the validation images", val); err != nil {
+		return Result{}, err
+	}
+	scored, err := aligned(train, val)
+	if err != nil {
+		return Result{}, err
+	}
+	o := LinearOptions{Config: l, Classes: train.classes(), Seed: s.Experiment.Run.Seed, Progress: s.linearProgress()}
+	r, err := s.train(ctx, train, scored, o)
+	if err != nil {
+		return Result{}, err
+	}
+	out := s.result("linear-eval", r.Accuracy, train, begin)
+	out.Loss, out.Steps, out.Train, out.Val, out.Settings = r.Loss, r.Steps, l.Train, l.Val, l
+	return out, nil
+}
+
+// train works on features computed once, unless every epoch sees other crops.
+func (s *Session) train(ctx context.Context, train *labelled, val *Features, o LinearOptions) (LinearResult, error) {
+	if o.Config.Augment {
+		return s.Backbone.LinearAugmented(ctx, train.images, val, o)
+	}
+	if err := s.compute(ctx, "features of the training images", train); err != nil {
+		return LinearResult{}, err
+	}
+	return Linear(ctx, s.Backbone.Device, train.features, val, o)
+}
+
+func (s *Session) linearProgress() func(step, steps int64, loss, rate float64) {
+	return func(step, steps int64, _, _ float64) { s.progress("linear classifier", step, steps) }
+}
+
+// KNN votes with the settings of the experiment's [knn].
+func (s *Session) KNN(ctx context.Context) (Result, error) {
+	begin := time.Now()
+	k := s.Experiment.KNN
+	trainPath, valPath, kind := s.Experiment.KNNSources()
+	train, err := s.open(ctx, imageSet{trainPath, kind, k.TrainSubset, k.Resize, k.Crop}, k.Batch)
+	if err != nil {
+		return Result{}, fmt.Errorf("knn.train: %w", err)
+	}
+	val, err := s.open(ctx, imageSet{valPath, kind, config.Subset{}, k.Resize, k.Crop}, k.Batch)
+	if err != nil {
+		return Result{}, fmt.Errorf("knn.val: %w", err)
+	}
+	if err := s.compute(ctx, "features of the training images", train); err != nil {
+		return Result{}, err
+	}
+	if err := s.compute(ctx, "features of the validation images", val); err != nil {
+		return Result{}, err
+	}
+	scored, err := aligned(train, val)
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := KNN(ctx, s.Backbone.Device, train.features, scored, KNNOptions{
+		K: k.K, Temperature: k.Temperature, Classes: train.classes(),
+		Progress: func(done, total int64) { s.progress("nearest neighbours", done, total) },
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	out := s.result("knn", a, train, begin)
+	out.Train, out.Val, out.Settings = trainPath, valPath, k
+	return out, nil
+}
+
+func (s *Session) result(task string, a Accuracy, train *labelled, begin time.Time) Result {
+	return Result{
+		Task: task, Origin: s.Backbone.Origin, Top1: a.Percent1(), Top5: a.Percent5(), Classes: train.classes(),
+		TrainImages: train.images.Len(), ValImages: a.Images, Seed: s.Experiment.Run.Seed,
+		Seconds: time.Since(begin).Seconds(),
+	}
+}
+
+func (l *labelled) classes() int { return len(l.images.Source.Classes()) }
+
+// open opens a labelled source once.
+func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled, error) {
+	if set := s.sets[key]; set != nil {
+		return set, nil
+	}
+	src, err := data.OpenContext(ctx, data.SourceSpec{Path: key.path, Kind: key.kind, Labels: true})
+	if err != nil {
+		return nil, err
+	}
+	order, err := inputs.Sampler(src, key.subset, s.Experiment.Run.Seed)
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
+	}
+	d := s.Experiment.Data
+	set := &labelled{images: Images{
+		Source: src, Sampler: order, Resize: key.resize, Crop: key.crop, Batch: batch, Workers: d.Workers,
+		Orient: d.EXIFOrientation, MaxBadFraction: d.MaxBadFraction,
+	}}
+	if s.sets == nil {
+		s.sets = map[imageSet]*labelled{}
+	}
+	s.sets[key] = set
+	return set, nil
+}
+
+// compute extracts the features of a set, unless that is done.
+func (s *Session) compute(ctx context.Context, stage string, set *labelled) (err error) {
+	if set.features != nil {
+		return nil
+	}
+	im := set.images
+	var bad []data.Bad
+	im.OnBad = func(b data.Bad) { bad = append(bad, b) }
+	im.Progress = func(done, total int64) { s.progress(stage, done, total) }
+	if set.features, err = s.Backbone.Extract(ctx, im); err != nil {
+		return fmt.Errorf("%s: %w", stage, err)
+	}
+	if len(bad) > 0 && s.Warn != nil {
+		s.Warn(fmt.Sprintf("%s: %d of %d images could not be used and do not count; the first is %s (%s: %v)",
+			stage, len(bad), im.Len(), bad[0].Name, bad[0].Reason, bad[0].Err))
+	}
+	return nil
+}
+
+func (s *Session) progress(stage string, done, total int64) {
+	if s.Progress != nil {
+		s.Progress(stage, done, total)
+	}
+}
+
+// aligned gives the validation features with labels that number the training classes: a validation folder may lack a
+// class, and then numbers its own differently. A class that the training images do not have is an error.
+func aligned(train, val *labelled) (*Features, error) {
+	number := map[string]int64{}
+	for i, name := range train.images.Source.Classes() {
+		number[name] = int64(i)
+	}
+	names := val.images.Source.Classes()
+	out := *val.features
+	out.Labels = make([]int64, len(val.features.Labels))
+	for i, label := range val.features.Labels {
+		if label < 0 || label >= int64(len(names)) {
+			return nil, fmt.Errorf("validation image %s has no class", val.images.Source.Name(val.features.Indices[i]))
+		}
+		at, ok := number[names[label]]
+		if !ok {
+			return nil, fmt.Errorf("the validation images have a class %q that the %d classes of the training images lack: are both of one data set?",
+				names[label], len(number))
+		}
+		out.Labels[i] = at
+	}
+	return &out, nil
+}
