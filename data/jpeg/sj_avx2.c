@@ -30,6 +30,7 @@
 #define LANES 8
 #define VECTOR 16
 #define ROWS 2
+#define ROW_BLOCK 4
 
 #define V_SET(x) _mm256_set1_ps(x)
 #define V_ADD(a, b) _mm256_add_ps(a, b)
@@ -44,6 +45,8 @@
 /* a < b ? x : y and a == b ? x : y */
 #define V_IF_LT(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
 #define V_IF_EQ(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_EQ_OQ))
+#define V_LOADF(p) _mm256_loadu_ps(p)
+#define V_STOREF(p, v) _mm256_storeu_ps(p, v)
 #define V_TOINT(a) _mm256_cvttps_epi32(a)
 
 #define V_ZEROI _mm256_setzero_si256()
@@ -63,6 +66,7 @@
 #define V_PACKUS32(a, b) _mm256_packus_epi32(a, b)
 #define V_PACKUS16(a, b) _mm256_packus_epi16(a, b)
 #define V_SHUFFLE8(a, m) _mm256_shuffle_epi8(a, m)
+#define V_REVERSE32(v) _mm256_shuffle_epi32(v, 0x1b)
 #define V_BROADCAST128(p) _mm256_broadcastsi128_si256(load128(p))
 
 static inline __m128i load128(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
@@ -167,7 +171,7 @@ void sj_interleave_avx2(uint8_t *dst, const uint8_t *r, const uint8_t *g, const 
 const sj_kernels sj_avx2 = {
     .name = "avx2",
     .horizontal = avx2_horizontal,
-    .row_block = ROWS,
+    .row_block = ROW_BLOCK,
     .vertical = avx2_vertical,
     .split = sj_split_avx2,
     .color = avx2_color,

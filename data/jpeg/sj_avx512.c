@@ -26,6 +26,7 @@
 #define LANES 16
 #define VECTOR 32
 #define ROWS 4
+#define ROW_BLOCK 8
 
 #define V_SET(x) _mm512_set1_ps(x)
 #define V_ADD(a, b) _mm512_add_ps(a, b)
@@ -39,6 +40,8 @@
 #define V_TRUNC(a) _mm512_roundscale_ps(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)
 #define V_IF_LT(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
 #define V_IF_EQ(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), y, x)
+#define V_LOADF(p) _mm512_loadu_ps(p)
+#define V_STOREF(p, v) _mm512_storeu_ps(p, v)
 #define V_TOINT(a) _mm512_cvttps_epi32(a)
 
 #define V_ZEROI _mm512_setzero_si512()
@@ -58,6 +61,7 @@
 #define V_PACKUS32(a, b) _mm512_packus_epi32(a, b)
 #define V_PACKUS16(a, b) _mm512_packus_epi16(a, b)
 #define V_SHUFFLE8(a, m) _mm512_shuffle_epi8(a, m)
+#define V_REVERSE32(v) _mm512_shuffle_epi32(v, (_MM_PERM_ENUM)0x1b)
 #define V_BROADCAST128(p) _mm512_broadcast_i32x4(load128(p))
 
 static inline __m128i load128(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
@@ -119,7 +123,7 @@ static inline void V_STOREROWS4(uint8_t *const *dst, ptrdiff_t at, __m512i v) {
 const sj_kernels sj_avx512 = {
     .name = "avx512",
     .horizontal = avx512_horizontal,
-    .row_block = ROWS,
+    .row_block = ROW_BLOCK,
     .vertical = avx512_vertical,
     .split = sj_split_avx2,
     .color = avx512_color,

@@ -20,7 +20,8 @@ typedef struct {
     int32_t *first; /* [n] */
     int32_t *taps;  /* [n] */
     int32_t *k;     /* [n][stride] 22-bit coefficients, zero behind the taps */
-    int16_t *hi, *lo; /* [n][stride] the same, split for SIMD */
+    int16_t *halves; /* [n][stride / 4][8] the same for SIMD: of four taps the four
+                        upper halves, then the four lower ones */
 } sj_filter;
 
 /* One colour operation: SJ_BRIGHTNESS and SJ_CONTRAST blend with the constant
@@ -56,8 +57,8 @@ typedef struct {
     int row_block; /* number of rows horizontal likes best */
     /* Filters taps RGBX rows into one, n pixels. There are readable rows behind
      * the last tap up to a multiple of 4, whose coefficients are zero. */
-    void (*vertical)(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *hi,
-                     const int16_t *lo, int n);
+    void (*vertical)(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *halves,
+                     int n);
     /* Splits n RGBX pixels into planes. */
     void (*split)(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
     /* Applies steps in order to n pixels; returns the sum of the resulting luma
@@ -110,8 +111,8 @@ int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out);
 int sj_resize(sj_state *s, const sj_image *im, const sj_crop *c, uint8_t *planes, size_t plane);
 void sj_horizontal_c(uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src, ptrdiff_t stride, int rows,
                      const sj_filter *f, int begin, int end, int flip);
-void sj_vertical_c(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *hi,
-                   const int16_t *lo, int n);
+void sj_vertical_c(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *halves,
+                   int n);
 void sj_split_c(uint8_t *r, uint8_t *g, uint8_t *b, const uint8_t *src, int n);
 
 /* sj_color.c */

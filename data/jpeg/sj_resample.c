@@ -25,8 +25,7 @@ static int filter_alloc(sj_buf *mem, sj_filter *f, int out, int taps) {
     f->first = (int32_t *)mem->p;
     f->taps = f->first + n;
     f->k = f->taps + n;
-    f->hi = (int16_t *)(f->k + n * stride);
-    f->lo = f->hi + n * stride;
+    f->halves = (int16_t *)(f->k + n * stride);
     return 1;
 }
 
@@ -35,7 +34,7 @@ static void filter_row(sj_filter *f, int i, int in, double scale, double support
     double center = (i + 0.5) * scale, total = 0.0, inverse = 1.0 / (scale < 1.0 ? 1.0 : scale);
     int first = (int)(center - support + 0.5), last = (int)(center + support + 0.5), x;
     int32_t *k = f->k + (size_t)i * f->stride;
-    int16_t *hi = f->hi + (size_t)i * f->stride, *lo = f->lo + (size_t)i * f->stride;
+    int16_t *halves = f->halves + (size_t)i * f->stride * 2;
     if (first < 0) first = 0;
     if (last > in) last = in;
     for (x = 0; x < last - first; x++) {
@@ -48,8 +47,8 @@ static void filter_row(sj_filter *f, int i, int in, double scale, double support
             double v = total != 0.0 ? w[x] / total : w[x];
             k[x] = (int32_t)(0.5 + v * (1 << SJ_PRECISION));
         }
-        hi[x] = (int16_t)(k[x] >> SJ_SPLIT);
-        lo[x] = (int16_t)(k[x] & ((1 << SJ_SPLIT) - 1));
+        halves[x / 4 * 8 + x % 4] = (int16_t)(k[x] >> SJ_SPLIT);
+        halves[x / 4 * 8 + x % 4 + 4] = (int16_t)(k[x] & ((1 << SJ_SPLIT) - 1));
     }
     f->first[i] = first;
     f->taps[i] = last - first;
@@ -95,11 +94,10 @@ void sj_horizontal_c(uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src, ptr
     }
 }
 
-void sj_vertical_c(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *hi,
-                   const int16_t *lo, int n) {
+void sj_vertical_c(uint8_t *dst, const uint8_t *const *rows, int taps, const int32_t *k, const int16_t *halves,
+                   int n) {
     int x, t;
-    (void)hi;
-    (void)lo;
+    (void)halves;
     for (x = 0; x < 4 * n; x++) {
         int32_t sum = 1 << (SJ_PRECISION - 1);
         for (t = 0; t < taps; t++) sum += rows[t][x] * k[t];
@@ -145,7 +143,7 @@ static void vertical(const resize *z, int y, uint8_t *dst, const uint8_t *base, 
     size_t k = (size_t)y * z->fy.stride;
     for (t = 0; t < taps; t++) z->rows[t] = base + ((first + t) & mask) * stride;
     for (; t & 3; t++) z->rows[t] = z->rows[0];
-    z->kn->vertical(dst, z->rows, taps, z->fy.k + k, z->fy.hi + k, z->fy.lo + k, n);
+    z->kn->vertical(dst, z->rows, taps, z->fy.k + k, z->fy.halves + 2 * k, n);
 }
 
 /* PIL's usual order. Horizontally filtered rows go into a ring, source row y in

@@ -86,25 +86,56 @@ static inline NAME(pixels) NAME(hue)(NAME(pixels) p, VF shift) {
     return p;
 }
 
-static inline NAME(pixels) NAME(apply)(NAME(pixels) p, const sj_step *step) {
+/* Pixels on their way through the chain: small enough to stay in the first-level
+ * cache, large enough that every operation's loop overlaps the latencies of many
+ * independent pixels. */
+enum { NAME(block) = 256 };
+typedef struct {
+    float r[NAME(block)], g[NAME(block)], b[NAME(block)];
+} NAME(tile);
+
+#define EACH_VECTOR(t, n, p, statement)                                                           \
+    for (i = 0; i < (n); i += LANES) {                                                            \
+        NAME(pixels) p = {V_LOADF((t)->r + i), V_LOADF((t)->g + i), V_LOADF((t)->b + i)};         \
+        statement;                                                                                \
+        V_STOREF((t)->r + i, p.r);                                                                \
+        V_STOREF((t)->g + i, p.g);                                                                \
+        V_STOREF((t)->b + i, p.b);                                                                \
+    }
+
+static inline void NAME(apply)(NAME(tile) *t, int n, const sj_step *step) {
+    const VF alpha = V_SET(step->alpha), base = V_SET(step->base), shift = V_SET((float)step->hue);
+    int i;
     switch (step->op) {
     case SJ_BRIGHTNESS:
-    case SJ_CONTRAST: return NAME(blend3)(p, V_SET(step->base), V_SET(step->alpha));
-    case SJ_SATURATION: return NAME(blend3)(p, NAME(luma)(p), V_SET(step->alpha));
-    case SJ_HUE: return NAME(hue)(p, V_SET((float)step->hue));
-    default: p.r = NAME(luma)(p); return p;
+    case SJ_CONTRAST: EACH_VECTOR(t, n, p, p = NAME(blend3)(p, base, alpha)) break;
+    case SJ_SATURATION: EACH_VECTOR(t, n, p, p = NAME(blend3)(p, NAME(luma)(p), alpha)) break;
+    case SJ_HUE: EACH_VECTOR(t, n, p, p = NAME(hue)(p, shift)) break;
+    default: EACH_VECTOR(t, n, p, p.r = NAME(luma)(p))
     }
 }
 
+#undef EACH_VECTOR
+
 static uint64_t NAME(color)(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *steps, int count, int sum) {
-    size_t i, whole = n - n % LANES;
+    size_t at, whole = n - n % LANES;
     VI total = V_ZEROI;
-    int k;
-    for (i = 0; i < whole; i += LANES) {
-        NAME(pixels) p = {V_LOAD8(r + i), V_LOAD8(g + i), V_LOAD8(b + i)};
-        for (k = 0; k < count; k++) p = NAME(apply)(p, steps + k);
-        if (count) V_STORE8(r + i, g + i, b + i, p.r, p.g, p.b);
-        if (sum) total = V_ADD32(total, V_TOINT(NAME(luma)(p)));
+    NAME(tile) t;
+    int i, k, m;
+    for (at = 0; at < whole; at += (size_t)m, r += m, g += m, b += m) {
+        m = whole - at < NAME(block) ? (int)(whole - at) : NAME(block);
+        for (i = 0; i < m; i += LANES) {
+            V_STOREF(t.r + i, V_LOAD8(r + i));
+            V_STOREF(t.g + i, V_LOAD8(g + i));
+            V_STOREF(t.b + i, V_LOAD8(b + i));
+        }
+        for (k = 0; k < count; k++) NAME(apply)(&t, m, steps + k);
+        for (i = 0; count && i < m; i += LANES)
+            V_STORE8(r + i, g + i, b + i, V_LOADF(t.r + i), V_LOADF(t.g + i), V_LOADF(t.b + i));
+        for (i = 0; sum && i < m; i += LANES) {
+            NAME(pixels) p = {V_LOADF(t.r + i), V_LOADF(t.g + i), V_LOADF(t.b + i)};
+            total = V_ADD32(total, V_TOINT(NAME(luma)(p)));
+        }
     }
-    return V_SUM32(total) + sj_color_c(r + whole, g + whole, b + whole, n - whole, steps, count, sum);
+    return V_SUM32(total) + sj_color_c(r, g, b, n - whole, steps, count, sum);
 }
