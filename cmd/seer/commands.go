@@ -16,7 +16,9 @@ const description = "One TOML file describes an experiment; see experiments/. St
 
 // commands lists the subcommands in the order in which a user meets them.
 func commands() []*cli.Command {
-	return []*cli.Command{pretrainCommand(), benchCommand()}
+	return []*cli.Command{
+		pretrainCommand(), linearEvalCommand(), knnCommand(), featuresCommand(), exportCommand(), benchCommand(),
+	}
 }
 
 // release is set by the linker: -X main.release=v1.2.3.

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"seer/checkpoint/names"
+	"seer/config"
+	"seer/eval"
+)
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write a trunk as a safetensors file for other libraries",
+		ArgsUsage: "RUN | CHECKPOINT | FILE",
+		Description: "Writes the trunk's weights, float32, with the parameter names of a library; head, prototypes and optimizer are\n" +
+			"left out. The metadata hold architecture, step and normalisation. A file of weights is converted.\n\n" +
+			"In Python:\n" +
+			"   model = torchvision.models.regnet_y_16gf(); model.fc = torch.nn.Identity()\n" +
+			"   model.load_state_dict(safetensors.torch.load_file(\"trunk.safetensors\"))\n\nExamples:\n" +
+			"   seer export runs/x --out trunk.safetensors\n" +
+			"   seer export runs/x/checkpoints/step-000010000 --style timm --out trunk.safetensors\n" +
+			"   seer export vissl_checkpoint.torch --arch regnet_y_32gf --out trunk.safetensors",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the safetensors `FILE` to write"},
+			&cli.StringFlag{Name: "style", Value: string(names.Torchvision), Usage: "parameter names of torchvision, timm, transformers (hf), vissl or classy_vision"},
+			&cli.StringFlag{Name: "arch", Usage: "architecture of a file of weights, where it does not show: `NAME` as in model.arch"},
+		},
+		Action: runExport,
+	}
+}
+
+func runExport(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return fmt.Errorf("export takes one argument, a run folder, a checkpoint or a file of weights; got %d", c.NArg())
+	}
+	style, err := parseStyle(c.String("style"))
+	if err != nil {
+		return err
+	}
+	e := config.Default()
+	e.Run.Device = "cpu" // copying needs no other
+	warn := func(message string) { fmt.Fprintln(c.App.ErrWriter, "warning:", message) }
+	b, err := eval.OpenBackbone(eval.Spec{Weights: c.Args().First(), Arch: c.String("arch"), Experiment: e, Warn: warn})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := b.Export(c.String("out"), style, version()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: trunk of %s (%s), width %d, names of %s\n", c.String("out"), b.Origin.Arch, b.Origin, b.Trunk.Width(), style)
+	return err
+}
+
+func parseStyle(text string) (names.Style, error) {
+	if text == "hf" {
+		return names.Transformers, nil
+	}
+	if !slices.Contains(names.Styles(), names.Style(text)) {
+		return "", fmt.Errorf("--style %q: allowed are %v and hf for transformers", text, names.Styles())
+	}
+	return names.Style(text), nil
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"seer/config"
+	"seer/data"
+	"seer/eval"
+	"seer/internal/durable"
+	"seer/internal/npy"
+	"seer/torch"
+)
+
+func featuresCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "features",
+		Usage: "write the pooled features of images as a NumPy array",
+		Description: "Writes float32 [images, width], a row an image, and beside it a text file with the images' names in the same\n" +
+			"order. Images are resized (short side) and cropped at the centre as torchvision does with PIL; those that\n" +
+			"cannot be read are left out and listed. For a run, its own normalisation is used; for a file without metadata\n" +
+			"of this program, ImageNet's.\n\nExamples:\n" +
+			"   seer features --weights runs/x --images photos --out photos.npy\n" +
+			"   seer features --weights regnet_y_16gf.pth --arch regnet_y_16gf --images photos --size 384 --out photos.npy",
+		Flags: append(weightFlags(),
+			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Required: true, Usage: "a folder, list, tar shards or IDX file"},
+			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(data.Kinds, ", ")},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the .npy `FILE`; the names go to the same name with .txt"},
+			&cli.IntFlag{Name: "size", Value: 224, Usage: "side of the centre crop, pixels"},
+			&cli.IntFlag{Name: "resize", Usage: "short side before the crop; 0: size·256/224"},
+			&cli.IntFlag{Name: "batch", Value: 64, Usage: "images at a time"},
+			&cli.IntFlag{Name: "workers", Usage: "decoding goroutines; 0: one a core"},
+			&cli.IntFlag{Name: "threads", Usage: "CPU threads of the trunk; 0: one a core"},
+			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
+			&cli.StringFlag{Name: "precision", Value: "fp32", Usage: "fp32, bf16 or fp16"},
+			&cli.StringFlag{Name: "channels-last", Value: "auto", Usage: "memory format: auto, on or off"},
+			&cli.BoolFlag{Name: "exif-orientation", Usage: "turn images as their EXIF tag says; torchvision does not"},
+			&cli.Float64Flag{Name: "max-bad-fraction", Value: data.DefaultMaxBadFraction, Usage: "fail when more images than this cannot be read"},
+			&cli.Uint64Flag{Name: "seed", Usage: "of --random-init"},
+		),
+		Action: runFeatures,
+	}
+}
+
+func runFeatures(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("features takes no arguments, got %q; images are named by --images", c.Args().First())
+	}
+	for _, flag := range []string{"size", "batch"} {
+		if c.Int(flag) < 1 {
+			return fmt.Errorf("--%s %d: must be at least 1", flag, c.Int(flag))
+		}
+	}
+	if namesFile(c.String("out")) == c.String("out") {
+		return fmt.Errorf("--out %s: the names of the images go there; name the array .npy", c.String("out"))
+	}
+	progress := newBars(c, "images")
+	b, err := eval.OpenBackbone(eval.Spec{
+		Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"),
+		Experiment: bareExperiment(c), Warn: progress.warn,
+	})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	return writeFeatures(c, b, progress)
+}
+
+// bareExperiment is the default experiment with the flags' machine settings.
+func bareExperiment(c *cli.Context) *config.Experiment {
+	e := config.Default()
+	e.Run.Device, e.Run.Precision = c.String("device"), c.String("precision")
+	e.Run.ChannelsLast, e.Run.Threads, e.Run.Seed = c.String("channels-last"), c.Int("threads"), c.Uint64("seed")
+	return e
+}
+
+func writeFeatures(c *cli.Context, b *eval.Backbone, progress *bars) (err error) {
+	src, err := data.OpenContext(c.Context, data.SourceSpec{Path: c.String("images"), Kind: c.String("kind")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	im := eval.Images{
+		Source: src, Resize: c.Int("resize"), Crop: c.Int("size"), Batch: c.Int("batch"), Workers: c.Int("workers"),
+		Orient: c.Bool("exif-orientation"), MaxBadFraction: c.Float64("max-bad-fraction"),
+		OnBad:    func(bad data.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
+		Progress: func(done, total int64) { progress.update("features", done, total) },
+	}
+	if im.Resize == 0 {
+		im.Resize = im.Crop * 256 / 224
+	}
+	rows, err := features(c.Context, b, im, c.String("out"))
+	progress.finish()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: float32 [%d, %d] of %s (%s); names in %s\n",
+		c.String("out"), rows, b.Trunk.Width(), b.Origin.Arch, b.Origin, namesFile(c.String("out")))
+	return err
+}
+
+// namesFile is where the names of an array's rows go.
+func namesFile(out string) string { return strings.TrimSuffix(out, filepath.Ext(out)) + ".txt" }
+
+// features streams the rows to the array and then the names beside it. The array takes its name last: where it stands,
+// its names stand too.
+func features(ctx context.Context, b *eval.Backbone, im eval.Images, out string) (rows int64, err error) {
+	w, err := npy.Create(out, b.Trunk.Width())
+	if err != nil {
+		return 0, err
+	}
+	var indices []int64
+	err = b.Each(ctx, im, func(batch *data.Batch, x *torch.Tensor) error {
+		indices = append(indices, batch.Indices...)
+		return w.Append(x.Float32s())
+	})
+	if err == nil {
+		err = writeNames(namesFile(out), im.Source, indices)
+	}
+	if err != nil {
+		return 0, errors.Join(err, w.Abort())
+	}
+	return w.Rows(), w.Close()
+}
+
+func writeNames(path string, src data.Source, indices []int64) error {
+	return (*durable.FS)(nil).WriteFile(path, func(out io.Writer) error {
+		w := bufio.NewWriter(out)
+		for _, i := range indices {
+			// One name a line, whatever a file system allows in names.
+			if _, err := fmt.Fprintln(w, strings.ReplaceAll(src.Name(i), "\n", "\\n")); err != nil {
+				return err
+			}
+		}
+		return w.Flush()
+	})
+}

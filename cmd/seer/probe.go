@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"seer/checkpoint/runfolder"
+	"seer/config"
+	"seer/eval"
+	"seer/internal/durable"
+	"seer/train"
+)
+
+func linearEvalCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "linear-eval",
+		Usage:     "train a linear classifier on a frozen trunk, print its accuracy",
+		ArgsUsage: "RUN | FILE.toml",
+		Description: "With a run folder, or one of its checkpoints, the run's own settings ([linear]) and newest weights are used.\n" +
+			"With an experiment file, say which weights: --weights, or --random-init for the baseline that any pretraining\n" +
+			"has to beat. A file of weights may have the parameter names of torchvision, timm, transformers, VISSL or\n" +
+			"ClassyVision.\n\n" +
+			"Features are computed once, unless linear.augment = true. The result is printed, and kept in\n" +
+			"results.jsonl of the run folder, or in --out.\n\nExamples:\n" +
+			"   seer linear-eval runs/quickstart\n" +
+			"   seer linear-eval runs/quickstart --random-init\n" +
+			"   seer linear-eval experiments/linear_in1k.toml --weights runs/x/latest \\\n" +
+			"      --set linear.train=/data/imagenet/train --set linear.val=/data/imagenet/val\n" +
+			"   seer linear-eval experiments/linear_in1k.toml --weights model.pth --arch regnet_y_16gf",
+		Flags:  probeFlags(),
+		Action: func(c *cli.Context) error { return runProbe(c, config.LinearEval, (*eval.Session).Linear) },
+	}
+}
+
+func knnCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "knn",
+		Usage:     "classify by the nearest neighbours of a frozen trunk's features",
+		ArgsUsage: "RUN | FILE.toml",
+		Description: "Each validation image gets the class for which its knn.k nearest training images vote, weighted with\n" +
+			"exp(cosine / knn.temperature). Nothing is trained: the quickest look at what a trunk has learned. Arguments and\n" +
+			"results are those of linear-eval; images come from [knn], or from [linear] where that says nothing.\n\nExamples:\n" +
+			"   seer knn runs/quickstart\n" +
+			"   seer knn runs/quickstart/checkpoints/step-000000500 --set knn.k=50\n" +
+			"   seer knn experiments/quickstart.toml --random-init",
+		Flags:  probeFlags(),
+		Action: func(c *cli.Context) error { return runProbe(c, config.KNNEval, (*eval.Session).KNN) },
+	}
+}
+
+func probeFlags() []cli.Flag {
+	return append(weightFlags(),
+		setFlag(),
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the result as JSON to `FILE`, instead of adding it to the run folder's results.jsonl"},
+		&cli.BoolFlag{Name: "json", Usage: "print the result as one JSON line"},
+	)
+}
+
+// weightFlags choose a trunk.
+func weightFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "weights", Aliases: []string{"w"}, Usage: "a run folder, a checkpoint, a .safetensors or .pth file"},
+		&cli.StringFlag{Name: "arch", Usage: "architecture of a file of weights, where it does not show: `NAME` as in model.arch"},
+		&cli.BoolFlag{Name: "random-init", Usage: "a trunk that was never trained"},
+	}
+}
+
+// probeSubject reads the argument: an experiment, or a run that brings its experiment and its weights.
+func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
+	s := eval.Spec{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch")}
+	if c.NArg() != 1 {
+		return nil, s, fmt.Errorf("%s takes one argument, a run folder or an experiment file; got %d", c.Command.Name, c.NArg())
+	}
+	path := c.Args().First()
+	if strings.HasSuffix(path, ".toml") {
+		e, err := config.Load(path, c.StringSlice("set"))
+		s.Experiment = e
+		return e, s, err
+	}
+	resolved, err := resolvedOf(path)
+	if err != nil {
+		return nil, s, err
+	}
+	e, err := config.Load(resolved, c.StringSlice("set"))
+	if err != nil {
+		return nil, s, err
+	}
+	e.Run.Dir = filepath.Dir(resolved)
+	if s.Weights == "" && !s.Random {
+		s.Weights = path
+	}
+	s.Experiment = e
+	return e, s, nil
+}
+
+// resolvedOf finds the configuration of a run, given its folder or something in it.
+func resolvedOf(path string) (string, error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w; give a run folder or an experiment file (.toml)", err)
+	}
+	for dir := filepath.Clean(path); ; dir = filepath.Dir(dir) {
+		candidate := filepath.Join(dir, train.ResolvedFile)
+		if _, err := os.Stat(candidate); err == nil {
+			return candidate, nil
+		}
+		// Not above the folder that the user named by more than checkpoints/step-…/model.safetensors.
+		if up := filepath.Base(dir); dir == filepath.Dir(dir) || up != runfolder.CheckpointsDir && !strings.HasPrefix(up, "step-") && !strings.HasSuffix(up, ".safetensors") {
+			return "", fmt.Errorf("%s is no run folder: it has no %s. For a file of weights give an experiment: seer linear-eval FILE.toml --weights %s",
+				path, train.ResolvedFile, path)
+		}
+	}
+}
+
+func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, context.Context) (eval.Result, error)) error {
+	e, spec, err := probeSubject(c)
+	if err != nil {
+		return err
+	}
+	progress := newBars(c, "images")
+	warnings, err := e.Validate(task)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		progress.warn(w.String())
+	}
+	spec.Warn = progress.warn
+	b, err := eval.OpenBackbone(spec)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	s := &eval.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn}
+	r, err := probe(s, c.Context)
+	progress.finish()
+	if err = errors.Join(err, s.Close()); err != nil {
+		return err
+	}
+	return report(c, r, e)
+}
+
+// report prints a result and keeps it.
+func report(c *cli.Context, r eval.Result, e *config.Experiment) error {
+	path, err := keepResult(c, r, e)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return printJSON(c.App.Writer, r)
+	}
+	if err := printResults(c.App.Writer, r); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.App.ErrWriter, "kept in %s\n", path)
+	return err
+}
+
+// printResults writes a table with a row for each result.
+func printResults(w io.Writer, results ...eval.Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "probe\tweights\tarch\ttop-1 %\ttop-5 %\tclasses\ttrain\tval")
+	for _, r := range results {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t%.2f\t%d\t%d\t%d\n", r.Task, r.Origin, r.Arch, r.Top1, r.Top5, r.Classes, r.TrainImages, r.ValImages)
+	}
+	return t.Flush()
+}
+
+// keepResult writes --out, or adds a line to the results of the run that the weights come from, or else of the
+// experiment.
+func keepResult(c *cli.Context, r eval.Result, e *config.Experiment) (string, error) {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return "", err
+	}
+	line = append(line, '\n')
+	if path := c.String("out"); path != "" {
+		return path, (*durable.FS)(nil).WriteFile(path, func(w io.Writer) error {
+			_, err := w.Write(line)
+			return err
+		})
+	}
+	dir := e.Run.Dir
+	if r.Run != "" {
+		dir = r.Run
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("%w; say where to keep the result with --out FILE", err)
+	}
+	path := filepath.Join(dir, "results.jsonl")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return "", fmt.Errorf("%w; say where to keep the result with --out FILE", err)
+	}
+	_, err = f.Write(line)
+	return path, errors.Join(err, f.Close())
+}
