@@ -9,9 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
-	"runtime"
 	"strconv"
-	"time"
 
 	"seer/checkpoint"
 	"seer/checkpoint/runfolder"
@@ -34,15 +32,6 @@ type folder struct {
 	metrics, bad *runfolder.Log
 	newest       *runfolder.Checkpoint // nil: none yet
 	arch         string
-}
-
-// versions is what a run was made with.
-type versions struct {
-	Seer     string    `json:"seer"`
-	Libtorch string    `json:"libtorch"`
-	Go       string    `json:"go"`
-	CPUs     int       `json:"cpus"`
-	Started  time.Time `json:"started"` // by the process that wrote last
 }
 
 // openFolder takes the run folder of an experiment, tells what differs from its last start, and opens the logs where the
@@ -69,11 +58,10 @@ func openFolder(e *config.Experiment, version string, out io.Writer) (f *folder,
 	if err = f.keepResolved(e, out); err != nil {
 		return nil, err
 	}
-	v := versions{version, torch.Version(), runtime.Version(), runtime.NumCPU(), time.Now().UTC()}
-	if err = rf.WriteJSON("versions.json", v); err != nil {
+	if err = rf.WriteJSON(runfolder.VersionsFile, runfolder.NewVersions(version, torch.Version())); err != nil {
 		return nil, err
 	}
-	if f.metrics, err = rf.Log("metrics.jsonl", f.savedStep()); err != nil {
+	if f.metrics, err = rf.Log(runfolder.MetricsLog, f.savedStep()); err != nil {
 		return nil, err
 	}
 	// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
