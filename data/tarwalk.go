@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strconv"
 	"strings"
 )
@@ -129,13 +128,19 @@ func (w *tarWalk) flush() error {
 
 // splitKey splits "a/b.c.jpg" into "a/b" and ".c.jpg".
 func splitKey(name string) (key, ext string) {
-	base := path.Base(name)
+	base := baseName(name)
 	i := strings.IndexByte(base, '.')
 	if i < 0 {
 		return name, ""
 	}
 	cut := len(name) - len(base) + i
 	return name[:cut], strings.ToLower(name[cut:])
+}
+
+// baseName is what follows the last slash: empty for names that no writer
+// makes but some bytes spell, where path.Base would make one up.
+func baseName(name string) string {
+	return name[strings.LastIndexByte(name, '/')+1:]
 }
 
 func labelRank(ext string) int {
@@ -187,8 +192,8 @@ func jsonClass(text []byte) string {
 
 // isMemberImage also accepts images that are compressed once more.
 func isMemberImage(name string, extensions []string) bool {
-	base := path.Base(name)
-	if strings.HasPrefix(base, "._") || base == "." {
+	base := baseName(name)
+	if strings.HasPrefix(base, "._") {
 		return false // AppleDouble shadows end like the images they belong to
 	}
 	plain, _ := splitCompression(base)
