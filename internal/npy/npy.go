@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-// Package npy writes two-dimensional float32 arrays in NumPy's file format (version 1.0), row by row: an array that
-// does not fit into memory can be written, and its number of rows need not be known before the end.
 package npy
 
 import (
@@ -9,114 +7,107 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"seer/internal/durable"
+	"strconv"
 )
 
-// headerBytes holds magic, version, length and the dictionary; a multiple of 64, as the format asks for alignment.
-const headerBytes = 128
+// headerAlign is what NumPy aligns the data to, for memory mapping.
+const headerAlign = 64
 
-// Writer writes one file. The file appears under its name only when Close succeeds.
-type Writer struct {
-	path  string
-	width int64
-	rows  int64
-	file  *os.File
-	buf   *bufio.Writer
-	bytes []byte // of one piece of rows, reused
+// header is the magic word, version 1.0 and a Python dict, filled up with spaces
+// (NumPy's numpy/lib/format.py).
+func header(rows, width int64) []byte {
+	dict := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, width)
+	const before = len("\x93NUMPY\x01\x00") + 2
+	total := (before + len(dict) + 1 + headerAlign - 1) / headerAlign * headerAlign
+	h := append(make([]byte, 0, total), "\x93NUMPY\x01\x00"...)
+	h = binary.LittleEndian.AppendUint16(h, uint16(total-before))
+	h = append(h, dict...)
+	for len(h) < total-1 {
+		h = append(h, ' ')
+	}
+	return append(h, '\n')
 }
 
-// Create begins an array of a width; an existing file stays until Close.
-func Create(path string, width int64) (*Writer, error) {
-	if width < 1 {
-		return nil, fmt.Errorf("npy: width %d; at least 1 is needed", width)
+// Writer writes the rows of one file.
+type Writer struct {
+	path, temp  string
+	file        *os.File // nil after Close or Abort
+	buffer      *bufio.Writer
+	rows, width int64
+	written     int64 // rows
+}
+
+// Create begins a file of rows × width values, in C order and little endian.
+func Create(path string, rows, width int64) (*Writer, error) {
+	if rows < 0 || width < 1 || width > math.MaxInt32 {
+		return nil, fmt.Errorf("%s: shape (%d, %d): rows of 0 or more and a width of 1 or more are needed", path, rows, width)
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file (%s): name a file to write", path, info.Mode().Type())
-	}
-	// Beside the target: a rename is atomic only inside one file system.
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp-"+strconv.Itoa(os.Getpid()))
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, width: width, file: f, buf: bufio.NewWriterSize(f, 1<<20)}
-	if _, err := w.buf.Write(header(0, width)); err != nil {
+	w := &Writer{path: path, temp: temp, file: file, buffer: bufio.NewWriterSize(file, 1<<20), rows: rows, width: width}
+	if _, err := w.buffer.Write(header(rows, width)); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	return w, nil
 }
 
-// header is NumPy's header for a shape, padded to headerBytes.
-func header(rows, width int64) []byte {
-	dict := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, width)
-	const prefix = 10 // magic 6, version 2, length 2
-	pad := headerBytes - prefix - len(dict) - 1
-	text := dict + strings.Repeat(" ", pad) + "\n"
-	h := append([]byte("\x93NUMPY\x01\x00"), 0, 0)
-	binary.LittleEndian.PutUint16(h[8:], uint16(len(text)))
-	return append(h, text...)
-}
-
-// Append writes whole rows.
-func (w *Writer) Append(values []float32) error {
-	if int64(len(values))%w.width != 0 {
-		return fmt.Errorf("npy: %d values are no whole rows of %d", len(values), w.width)
+// Write appends whole rows.
+func (w *Writer) Write(values []float32) error {
+	n := int64(len(values))
+	if n%w.width != 0 || w.written+n/w.width > w.rows {
+		return fmt.Errorf("%s: %d values at row %d: whole rows of %d are needed, %d rows in all", w.path, n, w.written, w.width, w.rows)
 	}
-	w.bytes = w.bytes[:0]
 	for _, v := range values {
-		w.bytes = binary.LittleEndian.AppendUint32(w.bytes, math.Float32bits(v))
+		// Appending to the free part of the buffer avoids a copy.
+		if _, err := w.buffer.Write(binary.LittleEndian.AppendUint32(w.buffer.AvailableBuffer(), math.Float32bits(v))); err != nil {
+			return err
+		}
 	}
-	w.rows += int64(len(values)) / w.width
-	if _, err := w.buf.Write(w.bytes); err != nil {
-		return fmt.Errorf("write %s: %w", w.path, err)
-	}
+	w.written += n / w.width
 	return nil
 }
 
-// Rows is how many rows were appended.
-func (w *Writer) Rows() int64 { return w.rows }
-
-// Close completes the file and moves it to its name, over an older one. When anything fails, the older one stays.
-func (w *Writer) Close() error {
-	err := w.complete()
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", w.path, err), w.Abort())
+// Close completes the file and gives it its name. Rows that are missing are an
+// error, and the file does not appear.
+func (w *Writer) Close() (err error) {
+	if w.file == nil {
+		return fs.ErrClosed
 	}
-	var fs *durable.FS
-	if err := fs.Rename(w.file.Name(), w.path); err != nil {
-		return errors.Join(err, os.Remove(w.file.Name()))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Abort())
+		}
+	}()
+	if w.written != w.rows {
+		return fmt.Errorf("%s: %d rows were written, %d are needed", w.path, w.written, w.rows)
 	}
-	return fs.SyncDir(filepath.Dir(w.path))
-}
-
-func (w *Writer) complete() error {
-	if err := w.buf.Flush(); err != nil {
-		return err
-	}
-	if _, err := w.file.WriteAt(header(w.rows, w.width), 0); err != nil {
-		return err
-	}
-	// CreateTemp is private to the user; a result is as readable as any other file.
-	if err := w.file.Chmod(0o644); err != nil {
+	if err := w.buffer.Flush(); err != nil {
 		return err
 	}
 	if err := w.file.Sync(); err != nil {
 		return err
 	}
-	return w.file.Close()
+	if err := os.Rename(w.temp, w.path); err != nil {
+		return err
+	}
+	file := w.file
+	w.file = nil
+	return file.Close()
 }
 
-// Abort removes what was written. It does no harm after Close.
+// Abort drops an unfinished file; after Close it does nothing.
 func (w *Writer) Abort() error {
-	if err := w.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return err
+	if w.file == nil {
+		return nil
 	}
-	if err := os.Remove(w.file.Name()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
+	file := w.file
+	w.file = nil
+	return errors.Join(file.Close(), os.Remove(w.temp))
 }

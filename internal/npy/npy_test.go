@@ -3,10 +3,13 @@
 package npy_test
 
 import (
-	"bytes"
 	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,76 +18,99 @@ import (
 	"seer/internal/npy"
 )
 
-func write(t *testing.T, path string, width int64, pieces ...[]float32) {
-	t.Helper()
-	w, err := npy.Create(path, width)
-	require.NoError(t, err)
-	for _, p := range pieces {
-		require.NoError(t, w.Append(p))
-	}
-	require.NoError(t, w.Close())
-}
-
 func names(t *testing.T, dir string) []string {
 	t.Helper()
-	list, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	var out []string
-	for _, e := range list {
-		out = append(out, e.Name())
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
 	}
-	return out
+	return list
 }
 
-// The bytes are those of numpy.save(numpy.array([[1, 2, 3], [4, 5, 6]], dtype="<f4")): magic, version, a dictionary
-// that ends in a line feed at a multiple of 64, then the values.
-func TestFileFormat(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.npy")
-	write(t, path, 3, []float32{1, 2, 3}, nil, []float32{4, 5, 6})
-	got, err := os.ReadFile(path)
+// numpyHeader is what numpy.save of NumPy 2.4.6 writes before a float32 array of
+// shape (3, 2): numpy.save("x.npy", numpy.zeros((3, 2), "f4")).
+const numpyHeader = "\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }"
+
+func TestBytesAreNumPys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.npy")
+	w, err := npy.Create(path, 3, 2)
 	require.NoError(t, err)
-	require.Len(t, got, 128+24)
-	assert.Equal(t, []byte("\x93NUMPY\x01\x00"), got[:8])
-	assert.EqualValues(t, 118, binary.LittleEndian.Uint16(got[8:]))
-	dict := "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
-	assert.Equal(t, dict, string(bytes.TrimRight(got[10:128], " \n")))
-	assert.EqualValues(t, '\n', got[127])
-	values := make([]float32, 6)
-	require.NoError(t, binary.Read(bytes.NewReader(got[128:]), binary.LittleEndian, values))
-	assert.Equal(t, []float32{1, 2, 3, 4, 5, 6}, values)
+	require.NoError(t, w.Write([]float32{1, 2}))
+	require.NoError(t, w.Write(nil))
+	require.NoError(t, w.Write([]float32{3, 4, 5, float32(math.Inf(-1))}))
+	assert.NoFileExists(t, path, "it appears when it is complete")
+	require.NoError(t, w.Close())
+	require.NoError(t, w.Abort(), "nothing happens after Close")
+
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	want := numpyHeader + strings.Repeat(" ", 128-len(numpyHeader)-1) + "\n"
+	require.Len(t, data, 128+24)
+	assert.Equal(t, want, string(data[:128]))
+	for i, v := range []float32{1, 2, 3, 4, 5, float32(math.Inf(-1))} {
+		assert.Equal(t, math.Float32bits(v), binary.LittleEndian.Uint32(data[128+4*i:]))
+	}
+	assert.Equal(t, []string{"x.npy"}, names(t, filepath.Dir(path)))
 }
 
-func TestReplacesOnlyWhenComplete(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.npy")
-	write(t, path, 1, []float32{1})
-	old, err := os.ReadFile(path)
-	require.NoError(t, err)
+func TestHeaderLengthFitsAnyShape(t *testing.T) {
+	for _, width := range []int64{1, 440, 28280, math.MaxInt32} {
+		path := filepath.Join(t.TempDir(), "x.npy")
+		w, err := npy.Create(path, 0, width)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Zero(t, len(data)%64)
+		assert.Equal(t, len(data)-10, int(binary.LittleEndian.Uint16(data[8:])))
+		assert.Contains(t, string(data), fmt.Sprintf("'shape': (0, %d), }", width))
+		assert.Equal(t, byte('\n'), data[len(data)-1])
+	}
+}
 
-	w, err := npy.Create(path, 2)
+func TestMistakesLeaveNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.npy")
+	w, err := npy.Create(path, 2, 3)
 	require.NoError(t, err)
-	require.NoError(t, w.Append([]float32{1, 2, 3, 4}))
-	assert.EqualValues(t, 2, w.Rows())
+	require.ErrorContains(t, w.Write(make([]float32, 4)), "4 values at row 0: whole rows of 3 are needed, 2 rows in all")
+	require.NoError(t, w.Write(make([]float32, 3)))
+	require.ErrorContains(t, w.Write(make([]float32, 6)), "6 values at row 1")
+	require.ErrorContains(t, w.Close(), "1 rows were written, 2 are needed")
+	require.ErrorIs(t, w.Close(), fs.ErrClosed)
+	assert.Empty(t, names(t, filepath.Dir(path)))
+
+	for _, shape := range [][2]int64{{-1, 2}, {1, 0}, {1, -5}, {1, math.MaxInt64}} {
+		_, err = npy.Create(path, shape[0], shape[1])
+		require.ErrorContains(t, err, path)
+	}
+	_, err = npy.Create(filepath.Join(t.TempDir(), "absent", "x.npy"), 1, 1)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAbort(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.npy")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
+	w, err := npy.Create(path, 1, 1)
+	require.NoError(t, err)
 	require.NoError(t, w.Abort())
-	got, err := os.ReadFile(path)
+	require.NoError(t, w.Abort())
+	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Equal(t, old, got)
-	assert.Equal(t, []string{"a.npy"}, names(t, dir))
-
-	write(t, path, 2, []float32{1, 2})
-	assert.Equal(t, []string{"a.npy"}, names(t, dir))
+	assert.Equal(t, "old", string(data))
+	assert.Equal(t, []string{"x.npy"}, names(t, filepath.Dir(path)))
 }
 
-func TestRefuses(t *testing.T) {
-	dir := t.TempDir()
-	_, err := npy.Create(filepath.Join(dir, "x"), 0)
-	assert.ErrorContains(t, err, "width 0")
-	_, err = npy.Create(dir, 3)
-	assert.ErrorContains(t, err, "not a regular file")
-	_, err = npy.Create(filepath.Join(dir, "absent", "x"), 3)
-	assert.ErrorIs(t, err, os.ErrNotExist)
-	w, err := npy.Create(filepath.Join(dir, "x"), 3)
-	require.NoError(t, err)
-	assert.ErrorContains(t, w.Append([]float32{1, 2}), "2 values are no whole rows of 3")
-	require.NoError(t, w.Abort())
+func BenchmarkWrite(b *testing.B) {
+	const width = 3024
+	w, err := npy.Create(filepath.Join(b.TempDir(), "x.npy"), math.MaxInt32, width)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, w.Abort()) }()
+	rows := make([]float32, 16*width)
+	b.SetBytes(4 * int64(len(rows)))
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, w.Write(rows))
+	}
 }
