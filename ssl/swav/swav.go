@@ -114,7 +114,7 @@ func (s *SwAV) assign(out Output, batch, step int64) *torch.Tensor {
 	return torch.Cat(0, q...)
 }
 
-// Walk visits trunk, head and prototypes; the queue's state is not a module's (see [Queue.Walk]).
+// Walk visits trunk, head, prototypes and, as buffers, the queue.
 func (s *SwAV) Walk(prefix string, visit func(nn.Entry)) {
 	s.Trunk.Walk(nn.Join(prefix, "trunk"), visit)
 	s.Head.Walk(nn.Join(prefix, "head"), visit)

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+
+package swav_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"seer/ssl/swav"
+	"seer/torch"
+	"seer/torch/torchtest"
+)
+
+func TestMeasureOfUniformAssignments(t *testing.T) {
+	torchtest.NoLeaks(t)
+	torch.ManualSeed(30)
+	const n, k, d = 4000, 50, 64
+	h := swav.Measure(swav.Output{
+		Assignments: torch.Full(1.0/k, torch.Float32, torch.CPU, n, k),
+		Embeddings:  torch.Randn(torch.CPU, n, d).Normalize(1),
+	})
+	assert.InDelta(t, math.Log(k), h.Entropy, 1e-5)
+	assert.InDelta(t, 1.0/k, h.Confidence, 1e-6)
+	assert.InDelta(t, 1, h.EmbeddingStd, 0.02, "spread over the sphere")
+}
+
+func TestMeasureOfHardAssignments(t *testing.T) {
+	torchtest.NoLeaks(t)
+	// Three embeddings choose prototype 0, one chooses prototype 2, none the others.
+	q := torch.FromFloat32([]float32{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0}, 4, 4)
+	h := swav.Measure(swav.Output{Assignments: q, Embeddings: torch.Ones(torch.Float32, torch.CPU, 4, 3)})
+	assert.InDelta(t, -0.75*math.Log(0.75)-0.25*math.Log(0.25), h.Entropy, 1e-6)
+	assert.InDelta(t, 1, h.Confidence, 1e-6)
+	assert.Equal(t, int64(2), h.PrototypesUsed)
+	assert.InDelta(t, 0, h.EmbeddingStd, 1e-6, "all embeddings are the same")
+}
+
+func TestCollapseDetector(t *testing.T) {
+	d := swav.CollapseDetector{K: 1000, Window: 3}
+	ln, healthy := math.Log(1000), swav.Health{EmbeddingStd: 1, PrototypesUsed: 900, Confidence: 0.001}
+	observe := func(loss float64) string { return d.Observe(loss, healthy) }
+	assert.Empty(t, observe(ln))
+	assert.Empty(t, observe(ln*1.004))
+	assert.Empty(t, observe(ln*0.99), "a loss that leaves ln K starts the count again")
+	assert.Empty(t, observe(ln))
+	assert.Empty(t, observe(ln))
+	message := observe(ln)
+	for _, part := range []string{"ln(1000) = 6.908", "3 steps", "swav.epsilon", "swav.freeze_prototypes", "optim.base_lr", "as good as uniform"} {
+		assert.Contains(t, message, part)
+	}
+	assert.Empty(t, observe(ln), "once a window")
+	assert.Empty(t, observe(ln))
+	assert.Contains(t, observe(ln), "6 steps")
+}
+
+func TestCollapseDetectorNamesTheSymptom(t *testing.T) {
+	for want, h := range map[string]swav.Health{
+		"nearly the same, std 0.010": {EmbeddingStd: 0.01, PrototypesUsed: 900},
+		"only 7 of 1000 prototypes":  {EmbeddingStd: 1, PrototypesUsed: 7},
+		"confidence 0.0010":          {EmbeddingStd: 1, PrototypesUsed: 900, Confidence: 0.001},
+	} {
+		d := swav.CollapseDetector{K: 1000, Window: 1}
+		assert.Contains(t, d.Observe(math.Log(1000), h), want)
+	}
+	off := swav.CollapseDetector{K: 10}
+	for range 5 {
+		assert.Empty(t, off.Observe(math.Log(10), swav.Health{}), "a window of 0 never warns")
+	}
+}
