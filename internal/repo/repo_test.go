@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+
+package repo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// rule forbids imports: what begins with one of from must not depend, directly or not, on what begins with one of on.
+type rule struct {
+	from, on []string
+	why      string
+}
+
+var rules = []rule{
+	{[]string{"seer/config", "seer/data", "seer/checkpoint", "seer/inputs", "seer/models/regnet/arch", "seer/optim/schedule", "seer/optim/rules"},
+		[]string{"seer/torch", "github.com/wangkuiyi/gotorch"}, "they are tested and used without libtorch"},
+	{[]string{"seer/config"}, []string{"seer/data"}, "a configuration is checked without touching data"},
+	{[]string{"seer/data"}, []string{"seer/config"}, "data is a library; inputs joins it to the configuration"},
+	{[]string{"seer/torch"}, []string{"seer/nn", "seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "torch is the lowest layer"},
+	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models"},
+	{[]string{"seer/models", "seer/ssl", "seer/optim"}, []string{"seer/train", "seer/eval", "seer/config"}, "the method is a library"},
+	{[]string{"seer/ssl"}, []string{"seer/models"}, "SwAV trains any trunk"},
+}
+
+// onlyImporters may import what is named, nobody else.
+var onlyImporters = map[string][]string{
+	"github.com/wangkuiyi/gotorch": {"seer/torch"},
+	"C":                            {"seer/torch", "seer/data/jpeg"},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,Deps", "./...")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var all []goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		all = append(all, p)
+	}
+}
+
+func within(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, r := range rules {
+			if !within(p.ImportPath, r.from) {
+				continue
+			}
+			for _, d := range p.Deps {
+				assert.False(t, within(d, r.on), "%s depends on %s: %s", p.ImportPath, d, r.why)
+			}
+		}
+		for _, i := range p.Imports {
+			if allowed, ok := onlyImporters[i]; ok && !within(p.ImportPath, []string{"github.com"}) {
+				assert.Contains(t, allowed, p.ImportPath, "%s imports %q", p.ImportPath, i)
+			}
+		}
+	}
+}
+
+func TestRulesNamePackagesThatExist(t *testing.T) {
+	var paths []string
+	for _, p := range packages(t) {
+		paths = append(paths, p.ImportPath)
+	}
+	for _, r := range rules {
+		for _, name := range r.from {
+			assert.True(t, slices.ContainsFunc(paths, func(p string) bool { return within(p, []string{name}) }), name)
+		}
+	}
+}
+
+// sources lists the tracked files with one of the extensions.
+func sources(t *testing.T, extensions ...string) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && (name == "third_party" || name == ".git" || name == "bin" || name == "runs" || name == "testdata") {
+			return filepath.SkipDir
+		}
+		if !d.IsDir() && slices.Contains(extensions, filepath.Ext(name)) {
+			files = append(files, path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return files
+}
+
+func TestEveryFileNamesItsLicense(t *testing.T) {
+	for _, path := range sources(t, ".go", ".c", ".h", ".cc", ".py", ".sh") {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		head := data[:min(len(data), 200)]
+		assert.Contains(t, string(head), "SPDX-License-Identifier: MIT", path)
+	}
+}
+
+func TestEveryPackageIsDocumentedOnce(t *testing.T) {
+	docs := map[string]int{}
+	for _, path := range sources(t, ".go") {
+		dir := filepath.Dir(path)
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
+		require.NoError(t, err)
+		if f.Doc != nil {
+			docs[dir]++
+		} else {
+			docs[dir] += 0
+		}
+	}
+	for dir, n := range docs {
+		assert.Equal(t, 1, n, "%s: package comments", dir)
+	}
+}
+
+func TestModuleHasNoReplace(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(data), "replace", "go.work replaces gotorch, so that go.mod works for everybody")
+}
+
+// Figures and paths of somebody's machine do not belong into the repository.
+func TestNoPathsOfAMachine(t *testing.T) {
+	for _, path := range sources(t, ".go", ".c", ".h", ".cc", ".py", ".sh", ".md", ".toml") {
+		if strings.HasSuffix(path, "repo_test.go") {
+			continue
+		}
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, bad := range []string{"/work/", "/root/", "/home/"} {
+			assert.NotContains(t, string(data), bad, path)
+		}
+	}
+}
