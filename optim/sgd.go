@@ -105,9 +105,15 @@ func (s *SGD) Step(step int64, lr float64) {
 			s.adaptGradients(a)
 			torch.ForeachSGDInPlace(a.params, a.grads, a.buffers, s.Momentum, s.Nesterov, a.lr)
 		}
-		torch.ClearGrads(nn.Tensors(s.params))
+		s.ClearGradients()
 	})
 }
+
+// Gradients lists the gradients that the next Step would use; the open scope owns the handles.
+func (s *SGD) Gradients(step int64) []*torch.Tensor { return s.collect(step, 0).grads }
+
+// ClearGradients removes every gradient: what Step does at its end, for a step that is skipped.
+func (s *SGD) ClearGradients() { torch.ClearGrads(nn.Tensors(s.params)) }
 
 // GradientNorm is the 2-norm over all gradients that the next Step would use, before decay and adaptation.
 func (s *SGD) GradientNorm(step int64) float64 {
