@@ -15,7 +15,7 @@ import (
 	"seer/data/datatest"
 )
 
-func open(t *testing.T, spec SourceSpec) Source {
+func open(t testing.TB, spec SourceSpec) Source {
 	t.Helper()
 	s, err := Open(spec)
 	require.NoError(t, err)
