@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// runFolder writes the files of a short run with one probe.
+func runFolder(t *testing.T, steps int) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "my-run")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	var metrics strings.Builder
+	for i := 1; i <= steps; i++ {
+		fmt.Fprintf(&metrics, `{"step":%d,"loss":%g,"lr":0.1,"gradient_norm":%d,"epoch":0.5,"images":9,"seconds":1}`+"\n", i, 4-float64(i)/100, i%2)
+	}
+	for name, text := range map[string]string{
+		"resolved.toml": "version = 1\n# <script>", "metrics.jsonl": metrics.String(),
+		"results.jsonl": `{"task":"knn","weights":"latest","step":50,"top1":81.25,"top5":99}` + "\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	return dir
+}
+
+func TestReportShowsCurvesProbesAndConfiguration(t *testing.T) {
+	r, err := Read(runFolder(t, 100))
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, r.HTML(&out))
+	page := out.String()
+	assert.Contains(t, page, "<h1>my-run</h1>")
+	assert.Contains(t, page, "Step 100, 0.5 epochs")
+	assert.Contains(t, page, "<td>knn</td><td>latest</td><td>50</td><td>81.25</td>")
+	assert.Equal(t, 3, strings.Count(page, "<svg"), "loss, rate and gradient norm: what the log has")
+	assert.Contains(t, page, "&lt;script&gt;", "text of the run cannot become markup")
+	assert.NotContains(t, page, "http-equiv")
+}
+
+func TestCurveOfAMissingMetricIsNone(t *testing.T) {
+	svg, err := Curve{Key: "nothing"}.SVG([]Line{{"step": 1.0}})
+	require.NoError(t, err)
+	assert.Nil(t, svg)
+}
+
+func TestCurveSkipsWhatCannotBeDrawn(t *testing.T) {
+	lines := []Line{{"step": 1.0, "x": math.NaN()}, {"step": 2.0, "x": 0.0}, {"step": 3.0, "x": 7.0}, {"x": 1.0}}
+	assert.Len(t, Curve{Key: "x"}.points(lines), 2)
+	assert.Len(t, Curve{Key: "x", Log: true}.points(lines), 1)
+}
+
+func TestRunningMean(t *testing.T) {
+	r, err := Read(runFolder(t, 10))
+	require.NoError(t, err)
+	pts := Curve{Key: "gradient_norm"}.points(r.Lines)
+	mean := runningMean(pts, 2)
+	assert.InDelta(t, 1, mean[0].Y, 1e-12)
+	assert.InDelta(t, .5, mean[9].Y, 1e-12)
+}
+
+func TestReadRefusesOtherFolders(t *testing.T) {
+	_, err := Read(t.TempDir())
+	assert.ErrorContains(t, err, "is no run folder")
+}
