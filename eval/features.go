@@ -26,7 +26,7 @@ type Images struct {
 	// MaxBadFraction of images that cannot be read, over which the pass fails; 0 means the loader's default.
 	MaxBadFraction float64
 	OnBad          func(data.Bad)          // told of every image that is left out; may be nil
-	Progress       func(done, total int64) // called after every batch; may be nil
+	Progress       func(done, total int64) // called at the start and after every batch; may be nil
 }
 
 // Len is the number of images asked for.
@@ -54,6 +54,9 @@ func (b *Backbone) Each(ctx context.Context, im Images, use func(batch *data.Bat
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	done := int64(0)
+	if im.Progress != nil {
+		im.Progress(0, im.Len())
+	}
 	for batch, err := range l.All(ctx) {
 		if err != nil {
 			return err

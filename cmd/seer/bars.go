@@ -18,7 +18,6 @@ import (
 type bars struct {
 	out      io.Writer
 	terminal bool
-	unit     string // "images"
 
 	stage        string
 	begin, shown time.Time
@@ -26,8 +25,8 @@ type bars struct {
 	bar          *progressbar.ProgressBar
 }
 
-func newBars(c *cli.Context, unit string) *bars {
-	return &bars{out: c.App.ErrWriter, terminal: term.IsTerminal(int(os.Stderr.Fd())), unit: unit}
+func newBars(c *cli.Context) *bars {
+	return &bars{out: c.App.ErrWriter, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 }
 
 // lineEvery bounds how often a line is printed where there is no terminal.
@@ -66,7 +65,7 @@ func (b *bars) finish() {
 		b.bar = nil
 	}
 	seconds := time.Since(b.begin).Seconds()
-	fmt.Fprintf(b.out, "%s: %d in %.1f s\n", b.stage, b.done, seconds)
+	fmt.Fprintf(b.out, "%s: %d in %.1f s, %.0f/s\n", b.stage, b.done, seconds, float64(b.done)/max(seconds, 1e-9))
 	b.stage = ""
 }
 

@@ -63,7 +63,7 @@ func runFeatures(c *cli.Context) error {
 	if namesFile(c.String("out")) == c.String("out") {
 		return fmt.Errorf("--out %s: the names of the images go there; name the array .npy", c.String("out"))
 	}
-	progress := newBars(c, "images")
+	progress := newBars(c)
 	b, err := eval.OpenBackbone(eval.Spec{
 		Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"),
 		Experiment: bareExperiment(c), Warn: progress.warn,
@@ -114,15 +114,18 @@ func namesFile(out string) string { return strings.TrimSuffix(out, filepath.Ext(
 // features streams the rows to the array and then the names beside it. The array takes its name last: where it stands,
 // its names stand too.
 func features(ctx context.Context, b *eval.Backbone, im eval.Images, out string) (rows int64, err error) {
-	w, err := npy.Create(out, b.Trunk.Width())
+	w, err := npy.Create(out, im.Len(), b.Trunk.Width())
 	if err != nil {
 		return 0, err
 	}
 	var indices []int64
 	err = b.Each(ctx, im, func(batch *data.Batch, x *torch.Tensor) error {
 		indices = append(indices, batch.Indices...)
-		return w.Append(x.Float32s())
+		return w.Write(x.Float32s())
 	})
+	if err == nil {
+		err = w.Shorten() // images that could not be read have no row
+	}
 	if err == nil {
 		err = writeNames(namesFile(out), im.Source, indices)
 	}

@@ -127,7 +127,7 @@ func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, contex
 	if err != nil {
 		return err
 	}
-	progress := newBars(c, "images")
+	progress := newBars(c)
 	warnings, err := e.Validate(task)
 	if err != nil {
 		return err
@@ -147,11 +147,11 @@ func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, contex
 	if err = errors.Join(err, s.Close()); err != nil {
 		return err
 	}
-	return report(c, r, e)
+	return showResult(c, r, e)
 }
 
-// report prints a result and keeps it.
-func report(c *cli.Context, r eval.Result, e *config.Experiment) error {
+// showResult prints a result and keeps it.
+func showResult(c *cli.Context, r eval.Result, e *config.Experiment) error {
 	path, err := keepResult(c, r, e)
 	if err != nil {
 		return err
