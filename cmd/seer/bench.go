@@ -19,7 +19,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "bench",
 		Usage:       "time a training step or the loader on this machine",
-		Subcommands: []*cli.Command{benchStepCommand()},
+		Subcommands: []*cli.Command{benchStepCommand(), benchLoaderCommand()},
 	}
 }
 
