@@ -3,8 +3,8 @@
 package jpeg
 
 /*
-#cgo CFLAGS: -std=c11 -O3
-#cgo LDFLAGS: -ljpeg -lm
+#cgo CFLAGS: -std=c11 -O3 -I${SRCDIR}/../../third_party/libjpeg/include
+#cgo LDFLAGS: -L${SRCDIR}/../../third_party/libjpeg/lib -ljpeg -lm
 #include <stdlib.h>
 #include "sj.h"
 */
