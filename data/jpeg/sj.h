@@ -67,6 +67,8 @@ typedef struct {
 
 sj_state *sj_new(void);
 void sj_free(sj_state *s);
+/* Decodes with libjpeg's own entropy decoder if plain, to compare with. */
+void sj_set_plain(sj_state *s, int plain);
 const char *sj_message(const sj_state *s);
 
 /* Name of the kernels in use: "avx512", "avx2" or "portable". */

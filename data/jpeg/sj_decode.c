@@ -17,12 +17,15 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include "sj_huffman.h"
+
 struct sj_decoder {
     struct jpeg_decompress_struct cinfo; /* first: callbacks get a pointer to it */
     struct jpeg_error_mgr err;
     struct jpeg_source_mgr src;
+    sj_huffman huffman;
     jmp_buf escape;
-    int code;
+    int code, gave_up;
     char message[JMSG_LENGTH_MAX];
 };
 
@@ -60,6 +63,13 @@ static void on_skip(j_decompress_ptr c, long n) {
     c->src->bytes_in_buffer -= (size_t)n;
 }
 
+/* The fast entropy decoder wants out. */
+static void on_give_up(j_decompress_ptr c) {
+    struct sj_decoder *d = (struct sj_decoder *)c;
+    d->gave_up = 1;
+    longjmp(d->escape, 1);
+}
+
 static void on_source(j_decompress_ptr c) { (void)c; }
 
 struct sj_decoder *sj_decoder_new(void) {
@@ -79,12 +89,14 @@ struct sj_decoder *sj_decoder_new(void) {
     d->src.resync_to_restart = jpeg_resync_to_restart;
     d->src.term_source = on_source;
     d->cinfo.src = &d->src;
+    d->huffman.give_up = on_give_up;
     return d;
 }
 
 void sj_decoder_free(struct sj_decoder *d) {
     if (!d) return;
     jpeg_destroy_decompress(&d->cinfo);
+    free(d->huffman.clean.p);
     free(d);
 }
 
@@ -158,17 +170,27 @@ static int decode(sj_state *s, struct sj_decoder *d, int last, sj_image *out) {
     return SJ_OK;
 }
 
-int sj_decode_rgbx(sj_state *s, const uint8_t *data, size_t len, int w, int h, int denominator, int last,
-                   sj_image *out) {
+/* One attempt, with libjpeg's entropy decoder or with ours. */
+static int attempt(sj_state *s, const uint8_t *data, size_t len, int w, int h, int denominator, int last,
+                   sj_image *out, int fast) {
     struct sj_decoder *d = s->dec;
     int code;
     d->code = SJ_OK;
+    d->gave_up = 0;
     if (setjmp(d->escape)) {
         code = sj_fail(s, d->code, "%s", d->message);
     } else {
         begin(d, data, len, w, h, denominator);
+        if (fast) sj_huffman_begin(&d->huffman, &d->cinfo);
         code = decode(s, d, last, out);
     }
     jpeg_abort_decompress(&d->cinfo);
+    return code;
+}
+
+int sj_decode_rgbx(sj_state *s, const uint8_t *data, size_t len, int w, int h, int denominator, int last,
+                   sj_image *out) {
+    int code = attempt(s, data, len, w, h, denominator, last, out, !s->plain);
+    if (s->dec->gave_up) code = attempt(s, data, len, w, h, denominator, last, out, 0);
     return code;
 }

@@ -85,6 +85,7 @@ struct sj_decoder;
 
 struct sj_state {
     struct sj_decoder *dec;
+    int plain;      /* libjpeg's own entropy decoder only, for comparison */
     char message[256];
     sj_buf image;   /* decoded RGBX */
     sj_buf turned;  /* the same, oriented */

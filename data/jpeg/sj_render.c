@@ -61,6 +61,8 @@ void sj_free(sj_state *s) {
     free(s);
 }
 
+void sj_set_plain(sj_state *s, int plain) { s->plain = plain; }
+
 const char *sj_message(const sj_state *s) { return s->message; }
 
 int sj_fail(sj_state *s, int code, const char *format, ...) {
