@@ -56,6 +56,7 @@ func Step(o StepOptions) (StepResult, error) {
 	if err != nil {
 		return StepResult{}, err
 	}
+	defer trainer.Close()
 	scope := torch.NewScope()
 	defer scope.Close()
 	batch := randomBatch(o)

@@ -7,9 +7,9 @@ import "seer/torch"
 // larcEpsilon keeps LARC's quotient finite (apex.parallel.LARC).
 const larcEpsilon = 1e-8
 
-// adaptGradients adds weight decay to the gradients and scales them by their layer's rate. All norms stay on the device:
-// nothing waits for it.
-func (s *SGD) adaptGradients(a active) {
+// adaptGradients adds weight decay to the gradients, whose norms are gn, and scales them by their layer's rate. All norms
+// stay on the device: nothing waits for it.
+func (s *SGD) adaptGradients(a active, gn *torch.Tensor) {
 	if s.Adaptation == None {
 		torch.ForeachDecayInPlace(a.grads, a.params, a.decay)
 		return
@@ -20,12 +20,11 @@ func (s *SGD) adaptGradients(a active) {
 	pn := torch.ForeachNorms(a.params)
 	if s.Adaptation == LARS {
 		torch.ForeachDecayInPlace(a.grads, a.params, a.decay)
-		gn := torch.ForeachNorms(a.grads)
+		gn = torch.ForeachNorms(a.grads)
 		rate := pn.MulScalar(s.Trust).Div(gn.ClampMin(larcEpsilon))
 		torch.ForeachAdaptInPlace(a.grads, a.params, only(both(pn, gn).And(chosen), rate, 1), decay.MulScalar(0))
 		return
 	}
-	gn := torch.ForeachNorms(a.grads)
 	// A zero norm leaves the gradient as it is, without decay: a fresh bias takes the plain rate (apex does the same).
 	dead := both(pn, gn).Not().And(chosen)
 	rate := pn.MulScalar(s.Trust).Div(pn.Mul(decay).Add(gn).AddScalar(larcEpsilon))

@@ -4,6 +4,7 @@ package optim
 
 import (
 	"fmt"
+	"math"
 
 	"seer/nn"
 	"seer/optim/rules"
@@ -96,17 +97,27 @@ func (s *SGD) collect(step int64, lr float64) active {
 }
 
 // Step updates all parameters that have a gradient and are not frozen at this step (counted from 0), then removes every
-// gradient. lr is the schedule's rate; gradients are those of the unscaled loss.
-func (s *SGD) Step(step int64, lr float64) {
+// gradient. lr is the schedule's rate; gradients are those of the unscaled loss. It returns the 2-norm over all these
+// gradients before decay and adaptation. When that is not finite it changes nothing, and ok is false: one overflow would
+// otherwise spread over every weight within two steps. Reading the norm waits for the device, once.
+func (s *SGD) Step(step int64, lr float64) (norm float64, ok bool) {
 	torch.NoGrad(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
-		if a := s.collect(step, lr); len(a.params) > 0 {
-			s.adaptGradients(a)
+		defer s.ClearGradients()
+		a := s.collect(step, lr)
+		if len(a.params) == 0 {
+			ok = true
+			return
+		}
+		norms := torch.ForeachNorms(a.grads)
+		norm = norms.NormDims(false, 0).Item()
+		if ok = !math.IsNaN(norm) && !math.IsInf(norm, 0); ok {
+			s.adaptGradients(a, norms)
 			torch.ForeachSGDInPlace(a.params, a.grads, a.buffers, s.Momentum, s.Nesterov, a.lr)
 		}
-		s.ClearGradients()
 	})
+	return norm, ok
 }
 
 // Gradients lists the gradients that the next Step would use; the open scope owns the handles.
@@ -119,11 +130,11 @@ func (s *SGD) ClearGradients() { torch.ClearGrads(nn.Tensors(s.params)) }
 func (s *SGD) GradientNorm(step int64) float64 {
 	scope := torch.NewScope()
 	defer scope.Close()
-	a := s.collect(step, 0)
-	if len(a.grads) == 0 {
+	grads := s.collect(step, 0).grads
+	if len(grads) == 0 {
 		return 0
 	}
-	return torch.ForeachNorms(a.grads).NormDims(false, 0).Item()
+	return torch.ForeachNorms(grads).NormDims(false, 0).Item()
 }
 
 // Walk visits the momentum buffers under their parameters' names, for checkpoints.

@@ -204,8 +204,7 @@ func (r *run) close() {
 		r.loader.Close()
 	}
 	if r.trainer != nil {
-		nn.Close(r.trainer.System)
-		r.trainer.Optimizer.Close()
+		r.trainer.Close()
 	}
 	if r.source != nil {
 		r.source.Close()

@@ -33,13 +33,14 @@ type Batch struct {
 type Result struct {
 	Loss    float64
 	Skipped bool // Float16 only: a gradient overflowed, the weights stayed and the loss scale was halved
-	// GradientNorm and Health are measured only when Detailed was asked for: they wait for the device.
+	// GradientNorm is the 2-norm over all gradients, before decay and adaptation.
 	GradientNorm float64
-	Health       swav.Health
+	// Health is measured only when detailed was asked for.
+	Health swav.Health
 }
 
 // Step does one step of SwAV: forward, backward, update. It is the border at which panics of model code become errors.
-// A loss that is not finite stops it before the weights change, with a [*NonFiniteError].
+// A loss or a gradient that is not finite stops it before the weights change, with a [*NonFiniteError].
 func (t *Trainer) Step(step int64, lr float64, b Batch, detailed bool) (r Result, err error) {
 	scope := torch.NewScope()
 	defer scope.Close()
@@ -53,35 +54,35 @@ func (t *Trainer) Step(step int64, lr float64, b Batch, detailed bool) (r Result
 			out = t.System.Forward(&nn.Context{Training: true}, images, b.Images, step)
 		})
 
-		// 3. Guard: never let a broken loss reach the weights.
-		r.Loss = out.Loss.Item()
-		if math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0) {
-			err = newNonFinite(step, t.System, images, out)
-			return
-		}
 		if detailed {
 			r.Health = swav.Measure(out)
 		}
 
-		// 4. Backward, of the scaled loss in Float16.
+		// 3. Backward, of the scaled loss in Float16.
 		if t.Scaler != nil {
 			t.Scaler.Scale(out.Loss).Backward()
 		} else {
 			out.Loss.Backward()
 		}
 
-		// 5. Unscale the gradients; skip the update if one overflowed.
-		if t.Scaler != nil && !t.Scaler.Unscale(t.Optimizer.Gradients(step)) {
+		// 4. Unscale the gradients; in Float16 an overflow now and then is normal: the step is left out.
+		if r.Loss = out.Loss.Item(); t.Scaler != nil && !t.Scaler.Unscale(t.Optimizer.Gradients(step)) && finite(r.Loss) {
 			r.Skipped = true
 			t.Optimizer.ClearGradients()
 			return
 		}
-		if detailed {
-			r.GradientNorm = t.Optimizer.GradientNorm(step)
-		}
 
-		// 6. Update: rules, LARC, momentum. Frozen parameters are left out entirely.
-		t.Optimizer.Step(step, lr)
+		// 5. Update: rules, LARC, momentum. Frozen parameters are left out entirely.
+		// 6. Guard: a loss or a gradient that is not finite never reaches the weights.
+		var ok bool
+		if finite(r.Loss) {
+			r.GradientNorm, ok = t.Optimizer.Step(step, lr)
+		}
+		if !ok {
+			t.Optimizer.ClearGradients()
+			err = newNonFinite(step, r, t.System, images, out)
+			return
+		}
 
 		// 7. Put the prototypes back on the unit sphere.
 		t.System.Prototypes.Normalize()
@@ -91,6 +92,8 @@ func (t *Trainer) Step(step int64, lr float64, b Batch, detailed bool) (r Result
 	return r, err
 }
 
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 // images moves and prepares the crops of every resolution.
 func (t *Trainer) images(b Batch) []*torch.Tensor {
 	images := make([]*torch.Tensor, len(b.Pixels))
@@ -98,4 +101,13 @@ func (t *Trainer) images(b Batch) []*torch.Tensor {
 		images[i] = torch.Pixels(p.ToDevice(t.Device), t.Mean, t.Std, torch.Float32, t.ChannelsLast)
 	}
 	return images
+}
+
+// Close frees the system, the optimizer's state and the loss scale.
+func (t *Trainer) Close() {
+	nn.Close(t.System)
+	t.Optimizer.Close()
+	if t.Scaler != nil {
+		nn.Close(t.Scaler)
+	}
 }
