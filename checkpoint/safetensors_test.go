@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -258,6 +259,31 @@ func TestReadWholeChecksFormat(t *testing.T) {
 	require.ErrorContains(t, err, "is a PyTorch zip archive; needed is a safetensors")
 	_, _, err = checkpoint.ReadPickle("testdata/state.safetensors")
 	require.ErrorContains(t, err, "is a safetensors; needed is a PyTorch zip archive or a PyTorch legacy pickle")
+}
+
+// A checkpoint of many gigabytes must not need its size in memory once more.
+func TestStreamingAllocatesLittle(t *testing.T) {
+	tensors := big(1 << 25)
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	dst := make([]byte, 1<<24)
+	allocated := func(do func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	written := allocated(func() { require.NoError(t, checkpoint.WriteSafetensors(path, tensors, nil)) })
+	assert.Less(t, written, uint64(4<<20))
+	read := allocated(func() {
+		f, err := checkpoint.Open(path)
+		require.NoError(t, err)
+		defer f.Close()
+		for _, info := range f.Infos() {
+			require.NoError(t, f.ReadInto(info.Name, dst))
+		}
+	})
+	assert.Less(t, read, uint64(1<<20))
 }
 
 func FuzzSafetensors(f *testing.F) {

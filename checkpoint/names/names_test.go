@@ -163,3 +163,28 @@ func TestDetectExplains(t *testing.T) {
 		assert.Contains(t, names.Detect(tt.keys).Explanation, tt.want, name)
 	}
 }
+
+// Whatever a key is, its common name translates into every style that has it, and
+// back.
+func FuzzCommon(f *testing.F) {
+	for _, key := range []string{"module.trunk._feature_blocks.res2.block1-part0.block1-0.f.a.0.weight", "s1.b1.se.fc1.bias",
+		"encoder.stages.0.layers.0.layer.3.convolution.weight", "stem.stem.1.running_mean", "heads.0.prototypes0.weight", "fc.bias", ".", ""} {
+		f.Add(key)
+	}
+	f.Fuzz(func(t *testing.T, key string) {
+		k := names.Common(key)
+		if k.Part != names.Trunk && k.Part != names.Classifier {
+			return
+		}
+		require.NotEmpty(t, k.Styles)
+		for _, style := range names.Styles() {
+			own, ok := names.FromTorchvision(style, k.Common)
+			if !ok {
+				continue
+			}
+			back, ok := names.ToTorchvision(style, own)
+			require.True(t, ok, own)
+			require.Equal(t, k.Common, back)
+		}
+	})
+}

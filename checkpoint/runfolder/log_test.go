@@ -102,3 +102,24 @@ func TestLogAfterClose(t *testing.T) {
 	require.NoError(t, log.Sync())
 	require.ErrorIs(t, log.Append(metric{}), os.ErrClosed)
 }
+
+// Whatever a log holds, continuing it leaves whole lines of steps that were done.
+func FuzzLog(f *testing.F) {
+	f.Add([]byte("{\"step\":1}\n{\"event\":\"x\"}\n{\"step\":9}\n{\"st"), int64(5))
+	f.Add([]byte("[]\nnull\n\n1\n{\"step\":null}\n"), int64(0))
+	f.Fuzz(func(t *testing.T, content []byte, step int64) {
+		folder := open(t, memoryDir(t), runfolder.Options{})
+		path := folder.Path(runfolder.MetricsLog)
+		require.NoError(t, os.WriteFile(path, content, 0o644))
+		log, err := folder.Log(runfolder.MetricsLog, step)
+		require.NoError(t, err)
+		require.NoError(t, log.Append(metric{Step: step}))
+		lines, err := runfolder.ReadLog[metric](path)
+		if err != nil { // lines of JSON that are no metrics stay, as they have no step to drop them by
+			return
+		}
+		for _, l := range lines {
+			require.LessOrEqual(t, l.Step, max(step, 0))
+		}
+	})
+}

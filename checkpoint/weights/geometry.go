@@ -99,7 +99,14 @@ func sameStage(s arch.Stage, m measured) bool {
 }
 
 // advise says what to try, from what the file turned out to be.
-func advise(infos []checkpoint.Info, d names.Detection, asked string) string {
+func (m *matcher) advise(infos []checkpoint.Info) string {
+	d, asked := m.plan.Detection, m.opt.Arch
+	switch {
+	case m.opt.Exact:
+		return "these files belong to one configuration: use the one that the file was written with"
+	case !m.wantsTrunk:
+		return "a head's shapes follow from the trunk's width and from hidden, out, batch_norm and prototypes under [swav]: give the file's"
+	}
 	g, ok := GeometryOf(infos)
 	if !ok {
 		if d.Trunk == 0 {

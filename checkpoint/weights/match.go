@@ -45,6 +45,7 @@ func Match(file *checkpoint.File, want []checkpoint.Info, opt Options) (*Plan, e
 	m := &matcher{plan: &Plan{file: file}, opt: opt, wanted: map[string]bool{}, found: map[string]string{}}
 	for _, w := range want {
 		m.wanted[w.Name] = true
+		m.wantsTrunk = m.wantsTrunk || names.Common(w.Name).Part == names.Trunk
 	}
 	problem := &MismatchError{Path: file.Path(), Arch: opt.Arch}
 	m.assign(file.Infos(), problem)
@@ -55,7 +56,7 @@ func Match(file *checkpoint.File, want []checkpoint.Info, opt Options) (*Plan, e
 		return m.plan, nil
 	}
 	problem.Found = m.plan.Detection.Explanation
-	problem.Advice = advise(file.Infos(), m.plan.Detection, opt.Arch)
+	problem.Advice = m.advise(file.Infos())
 	return nil, problem
 }
 
@@ -64,6 +65,9 @@ type matcher struct {
 	opt    Options
 	wanted map[string]bool
 	found  map[string]string // common name to key of the file
+	// wantsTrunk is false when only a head or a classifier is loaded; then a trunk
+	// in the file is one of the parts to leave out.
+	wantsTrunk bool
 }
 
 // assign gives every key of the file its common name, and sorts out what nobody
@@ -78,7 +82,7 @@ func (m *matcher) assign(infos []checkpoint.Info, problem *MismatchError) {
 		case m.wanted[k.Common]:
 			m.found[k.Common] = k.Original
 		case tracked(k.Common):
-		case m.opt.Exact, k.Part == names.Trunk, k.Part == names.Other && (!hasHome || strings.HasPrefix(k.Original, home)):
+		case m.opt.Exact, m.wantsTrunk && (k.Part == names.Trunk || k.Part == names.Other && (!hasHome || strings.HasPrefix(k.Original, home))):
 			problem.Unexpected = append(problem.Unexpected, k.Original)
 		default:
 			m.plan.LeftOut = append(m.plan.LeftOut, k.Original)

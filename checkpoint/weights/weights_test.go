@@ -122,6 +122,11 @@ func TestMatchLeavesOtherPartsOut(t *testing.T) {
 	require.NoError(t, err, "a model that has the part gets it")
 	assert.ElementsMatch(t, extra[1:], plan.LeftOut)
 
+	plan, err = weights.Match(zeroFile(t, infos), prototypes[len(trunk):], weights.Options{})
+	require.NoError(t, err, "a head may be loaded alone")
+	assert.Len(t, plan.Entries, 1)
+	assert.Len(t, plan.LeftOut, len(infos)-1)
+
 	infos = append(infos, checkpoint.Info{Name: base + "trunk._feature_blocks.res6.new.weight", DType: checkpoint.F32})
 	_, err = weights.Match(zeroFile(t, infos), trunk, weights.Options{})
 	require.ErrorContains(t, err, "1 unknown to the model:\n  "+base+"trunk._feature_blocks.res6.new.weight")

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -39,6 +40,7 @@ type Writer struct {
 	buffer      *bufio.Writer
 	rows, width int64
 	written     int64 // rows
+	scratch     [16 << 10]byte
 }
 
 // Create begins a file of rows × width values, in C order and little endian.
@@ -64,9 +66,11 @@ func (w *Writer) Write(values []float32) error {
 	if n%w.width != 0 || w.written+n/w.width > w.rows {
 		return fmt.Errorf("%s: %d values at row %d: whole rows of %d are needed, %d rows in all", w.path, n, w.written, w.width, w.rows)
 	}
-	for _, v := range values {
-		// Appending to the free part of the buffer avoids a copy.
-		if _, err := w.buffer.Write(binary.LittleEndian.AppendUint32(w.buffer.AvailableBuffer(), math.Float32bits(v))); err != nil {
+	for chunk := range slices.Chunk(values, len(w.scratch)/4) {
+		for i, v := range chunk {
+			binary.LittleEndian.PutUint32(w.scratch[4*i:], math.Float32bits(v))
+		}
+		if _, err := w.buffer.Write(w.scratch[:4*len(chunk)]); err != nil {
 			return err
 		}
 	}
