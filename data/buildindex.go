@@ -20,9 +20,9 @@ type IndexOptions struct {
 }
 
 // BuildIndex lists the images of a folder, a list or tar shards into a file at
-// path, which [Open] then maps in place of listing them again. It needs little
+// path, which [Open] then opens in place of listing them again. It needs little
 // memory for any number of images. An existing file is replaced when the new
-// one is complete; runs that have the old one mapped keep it.
+// one is complete; runs that have the old one open keep it.
 func BuildIndex(ctx context.Context, spec SourceSpec, path string, opt IndexOptions) (images int64, err error) {
 	kind, err := spec.resolveKind()
 	if err != nil {

@@ -36,18 +36,18 @@ func TestIndexStandsForItsSource(t *testing.T) {
 				out := filepath.Join(t.TempDir(), "x.seeridx")
 				n, err := BuildIndex(t.Context(), spec, out, IndexOptions{Sort: sorted, Memory: 64})
 				require.NoError(t, err, name)
-				plain, mapped := open(t, spec), open(t, SourceSpec{Path: out, Labels: labels})
+				plain, stored := open(t, spec), open(t, SourceSpec{Path: out, Labels: labels})
 				require.Equal(t, plain.Len(), n)
 				if sorted && name == "list" {
-					got := listing(mapped)
+					got := listing(stored)
 					require.True(t, slices.IsSorted(got))
 					require.ElementsMatch(t, listing(plain), got)
 					continue
 				}
-				require.Equal(t, listing(plain), listing(mapped), name)
-				require.Equal(t, plain.Classes(), mapped.Classes())
-				require.Equal(t, readAll(t, plain), readAll(t, mapped))
-				require.Equal(t, Fingerprint(plain), Fingerprint(mapped))
+				require.Equal(t, listing(plain), listing(stored), name)
+				require.Equal(t, plain.Classes(), stored.Classes())
+				require.Equal(t, readAll(t, plain), readAll(t, stored))
+				require.Equal(t, Fingerprint(plain), Fingerprint(stored))
 			}
 		}
 	}

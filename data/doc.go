@@ -19,7 +19,7 @@
 //   - an IDX file of raw images (MNIST, Fashion-MNIST), plain or gzip; labels
 //     come from the file beside it;
 //   - an index that [BuildIndex] has written: any of the first three, listed
-//     once and then mapped into memory.
+//     once, so that opening it takes no time.
 //
 // Lists are flat: a million paths cost about ten megabytes and no work for the
 // garbage collector (package index). [Fingerprint] identifies a resolved list.

@@ -64,7 +64,7 @@ func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 	}
 }
 
-// openIndex maps a file that [BuildIndex] has written.
+// openIndex opens a file that [BuildIndex] has written.
 func openIndex(spec SourceSpec) (Source, error) {
 	t, err := index.Open(spec.Path)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *snapshots) take(ctx context.Context) (string, error) {
 	fingerprint := t.Fingerprint()
 	t.Close()
 	// An equal list is the same snapshot: the new file takes the old one's
-	// place, and runs that have that mapped do not notice.
+	// place, and runs that have that one open do not notice.
 	if err := os.Rename(incoming, s.indexPath(fingerprint)); err != nil {
 		return "", fmt.Errorf("data: snapshot: %w", err)
 	}
@@ -104,7 +104,7 @@ func copyFile(to, from string) (err error) {
 	return err
 }
 
-// open maps the list of a segment.
+// open opens the list of a segment.
 func (s *snapshots) open(seg segment) (Source, error) {
 	src, err := openIndex(SourceSpec{
 		Path: s.indexPath(seg.Snapshot), Labels: s.spec.Labels, MaxFileBytes: s.spec.MaxFileBytes,

@@ -26,7 +26,7 @@ type Source interface {
 	Label(i int64) int
 	// Classes returns the names of the labels; nil without labels.
 	Classes() []string
-	// Close releases files and mappings. No Read may be running.
+	// Close releases files. No Read may be running.
 	Close() error
 }
 

@@ -55,10 +55,9 @@ func (b *Builder) Finish(m Meta) (*Table, error) {
 	}
 	t := &Table{
 		layout: b.enc.layout, n: b.enc.n, meta: m,
+		sum: finishHash(b.enc.sum, b.enc.n, m),
 		// Buffers double as they grow; the copies fit.
-		records: bytes.Clone(b.records.Bytes()),
-		blocks:  bytes.Clone(b.blocks.Bytes()),
-		sum:     finishHash(b.enc.sum, b.enc.n, m),
+		store: store{records: bytes.Clone(b.records.Bytes()), blocks: bytes.Clone(b.blocks.Bytes())},
 	}
 	return t, t.rankClasses()
 }

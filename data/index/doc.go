@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package index holds the list of a data set's images, a million or a billion
-// of them, in flat memory or in a memory-mapped file, with random access.
+// of them, in flat memory or in a file, with random access.
 //
 // A [Table] is a sequence of [Entry] values: a name and, where asked, a label
 // and a span (shard, offset, length) inside a tar file. Entries live in blocks
@@ -12,9 +12,9 @@
 //
 // A [Builder] makes a table in memory ([NewBuilder]) or on disk ([Create]), in
 // the order in which entries come or sorted by name; on disk it needs a fixed
-// amount of memory for any number of entries. [Open] maps a file in
-// milliseconds whatever its size and keeps the resident part of the mapping
-// small: pages that were looked at are given back as lookups go on.
+// amount of memory for any number of entries. [Open] takes a fraction of a
+// millisecond whatever the size of the file, and a lookup reads a few hundred
+// bytes of it, so that memory stays flat however much is looked at.
 //
 // # File format
 //

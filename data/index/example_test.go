@@ -10,7 +10,7 @@ import (
 	"seer/data/index"
 )
 
-// A table on disk, sorted by name in bounded memory, then mapped.
+// A table on disk, sorted by name in bounded memory, then looked up.
 func ExampleCreate() {
 	dir, _ := os.MkdirTemp("", "index")
 	defer os.RemoveAll(dir)

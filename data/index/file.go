@@ -12,8 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -179,85 +177,63 @@ func decodeHeader(b []byte) (h header, err error) {
 	return h, nil
 }
 
-// parse checks the outside of a file and slices it into a table.
-func parse(b []byte) (*Table, error) {
+// parse checks the outside of a file of the given size.
+func parse(r io.ReaderAt, size int64) (*Table, error) {
+	b := make([]byte, headerLen)
+	if _, err := r.ReadAt(b, 0); err != nil {
+		return nil, fmt.Errorf("its %d bytes are no header: %w", size, err)
+	}
 	h, err := decodeHeader(b)
 	if err != nil {
 		return nil, err
 	}
 	// Each length is below the file's before any are added: no overflow.
-	size := int64(len(b))
 	for _, v := range []int64{h.n / blockLen, h.records, h.blocks, h.desc} {
 		if v < 0 || v > size {
 			return nil, fmt.Errorf("a part of %d bytes in a file of %d", v, size)
 		}
 	}
 	blocksAt := headerLen + h.records + pad8(h.records)
-	descAt := blocksAt + h.blocks
-	if h.blocks != (h.n+blockLen-1)/blockLen*8 || descAt+h.desc != size {
+	descAt, count := blocksAt+h.blocks, (h.n+blockLen-1)/blockLen
+	if h.blocks != count*8 || descAt+h.desc != size {
 		return nil, fmt.Errorf("%d bytes do not hold %d entries as the header describes them; it was cut or written over", size, h.n)
 	}
-	desc := b[descAt:]
+	desc := make([]byte, h.desc)
+	if _, err := r.ReadAt(desc, descAt); err != nil {
+		return nil, err
+	}
 	if crc32.Checksum(desc, castagnoli) != h.descSum {
 		return nil, errors.New("the description's checksum is wrong")
 	}
-	t := &Table{layout: h.layout, n: h.n, sum: h.sum, records: b[headerLen : headerLen+h.records], blocks: b[blocksAt:descAt]}
+	t := &Table{layout: h.layout, n: h.n, sum: h.sum}
+	t.store = store{file: r, recordsAt: headerLen, recordsLen: h.records, blocksAt: blocksAt, blockCount: count}
 	if err := json.Unmarshal(desc, &t.meta); err != nil {
 		return nil, err
 	}
 	return t, t.rankClasses()
 }
 
-// Open maps an index file. Close must be called when no lookup is running.
+// Open opens an index file. It reads the header and the description only;
+// Close must be called when no lookup is running.
 func Open(path string) (*Table, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	defer f.Close()
 	st, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("it is a %v", st.Mode().Type())
 	}
-	if st.Size() < headerLen || !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("index: %s: %d bytes of %v; an index is a file of %d bytes and more: build it again", path, st.Size(), st.Mode().Type(), headerLen)
+	var t *Table
+	if err == nil {
+		t, err = parse(f, st.Size())
 	}
-	b, err := unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return nil, fmt.Errorf("index: mapping %s: %w", path, err)
-	}
-	t, err := parse(b)
-	if err != nil {
-		unix.Munmap(b)
+		f.Close()
 		return nil, fmt.Errorf("index: %s: %w; build it again", path, err)
 	}
-	// Shuffled lookups: reading ahead would only fill the page cache.
-	unix.Madvise(b, unix.MADV_RANDOM)
-	t.mapped, t.trimEvery = b, trimEvery
+	t.closer = f
 	return t, nil
-}
-
-// Close unmaps the file. The table must not be used afterwards.
-func (t *Table) Close() error {
-	if t.mapped == nil {
-		return nil
-	}
-	b := t.mapped
-	t.mapped, t.records, t.blocks, t.n = nil, nil, nil, 0
-	return unix.Munmap(b)
-}
-
-// trimEvery bounds the resident part of a mapping. A lookup touches two spots,
-// and the kernel maps up to 64 KiB around each: 64 MiB between two trims.
-const trimEvery = 512
-
-// trim gives the touched pages back to the page cache now and then, where they
-// stay cheap to read, so that a process that looks at every entry of a file
-// larger than memory does not seem to need that memory.
-func (t *Table) trim() {
-	if t.mapped != nil && t.lookups.Add(1)%t.trimEvery == 0 {
-		unix.Madvise(t.mapped, unix.MADV_DONTNEED)
-	}
 }
 
 func pad8(n int64) int64 { return -n & 7 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -240,12 +241,12 @@ func build(t testing.TB, n int, l Layout) []byte {
 func TestOpenNamesTheDamage(t *testing.T) {
 	good := build(t, 40, Layout{Labels: true})
 	for want, damage := range map[string]func([]byte) []byte{
-		"128 bytes and more":     func(b []byte) []byte { return b[:100] },
-		"no index file":          func(b []byte) []byte { b[0]++; return b },
-		"header's checksum":      func(b []byte) []byte { b[20]++; return b },
-		"it was cut":             func(b []byte) []byte { return b[:len(b)-1] },
-		"written over":           func(b []byte) []byte { return append(b, 0) },
-		"description's checksum": func(b []byte) []byte { b[len(b)-3]++; return b },
+		"100 bytes are no header": func(b []byte) []byte { return b[:100] },
+		"no index file":           func(b []byte) []byte { b[0]++; return b },
+		"header's checksum":       func(b []byte) []byte { b[20]++; return b },
+		"it was cut":              func(b []byte) []byte { return b[:len(b)-1] },
+		"written over":            func(b []byte) []byte { return append(b, 0) },
+		"description's checksum":  func(b []byte) []byte { b[len(b)-3]++; return b },
 	} {
 		path := filepath.Join(t.TempDir(), "x.idx")
 		require.NoError(t, os.WriteFile(path, damage(bytes.Clone(good)), 0o600))
@@ -263,7 +264,7 @@ func TestOpenNamesTheDamage(t *testing.T) {
 func TestLookupReportsDamagedRecords(t *testing.T) {
 	raw := build(t, 40, Layout{})
 	raw[headerLen] = 200 // the first name cannot share bytes
-	tab, err := parse(raw)
+	tab, err := parse(bytes.NewReader(raw), int64(len(raw)))
 	require.NoError(t, err)
 	_, err = tab.Entry(3, nil)
 	require.ErrorIs(t, err, errRecord)
@@ -283,10 +284,26 @@ func TestEachStopsAtAnError(t *testing.T) {
 }
 
 func TestLookupDoesNotAllocate(t *testing.T) {
-	b := NewBuilder(Layout{Labels: true, Spans: true})
-	fill(t, b, entries(1000, Layout{Labels: true, Spans: true}, 2))
-	tab, name := finish(t, b, Meta{}), make([]byte, 0, 1024)
-	require.Zero(t, testing.AllocsPerRun(200, func() { tab.Entry(517, name) }))
+	l := Layout{Labels: true, Spans: true}
+	disk, err := Create(filepath.Join(t.TempDir(), "x.idx"), Options{Layout: l})
+	require.NoError(t, err)
+	for _, b := range []*Builder{NewBuilder(l), disk} {
+		fill(t, b, entries(1000, l, 2))
+		tab, name := finish(t, b, Meta{}), make([]byte, 0, 1024)
+		require.Less(t, testing.AllocsPerRun(1000, func() { tab.Entry(517, name) }), 0.5)
+	}
+}
+
+// A file that is cut while it is open is an error of the lookup.
+func TestLookupInACutFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.idx")
+	require.NoError(t, os.WriteFile(path, build(t, 40, Layout{}), 0o600))
+	tab, err := Open(path)
+	require.NoError(t, err)
+	defer tab.Close()
+	require.NoError(t, os.Truncate(path, 200))
+	_, err = tab.Entry(39, nil)
+	require.ErrorIs(t, err, io.EOF)
 }
 
 // Sorted paths of a real shape cost a dozen bytes each, not a Go string's 16
@@ -307,7 +324,7 @@ func FuzzParse(f *testing.F) {
 		if len(raw) > 1<<16 {
 			return
 		}
-		tab, err := parse(raw)
+		tab, err := parse(bytes.NewReader(raw), int64(len(raw)))
 		if err != nil {
 			return
 		}

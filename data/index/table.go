@@ -4,7 +4,6 @@ package index
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 )
 
 // Shard describes one tar file of a table with spans, so that a changed file
@@ -46,19 +44,15 @@ const MaxLabel = 1<<24 - 1
 
 // A Table is an immutable list of entries. It is safe for concurrent use.
 type Table struct {
-	layout  Layout
-	n       int64
-	records []byte
-	blocks  []byte // uint64 offsets into records
-	meta    Meta
-	sum     [sha256.Size]byte
+	layout Layout
+	n      int64
+	meta   Meta
+	sum    [sha256.Size]byte
 
 	classes []string // sorted
 	rank    []int32  // label as stored to label as reported; nil is the identity
 
-	mapped    []byte // the whole file; nil in memory
-	lookups   atomic.Int64
-	trimEvery int64
+	store
 }
 
 // Len returns the number of entries.
@@ -74,9 +68,6 @@ func (t *Table) Meta() Meta { return t.meta }
 // themselves; nil where the table has no labels.
 func (t *Table) Classes() []string { return t.classes }
 
-// Bytes returns the size of the entries in memory or in the file.
-func (t *Table) Bytes() int64 { return int64(len(t.records) + len(t.blocks)) }
-
 // Fingerprint returns the SHA-256 of the content in hexadecimal: every name,
 // label and span in order, the names of the shards and the classes. It does
 // not depend on where the data lies, nor on how the table was built.
@@ -86,11 +77,13 @@ func (t *Table) Fingerprint() string { return hex.EncodeToString(t.sum[:]) }
 // with a buffer needs no memory; the name is the caller's. An error means that
 // the table's file is damaged.
 func (t *Table) Entry(i int64, name []byte) (Entry, error) {
-	e := Entry{Name: name[:0]}
 	if i < 0 || i >= t.n {
 		panic(fmt.Sprintf("index: entry %d of %d", i, t.n))
 	}
-	rest, err := t.block(i / blockLen)
+	e := Entry{Name: name[:0]}
+	buf := t.buffer()
+	defer t.recycle(buf)
+	rest, err := t.block(i/blockLen, buf)
 	for range i%blockLen + 1 {
 		if err != nil {
 			return Entry{}, fmt.Errorf("entry %d: %w", i, err)
@@ -100,22 +93,28 @@ func (t *Table) Entry(i int64, name []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("entry %d: %w", i, err)
 	}
-	t.trim()
 	return e, t.rankLabel(&e)
+}
+
+// Name returns the name of entry i.
+func (t *Table) Name(i int64) (string, error) {
+	e, err := t.Entry(i, make([]byte, 0, 128))
+	return string(e.Name), err
 }
 
 // Each calls fn for all entries in order, faster than Entry does one by one,
 // until fn returns an error. The name is only valid during the call.
 func (t *Table) Each(fn func(i int64, e Entry) error) error {
 	e := Entry{Name: make([]byte, 0, 256)}
+	buf := t.buffer()
+	defer t.recycle(buf)
 	var rest []byte
 	for i := range t.n {
 		var err error
 		if i%blockLen == 0 {
-			t.trim()
 			e = Entry{Name: e.Name[:0]}
-			if rest, err = t.block(i / blockLen); err != nil {
-				return err
+			if rest, err = t.block(i/blockLen, buf); err != nil {
+				return fmt.Errorf("entry %d: %w", i, err)
 			}
 		}
 		if rest, err = readRecord(rest, t.layout, &e); err != nil {
@@ -142,21 +141,6 @@ func (t *Table) rankLabel(e *Entry) error {
 	}
 	e.Label = t.rank[e.Label]
 	return nil
-}
-
-// Name returns the name of entry i.
-func (t *Table) Name(i int64) (string, error) {
-	e, err := t.Entry(i, make([]byte, 0, 128))
-	return string(e.Name), err
-}
-
-// block returns the records from block b on.
-func (t *Table) block(b int64) ([]byte, error) {
-	off := binary.LittleEndian.Uint64(t.blocks[b*8:])
-	if off >= uint64(len(t.records)) {
-		return nil, fmt.Errorf("%w: block %d begins at %d of %d", errRecord, b, off, len(t.records))
-	}
-	return t.records[off:], nil
 }
 
 // rankClasses prepares the order in which labels are reported.
