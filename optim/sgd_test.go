@@ -172,6 +172,9 @@ func TestStepWithoutGradients(t *testing.T) {
 	assert.Equal(t, 1.0, p.tensor.Item())
 	assert.Zero(t, opt.GradientNorm(0))
 	assert.Empty(t, opt.Gradients(0))
+	norm, ok := opt.Step(0, 0.1)
+	assert.True(t, ok)
+	assert.Zero(t, norm)
 	p.setGrad(5)
 	assert.InDelta(t, 5, opt.GradientNorm(0), 1e-6)
 	opt.ClearGradients()
@@ -189,6 +192,32 @@ func TestGradientNorm(t *testing.T) {
 	b.setGrad(-12)
 	assert.InDelta(t, 13, opt.GradientNorm(0), 1e-5)
 	assert.Equal(t, []float32{1, 2, -2, 4}, a.Grad().Float32s())
+}
+
+// A gradient that is not finite moves nothing, for any adaptation: neither its own weight nor another, nor a momentum.
+func TestNonFiniteGradientsAreRefused(t *testing.T) {
+	for _, adaptation := range []optim.Adaptation{optim.None, optim.LARC, optim.LARS} {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			torchtest.NoLeaks(t)
+			p, q := newOne(1), newOne(1)
+			opt := newSGD(t, entries(p, q), same(2, rules.Default(0.1, true)), optim.Options{Momentum: 0.9, Adaptation: adaptation, Trust: 1e-3})
+			p.setGrad(2)
+			q.setGrad(bad)
+			norm, ok := opt.Step(0, 0.1)
+			assert.False(t, ok)
+			assert.True(t, math.IsNaN(norm) || math.IsInf(norm, 0), "%v", norm)
+			for i, o := range []*one{p, q} {
+				assert.Equal(t, 1.0, o.tensor.Item())
+				assert.Nil(t, o.tensor.Grad())
+				assert.Zero(t, nn.Entries(opt)[i].Tensor.Item())
+			}
+			p.setGrad(3)
+			q.setGrad(4)
+			norm, ok = opt.Step(1, 0.1)
+			assert.True(t, ok)
+			assert.InDelta(t, 5, norm, 1e-6)
+		}
+	}
 }
 
 // Channels-last parameters keep their layout, have buffers in it, and get the same numbers.
