@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"seer/config"
@@ -121,4 +122,4 @@ func loaderResult(before, after data.Stats) LoaderResult {
 	}
 }
 
-func round3(x float64) float64 { return round(x*100) / 100 }
+func round3(x float64) float64 { return math.Round(x*1000) / 1000 }

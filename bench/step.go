@@ -43,7 +43,7 @@ type StepResult struct {
 	ImgS         float64 `json:"img_s"` // images a second at the median
 	PeakRSSMB    float64 `json:"peak_rss_mb"`
 	PeakDeviceMB float64 `json:"peak_device_mb,omitempty"`
-	Loss         float64 `json:"loss"` // of the last step: finite, near ln K
+	Loss         float64 `json:"loss"` // of the last step
 }
 
 // warmupSteps run before the measurement: allocations, kernel choice.
