@@ -342,3 +342,32 @@ func TestReadJSONIsStrict(t *testing.T) {
 	require.ErrorContains(t, c.ReadJSON(runfolder.StateFile, &state{}), `unknown field "queue"`)
 	require.ErrorIs(t, c.ReadJSON("absent.json", &state{}), os.ErrNotExist)
 }
+
+func BenchmarkSave(b *testing.B) {
+	f, err := runfolder.Open(b.TempDir(), runfolder.Options{Keep: 1})
+	require.NoError(b, err)
+	defer f.Close()
+	data := make([]byte, 1<<28)
+	tensors := []checkpoint.Tensor{{Name: "w", DType: checkpoint.U8, Shape: []int64{1 << 28}, Data: data}}
+	b.SetBytes(1 << 28)
+	step := int64(0)
+	for b.Loop() {
+		step++
+		require.NoError(b, f.Save(step, func(w *runfolder.Writer) error { return w.Safetensors(runfolder.ModelFile, tensors, nil) }))
+	}
+}
+
+func BenchmarkNewest(b *testing.B) {
+	f, err := runfolder.Open(b.TempDir(), runfolder.Options{Keep: 1})
+	require.NoError(b, err)
+	defer f.Close()
+	data := make([]byte, 1<<28)
+	require.NoError(b, f.Save(1, func(w *runfolder.Writer) error {
+		return w.Safetensors(runfolder.ModelFile, []checkpoint.Tensor{{Name: "w", DType: checkpoint.U8, Shape: []int64{1 << 28}, Data: data}}, nil)
+	}))
+	b.SetBytes(1 << 28)
+	for b.Loop() {
+		_, err := f.Newest()
+		require.NoError(b, err)
+	}
+}

@@ -81,7 +81,7 @@ func (m *matcher) assign(infos []checkpoint.Info, problem *MismatchError) {
 			problem.Ambiguous = append(problem.Ambiguous, fmt.Sprintf("%s and %s both mean %s", other, k.Original, k.Common))
 		case m.wanted[k.Common]:
 			m.found[k.Common] = k.Original
-		case tracked(k.Common):
+		case tracked(k.Common) && m.wantsTrunk:
 		case m.opt.Exact, m.wantsTrunk && (k.Part == names.Trunk || k.Part == names.Other && (!hasHome || strings.HasPrefix(k.Original, home))):
 			problem.Unexpected = append(problem.Unexpected, k.Original)
 		default:
