@@ -23,8 +23,9 @@ import (
 // Options are the choices that change pixels or limits. The zero value is PIL's
 // behaviour but for the limit on the number of pixels, which is always on.
 type Options struct {
-	// Orient applies the EXIF orientation (JPEG, PNG, WebP and TIFF carry one).
-	// PIL's convert("RGB") and torchvision's loaders leave it alone.
+	// Orient applies the EXIF orientation of JPEG, PNG and WebP. PIL's
+	// convert("RGB") and torchvision's loaders leave it alone. A TIFF's is applied
+	// always, as PIL does.
 	Orient bool
 	// Scale allows JPEG decoding at 1/2, 1/4 or 1/8 where every crop is at least
 	// that much larger than its output. It changes pixels, slightly.
@@ -32,6 +33,9 @@ type Options struct {
 	// MaxPixels rejects larger images by their header, before anything is
 	// allocated; 0 means DefaultMaxPixels.
 	MaxPixels int64
+	// PlainHuffman leaves the entropy decoding of JPEG to libjpeg. The pixels are
+	// the same; it is there to compare with.
+	PlainHuffman bool
 }
 
 // DefaultMaxPixels is PIL's limit for its decompression-bomb error.
@@ -58,6 +62,7 @@ type Decoder struct {
 	opt   Options
 	state *C.sj_state
 	crops []C.sj_crop // handed to C; reused
+	time  C.sj_timing // filled by C; here because a local one would be allocated
 	pin   runtime.Pinner
 }
 
@@ -70,6 +75,9 @@ func NewDecoder(opt Options) *Decoder {
 	state := C.sj_new()
 	if state == nil {
 		panic("jpeg: no memory for a decoder")
+	}
+	if opt.PlainHuffman {
+		C.sj_set_plain(state, 1)
 	}
 	return &Decoder{opt: opt, state: state}
 }
@@ -97,7 +105,7 @@ func (d *Decoder) header(data []byte) (Header, error) {
 		return h, &Error{Reason: TooLarge, Format: h.Format,
 			Detail: fmt.Sprintf("%d x %d pixels; the limit is %d pixels in all", h.W, h.H, d.opt.MaxPixels)}
 	}
-	if !d.opt.Orient {
+	if !d.opt.Orient && h.Format != "tiff" { // PIL turns a TIFF when it loads it
 		h.Orientation = 1
 	}
 	return h, nil
@@ -150,10 +158,10 @@ func (d *Decoder) renderRaw(img Image, orientation int, crops []augment.Crop, ds
 		return err
 	}
 	defer d.pin.Unpin()
-	var ct C.sj_timing
+	d.time = C.sj_timing{}
 	code := C.sj_raw_render(d.state, bytePtr(img.Pix), C.int(img.W), C.int(img.H), C.int(img.Channels),
-		C.int(orientation), unsafe.SliceData(d.crops), C.int(len(d.crops)), &ct)
-	t.add(&ct)
+		C.int(orientation), unsafe.SliceData(d.crops), C.int(len(d.crops)), &d.time)
+	t.add(&d.time)
 	if code != C.SJ_OK {
 		return d.failure(code, "")
 	}
@@ -178,14 +186,14 @@ func (d *Decoder) DecodeAndRender(data []byte, draw func(w, h int) []augment.Cro
 		return err
 	}
 	defer d.pin.Unpin()
-	var ct C.sj_timing
+	d.time = C.sj_timing{}
 	scale := C.int(0)
 	if d.opt.Scale {
 		scale = 1
 	}
 	code := C.sj_jpeg_render(d.state, bytePtr(data), C.size_t(len(data)), C.int(h.W), C.int(h.H),
-		C.int(h.Orientation), scale, unsafe.SliceData(d.crops), C.int(len(d.crops)), &ct)
-	t.add(&ct)
+		C.int(h.Orientation), scale, unsafe.SliceData(d.crops), C.int(len(d.crops)), &d.time)
+	t.add(&d.time)
 	if code != C.SJ_OK {
 		return d.failure(code, h.Format)
 	}

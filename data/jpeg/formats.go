@@ -54,6 +54,9 @@ func decodeOther(data []byte, h Header) (img *Image, err error) {
 	if err != nil {
 		return nil, codecError(h.Format, err)
 	}
+	if planes := videoPlanes(m, h); planes != nil {
+		return &Image{W: h.W, H: h.H, Channels: 3, Pix: webpYCbCr(planes, h.W, h.H)}, nil
+	}
 	img = &Image{W: h.W, H: h.H, Channels: 3, Pix: make([]byte, h.W*h.H*3)}
 	b := m.Bounds().Intersect(image.Rect(0, 0, h.W, h.H))
 	fill := rowFunc(m)
@@ -62,6 +65,20 @@ func decodeOther(data []byte, h Header) (img *Image, err error) {
 		fill(img.Pix[(y*h.W+b.Min.X)*3:], b.Min.X, b.Max.X, y)
 	}
 	return img, nil
+}
+
+// videoPlanes returns the planes of a lossy WebP, or nil.
+func videoPlanes(m image.Image, h Header) *image.YCbCr {
+	if h.Format != "webp" || m.Bounds() != image.Rect(0, 0, h.W, h.H) {
+		return nil
+	}
+	switch m := m.(type) {
+	case *image.YCbCr:
+		return m
+	case *image.NYCbCrA:
+		return &m.YCbCr
+	}
+	return nil
 }
 
 // rowFunc returns a function that writes the pixels x0..x1 of row y of m as RGB.
@@ -138,9 +155,6 @@ func straight(c color.Color) [3]byte {
 		}
 	case color.NRGBA:
 		return [3]byte{c.R, c.G, c.B}
-	case color.NYCbCrA:
-		r, g, b := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
-		return [3]byte{r, g, b}
 	}
 	n := color.NRGBAModel.Convert(c).(color.NRGBA)
 	return [3]byte{n.R, n.G, n.B}

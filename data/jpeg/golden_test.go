@@ -3,10 +3,8 @@
 package jpeg
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"testing"
@@ -49,18 +47,7 @@ func loadGolden(t testing.TB) *golden {
 	if err := json.Unmarshal(text, g); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open("testdata/augment.bin.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g.blob, err = io.ReadAll(z); err != nil {
-		t.Fatal(err)
-	}
+	g.blob = gunzip(t, "testdata/augment.bin.gz")
 	return g
 }
 
