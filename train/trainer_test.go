@@ -34,13 +34,7 @@ func newTrainer(t *testing.T, e *config.Experiment, plan *config.Plan) *train.Tr
 	require.NoError(t, err)
 	tr, err := train.NewTrainer(system, e, plan, torch.CPU, false)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		nn.Close(system)
-		tr.Optimizer.Close()
-		if tr.Scaler != nil {
-			nn.Close(tr.Scaler)
-		}
-	})
+	t.Cleanup(tr.Close)
 	return tr
 }
 
