@@ -176,7 +176,7 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	d := s.Experiment.Data
 	set := &labelled{images: Images{
 		Source: src, Sampler: order, Resize: key.resize, Crop: key.crop, Batch: batch, Workers: d.Workers,
-		Orient: d.EXIFOrientation, MaxBadFraction: d.MaxBadFraction,
+		Orient: d.EXIFOrientation, MaxBadFraction: inputs.BadFraction(d.MaxBadFraction),
 	}}
 	if s.sets == nil {
 		s.sets = map[imageSet]*labelled{}

@@ -19,6 +19,14 @@ func Source(path, kind string, labels bool) (data.Source, error) {
 	return data.Open(data.SourceSpec{Path: path, Kind: kind, Labels: labels})
 }
 
+// BadFraction is data.max_bad_fraction as the loader wants it: there 0 stands for a default, and here for none at all.
+func BadFraction(share float64) float64 {
+	if share == 0 {
+		return -1
+	}
+	return share
+}
+
 // Sampler draws from the subset of a source in an order that the seed decides.
 func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, error) {
 	switch {

@@ -193,7 +193,7 @@ func (r *run) startLoader(ctx context.Context) (err error) {
 		Source: r.source, Sampler: r.sampler, Spec: inputs.Crops(r.e.Crops, r.e.Augment),
 		Decode: jpeg.Options{Orient: r.e.Data.EXIFOrientation}, Seed: r.e.Run.Seed,
 		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, StartPosition: r.state.Position, Steps: r.plan.Steps,
-		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: r.e.Data.MaxBadFraction,
+		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(r.e.Data.MaxBadFraction),
 		BadLog: r.folder.badImages(),
 	})
 	return err
