@@ -219,6 +219,28 @@ func TestTarKeepsFewFilesOpen(t *testing.T) {
 	require.Empty(t, s.shards.open)
 }
 
+func TestHandlesOfOneShardOpenedTwice(t *testing.T) {
+	s := open(t, SourceSpec{Path: datatest.Shards(t, 1, 1, 1)}).(*tarSource)
+	h := s.shards
+	first, err := h.acquire(0)
+	require.NoError(t, err)
+	file, err := openShard(h.shards[0])
+	require.NoError(t, err)
+	second := h.add(0, file) // as if both had found the shard closed
+	require.NotSame(t, first, second)
+	h.release(second)
+	_, err = file.Stat()
+	require.ErrorIs(t, err, os.ErrClosed, "used once")
+	h.release(first)
+	again, err := h.acquire(0)
+	require.NoError(t, err)
+	require.Same(t, first, again)
+	h.release(again)
+	_, err = h.acquire(1)
+	require.Equal(t, Stale, ReasonOf(err))
+	require.GreaterOrEqual(t, maxHandles(), 64)
+}
+
 func FuzzTarWalk(f *testing.F) {
 	f.Add(datatest.Tar(file("a.jpg", "x"), file("a.cls", "1")))
 	f.Add(datatest.Tar(file(strings.Repeat("long/", 60)+"a.jpg", "x"), file("b.json", `{"label":3}`)))

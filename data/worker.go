@@ -32,6 +32,9 @@ type worker struct {
 	bytes  int64
 }
 
+// maxKept is the largest file buffer that a worker keeps.
+const maxKept = 32 << 20
+
 func (l *Loader) work(id int) {
 	defer l.wg.Done()
 	w := &worker{l: l, id: id, dec: l.decoder()}
@@ -131,7 +134,8 @@ func (w *worker) image(epoch uint64, index int64) error {
 	if err != nil {
 		return &imageError{err}
 	}
-	if !item.Shared && cap(item.Bytes) > cap(w.file) {
+	// A giant now and then must not occupy its size in every worker for ever.
+	if !item.Shared && cap(item.Bytes) > cap(w.file) && cap(item.Bytes) <= maxKept {
 		w.file = item.Bytes
 	}
 	w.bytes += int64(len(item.Bytes))
