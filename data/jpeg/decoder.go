@@ -63,7 +63,7 @@ type Decoder struct {
 	state *C.sj_state
 	crops []C.sj_crop // handed to C; reused
 	time  C.sj_timing // filled by C; here because a local one would be allocated
-	pin   runtime.Pinner
+	pins  []runtime.Pinner
 }
 
 // NewDecoder returns a decoder with the given options. It panics if there is no
@@ -157,7 +157,7 @@ func (d *Decoder) renderRaw(img Image, orientation int, crops []augment.Crop, ds
 	if err := d.load(crops, dsts); err != nil {
 		return err
 	}
-	defer d.pin.Unpin()
+	defer d.unpin()
 	d.time = C.sj_timing{}
 	code := C.sj_raw_render(d.state, bytePtr(img.Pix), C.int(img.W), C.int(img.H), C.int(img.Channels),
 		C.int(orientation), unsafe.SliceData(d.crops), C.int(len(d.crops)), &d.time)
@@ -185,7 +185,7 @@ func (d *Decoder) DecodeAndRender(data []byte, draw func(w, h int) []augment.Cro
 	if err := d.load(crops, dsts); err != nil {
 		return err
 	}
-	defer d.pin.Unpin()
+	defer d.unpin()
 	d.time = C.sj_timing{}
 	scale := C.int(0)
 	if d.opt.Scale {
@@ -212,28 +212,40 @@ func (d *Decoder) renderOther(data []byte, h Header, crops []augment.Crop, dsts 
 	return d.renderRaw(*img, h.Orientation, crops, dsts, t)
 }
 
-// load translates crops for C and pins their destinations until d.pin.Unpin.
+// load translates crops for C and pins their destinations until d.unpin.
 func (d *Decoder) load(crops []augment.Crop, dsts [][]byte) error {
 	if len(crops) != len(dsts) {
 		return fmt.Errorf("jpeg: %d crops and %d destinations; there must be one for each", len(crops), len(dsts))
+	}
+	if n := (len(crops) + pinsEach - 1) / pinsEach; n > len(d.pins) {
+		d.pins = make([]runtime.Pinner, n)
 	}
 	d.crops = d.crops[:0]
 	for i := range crops {
 		c := &crops[i]
 		if err := check(c); err != nil {
-			d.pin.Unpin()
+			d.unpin()
 			return fmt.Errorf("jpeg: crop %d: %w", i, err)
 		}
 		if len(dsts[i]) < c.Bytes() {
-			d.pin.Unpin()
+			d.unpin()
 			return fmt.Errorf("jpeg: destination %d has %d bytes; %d are needed", i, len(dsts[i]), c.Bytes())
 		}
 		p := unsafe.SliceData(dsts[i])
-		d.pin.Pin(p)
+		d.pins[i/pinsEach].Pin(p)
 		d.crops = append(d.crops, cCrop(c))
 		d.crops[i].dst = (*C.uint8_t)(p)
 	}
 	return nil
+}
+
+// pinsEach is how many pointers a runtime.Pinner holds without allocating.
+const pinsEach = 5
+
+func (d *Decoder) unpin() {
+	for i := range d.pins {
+		d.pins[i].Unpin()
+	}
 }
 
 // maxScaled bounds the size a box is resized to, so that no sum in C overflows.

@@ -27,7 +27,7 @@ var codecs = map[string]codec{
 }
 
 // codecError gives an error of Go's decoders a reason.
-func codecError(format string, err error) error {
+func codecError(format string, err error) *Error {
 	reason := Corrupt
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		reason = Truncated
@@ -52,7 +52,11 @@ func decodeOther(data []byte, h Header) (img *Image, err error) {
 	}()
 	m, err := codecs[h.Format].decode(bytes.NewReader(data))
 	if err != nil {
-		return nil, codecError(h.Format, err)
+		err := codecError(h.Format, err)
+		if h.Format == "png" && pngChunk(data, "IEND") == nil { // image/png calls it a format error
+			err.Reason = Truncated
+		}
+		return nil, err
 	}
 	if planes := videoPlanes(m, h); planes != nil {
 		return &Image{W: h.W, H: h.H, Channels: 3, Pix: webpYCbCr(planes, h.W, h.H)}, nil
