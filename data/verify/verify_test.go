@@ -28,7 +28,7 @@ func troubled(t *testing.T) data.Source {
 	write("ape/a.jpg", good)
 	write("ape/b.jpg", datatest.JPEG(80, 61, 2))
 	write("ape/copy.jpg", good)
-	write("ape/cut.jpg", good[:len(good)-200])
+	write("ape/cut.png", datatest.PNG(80, 60, 9)[:3000])
 	write("ape/empty.jpg", nil)
 	write("owl/a.png", datatest.PNG(100, 40, 3))
 	write("owl/really-png.jpg", datatest.PNG(90, 45, 4))
@@ -49,7 +49,7 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 		}})
 		require.NoError(t, err)
 		require.Equal(t, []string{
-			"corrupt ape/cut.jpg ",
+			"corrupt ape/cut.png ",
 			"corrupt ape/empty.jpg ",
 			"misnamed owl/really-png.jpg ",
 			"tiny owl/small.jpg ",
