@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"seer/data/index"
+	"seer/internal/durable"
 )
 
 // snapshots is a folder that remembers which list of images served which steps
@@ -134,17 +135,15 @@ func (s *snapshots) load(number int64) (seg segment, ok bool, err error) {
 	return seg, true, nil
 }
 
-// store writes a segment whole or not at all: other ranks wait for the file.
+// store writes a segment whole or not at all: other ranks wait for the file,
+// and a resumed run trusts it. Syncing the folder also makes the name of the
+// list durable, which was given before.
 func (s *snapshots) store(seg segment) error {
-	text, err := json.Marshal(seg)
+	var disk durable.FS
+	err := disk.WriteFile(s.segmentPath(seg.Number), func(w io.Writer) error {
+		return json.NewEncoder(w).Encode(seg)
+	})
 	if err != nil {
-		return fmt.Errorf("data: snapshots: %w", err)
-	}
-	path := s.segmentPath(seg.Number)
-	if err := os.WriteFile(path+".tmp", append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("data: snapshots: %w", err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
 		return fmt.Errorf("data: snapshots: %w", err)
 	}
 	return nil
