@@ -206,7 +206,7 @@ func (l *Loader) ended() error {
 	if l.ctx.Err() != nil {
 		return context.Cause(l.ctx)
 	}
-	if err := l.watch.final(); err != nil {
+	if err := l.watch.final(l.opt.Sequential); err != nil {
 		return err
 	}
 	return io.EOF

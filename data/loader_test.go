@@ -448,6 +448,24 @@ func TestTheWindowForgetsOldGoodImages(t *testing.T) {
 	require.ErrorContains(t, err, "more than the 10 % allowed")
 }
 
+// Two bad images of four: too many for a pass over all the data, and no reason
+// to fail at the end of a run that was resumed for its last step.
+func TestTheEndOfARunIsNotAPass(t *testing.T) {
+	for _, sequential := range []bool{false, true} {
+		opt := options(images(4).spoil(1, 2))
+		opt.Batch, opt.Steps, opt.Sequential = 4, 1, sequential
+		l := load(t, opt)
+		_, err := l.Next(t.Context())
+		require.NoError(t, err)
+		_, err = l.Next(t.Context())
+		if sequential {
+			require.ErrorContains(t, err, "2 of the last 4 images")
+			continue
+		}
+		require.Equal(t, io.EOF, err)
+	}
+}
+
 func TestMaxProbes(t *testing.T) {
 	for f, want := range map[float64]int64{-1: 100, 0: 100, .1: 100, .9: 263, .99: 2750, 1: math.MaxInt64} {
 		require.Equal(t, want, maxProbes(f), "%v", f)

@@ -54,7 +54,7 @@ type Options struct {
 
 	// MaxBadFraction is the share of unusable images, among the last 5,000 to
 	// 10,000 and after at least 100, above which the stream ends with an
-	// error. 0 means [DefaultMaxBadFraction], negative allows none, 1 all.
+	// error; a Sequential pass is judged at its end however short it is. 0 means [DefaultMaxBadFraction], negative allows none, 1 all.
 	MaxBadFraction float64
 	// OnBad is told of every unusable image in the order of the stream, by the
 	// goroutine that calls Next. BadLog receives the same as lines of JSON.

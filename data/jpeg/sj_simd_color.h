@@ -20,16 +20,18 @@ static inline VF NAME(luma)(NAME(pixels) p) {
     return V_TRUNC(V_MUL(s, V_SET(1.0f / 65536.0f)));
 }
 
-static inline VF NAME(blend)(VF base, VF v, VF alpha) {
+/* base + alpha * (v - base), cut to an integer. Only extrapolation can leave
+ * 0..255, and towards black (base 0) only upwards. */
+static inline VF NAME(interpolate)(VF base, VF v, VF alpha) {
+    return V_TRUNC(V_ADD(base, V_MUL(alpha, V_SUB(v, base))));
+}
+static inline VF NAME(extrapolate)(VF base, VF v, VF alpha) {
     VF t = V_ADD(base, V_MUL(alpha, V_SUB(v, base)));
     return V_TRUNC(V_MAX(V_MIN(t, V_SET(255.0f)), V_SET(0.0f)));
 }
-
-static inline NAME(pixels) NAME(blend3)(NAME(pixels) p, VF base, VF alpha) {
-    p.r = NAME(blend)(base, p.r, alpha);
-    p.g = NAME(blend)(base, p.g, alpha);
-    p.b = NAME(blend)(base, p.b, alpha);
-    return p;
+static inline VF NAME(scale)(VF base, VF v, VF alpha) {
+    (void)base;
+    return V_TRUNC(V_MIN(V_MUL(alpha, v), V_SET(255.0f)));
 }
 
 /*
@@ -94,27 +96,48 @@ typedef struct {
     float r[NAME(block)], g[NAME(block)], b[NAME(block)];
 } NAME(tile);
 
-#define EACH_VECTOR(t, n, p, statement)                                                           \
-    for (i = 0; i < (n); i += LANES) {                                                            \
-        NAME(pixels) p = {V_LOADF((t)->r + i), V_LOADF((t)->g + i), V_LOADF((t)->b + i)};         \
-        statement;                                                                                \
-        V_STOREF((t)->r + i, p.r);                                                                \
-        V_STOREF((t)->g + i, p.g);                                                                \
-        V_STOREF((t)->b + i, p.b);                                                                \
+#define EACH_VECTOR(t, n, p, statement)                                                   \
+    for (i = 0; i < (n); i += LANES) {                                                    \
+        NAME(pixels) p = {V_LOADF((t)->r + i), V_LOADF((t)->g + i), V_LOADF((t)->b + i)}; \
+        statement;                                                                        \
+        V_STOREF((t)->r + i, p.r);                                                        \
+        V_STOREF((t)->g + i, p.g);                                                        \
+        V_STOREF((t)->b + i, p.b);                                                        \
     }
+
+/* Blends all channels of p with base by one of the three functions above. */
+#define BLEND(p, how, base)                                                               \
+    do {                                                                                  \
+        VF onto = base;                                                                   \
+        p.r = NAME(how)(onto, p.r, alpha);                                                \
+        p.g = NAME(how)(onto, p.g, alpha);                                                \
+        p.b = NAME(how)(onto, p.b, alpha);                                                \
+    } while (0)
 
 static inline void NAME(apply)(NAME(tile) *t, int n, const sj_step *step) {
     const VF alpha = V_SET(step->alpha), base = V_SET(step->base), shift = V_SET((float)step->hue);
+    const int inside = step->alpha <= 1.0f;
     int i;
     switch (step->op) {
-    case SJ_BRIGHTNESS:
-    case SJ_CONTRAST: EACH_VECTOR(t, n, p, p = NAME(blend3)(p, base, alpha)) break;
-    case SJ_SATURATION: EACH_VECTOR(t, n, p, p = NAME(blend3)(p, NAME(luma)(p), alpha)) break;
+    case SJ_BRIGHTNESS: EACH_VECTOR(t, n, p, BLEND(p, scale, base)) break;
+    case SJ_CONTRAST:
+        if (inside)
+            EACH_VECTOR(t, n, p, BLEND(p, interpolate, base))
+        else
+            EACH_VECTOR(t, n, p, BLEND(p, extrapolate, base))
+        break;
+    case SJ_SATURATION:
+        if (inside)
+            EACH_VECTOR(t, n, p, BLEND(p, interpolate, NAME(luma)(p)))
+        else
+            EACH_VECTOR(t, n, p, BLEND(p, extrapolate, NAME(luma)(p)))
+        break;
     case SJ_HUE: EACH_VECTOR(t, n, p, p = NAME(hue)(p, shift)) break;
     default: EACH_VECTOR(t, n, p, p.r = NAME(luma)(p))
     }
 }
 
+#undef BLEND
 #undef EACH_VECTOR
 
 static uint64_t NAME(color)(uint8_t *r, uint8_t *g, uint8_t *b, size_t n, const sj_step *steps, int count, int sum) {

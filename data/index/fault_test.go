@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+
+package index
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// full is a disk with room for a number of bytes.
+type full struct{ left int }
+
+var errFull = errors.New("no space left on device")
+
+func (f *full) Write(p []byte) (int, error) {
+	if len(p) > f.left {
+		return 0, errFull
+	}
+	f.left -= len(p)
+	return len(p), nil
+}
+
+func TestEncoderReportsAFullDisk(t *testing.T) {
+	for _, c := range []struct{ records, blocks int }{{100, 1 << 20}, {1 << 20, 20}} {
+		enc := newEncoder(Layout{}, &full{c.records}, &full{c.blocks})
+		var err error
+		for _, e := range entries(1000, Layout{}, 1) {
+			if err = enc.add(&e); err != nil {
+				break
+			}
+		}
+		require.ErrorIs(t, err, errFull)
+	}
+}
+
+// closeFiles makes every later write of a builder fail, as a full disk does.
+func TestFinishReportsFailedWrites(t *testing.T) {
+	for name, damage := range map[string]func(*Builder){
+		"records": func(b *Builder) { b.file.main.Close() },
+		"blocks":  func(b *Builder) { b.file.side.Close() },
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "x.idx")
+		b, err := Create(path, Options{})
+		require.NoError(t, err)
+		fill(t, b, entries(100, Layout{}, 1))
+		damage(b)
+		_, err = b.Finish(Meta{})
+		require.ErrorIs(t, err, os.ErrClosed, name)
+		require.ErrorContains(t, err, path)
+		requireOnly(t, dir)
+	}
+}
+
+func TestSortingReportsLostRuns(t *testing.T) {
+	dir := t.TempDir()
+	b, err := Create(filepath.Join(dir, "x.idx"), Options{Sort: true, Memory: 1000})
+	require.NoError(t, err)
+	fill(t, b, entries(500, Layout{}, 1))
+	require.NotEmpty(t, b.sorter.runs)
+	require.NoError(t, b.sorter.runs[0].Truncate(10))
+	_, err = b.Finish(Meta{})
+	require.ErrorContains(t, err, "unexpected EOF")
+	requireOnly(t, dir)
+}
+
+// An index that is built anew replaces the old one at the end; whoever has the
+// old one open keeps it.
+func TestRebuildingLeavesReadersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.idx")
+	make := func(n int) *Table {
+		b, err := Create(path, Options{})
+		require.NoError(t, err)
+		defer b.Abort()
+		fill(t, b, entries(n, Layout{}, 7))
+		tab, err := b.Finish(Meta{})
+		require.NoError(t, err)
+		return tab
+	}
+	old := make(100)
+	defer old.Close()
+	b, err := Create(path, Options{})
+	require.NoError(t, err)
+	fill(t, b, entries(50, Layout{}, 8))
+	b.Abort()
+	again, err := Open(path)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, again.Len(), "what was given up has left no trace")
+	require.NoError(t, again.Close())
+	next := make(300)
+	defer next.Close()
+	requireEntries(t, entries(100, Layout{}, 7), old)
+	requireEntries(t, entries(300, Layout{}, 7), next)
+}
+
+func TestEmptyTable(t *testing.T) {
+	tab := finish(t, NewBuilder(Layout{}), Meta{})
+	require.Zero(t, tab.Len())
+	require.Len(t, tab.Fingerprint(), 64)
+	require.NoError(t, tab.Each(func(int64, Entry) error { return errors.New("called") }))
+	require.Panics(t, func() { tab.Entry(0, nil) })
+}
