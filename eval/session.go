@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/BurntSushi/toml"
+
 	"seer/config"
 	"seer/data"
 	"seer/inputs"
@@ -54,8 +56,8 @@ type Result struct {
 	// Linear probe only.
 	Loss  float64 `json:"loss,omitempty"`
 	Steps int64   `json:"steps,omitempty"`
-	// Settings is the section of the experiment that was used.
-	Settings any `json:"settings"`
+	// Settings is the section of the experiment that was used, under its names in the file.
+	Settings map[string]any `json:"settings"`
 }
 
 // Close frees the features and closes the sources. The backbone stays open.
@@ -96,8 +98,9 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	out := s.result("linear-eval", r.Accuracy, train, begin)
-	out.Loss, out.Steps, out.Train, out.Val, out.Settings = r.Loss, r.Steps, l.Train, l.Val, l
-	return out, nil
+	out.Loss, out.Steps, out.Train, out.Val = r.Loss, r.Steps, l.Train, l.Val
+	out.Settings, err = settings(l)
+	return out, err
 }
 
 // train works on features computed once, unless every epoch sees other crops.
@@ -146,8 +149,9 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	out := s.result("knn", a, train, begin)
-	out.Train, out.Val, out.Settings = trainPath, valPath, k
-	return out, nil
+	out.Train, out.Val = trainPath, valPath
+	out.Settings, err = settings(k)
+	return out, err
 }
 
 func (s *Session) result(task string, a Accuracy, train *labelled, begin time.Time) Result {
@@ -156,6 +160,16 @@ func (s *Session) result(task string, a Accuracy, train *labelled, begin time.Ti
 		TrainImages: train.images.Len(), ValImages: a.Images, Seed: s.Experiment.Run.Seed,
 		Seconds: time.Since(begin).Seconds(),
 	}
+}
+
+// settings gives a section of the experiment the names that it has in the file.
+func settings(section any) (map[string]any, error) {
+	text, err := toml.Marshal(section)
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]any
+	return out, toml.Unmarshal(text, &out)
 }
 
 func (l *labelled) classes() int { return len(l.images.Source.Classes()) }

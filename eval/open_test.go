@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+
+package eval_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/checkpoint"
+	"seer/checkpoint/names"
+	"seer/checkpoint/runfolder"
+	"seer/checkpoint/weights"
+	"seer/config"
+	"seer/eval"
+	"seer/models/regnet"
+	"seer/nn"
+	"seer/torch"
+	"seer/torch/torchtest"
+	"seer/train"
+)
+
+// experiment has the tiny trunk and a normalisation of its own.
+func experiment() *config.Experiment {
+	e := config.Default()
+	e.Version, e.Run.Device = config.Version, "cpu"
+	e.Model = config.Model{Arch: "regnet_y", Depth: tiny.Depth, W0: tiny.W0, WA: tiny.WA, WM: tiny.WM, GroupWidth: tiny.GroupWidth}
+	e.Augment.Mean, e.Augment.Std = [3]float64{0.1, 0.2, 0.3}, [3]float64{0.4, 0.5, 0.6}
+	return e
+}
+
+// trunkTensors are the tensors of a tiny trunk, drawn from a seed.
+func trunkTensors(t *testing.T, seed uint64) []checkpoint.Tensor {
+	t.Helper()
+	torch.ManualSeed(seed)
+	trunk, err := regnet.New(tiny, torch.CPU, 0)
+	require.NoError(t, err)
+	defer nn.Close(trunk)
+	tensors, err := train.Tensors(trunk)
+	require.NoError(t, err)
+	return tensors
+}
+
+func write(t *testing.T, tensors []checkpoint.Tensor, meta map[string]string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "trunk.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(path, tensors, meta))
+	return path
+}
+
+// holds checks that the backbone's weights are the tensors.
+func holds(t *testing.T, b *eval.Backbone, want []checkpoint.Tensor) {
+	t.Helper()
+	got, err := train.Tensors(b.Trunk)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+}
+
+func openBackbone(t *testing.T, s eval.Spec) *eval.Backbone {
+	t.Helper()
+	b, err := eval.OpenBackbone(s)
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	return b
+}
+
+func TestOpenFileOfEveryStyle(t *testing.T) {
+	for _, style := range names.Styles() {
+		t.Run(string(style), func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			want := trunkTensors(t, 1)
+			renamed, err := weights.Rename(want, style)
+			require.NoError(t, err)
+			b := openBackbone(t, eval.Spec{Weights: write(t, renamed, nil), Experiment: experiment()})
+			holds(t, b, want)
+			assert.Equal(t, string(style), b.Origin.Style)
+			assert.Equal(t, [3]float64{0.1, 0.2, 0.3}, b.Mean, "a file without metadata takes the experiment's")
+			assert.EqualValues(t, -1, b.Origin.Step)
+		})
+	}
+}
+
+func TestOpenRandomIsThatOfPretraining(t *testing.T) {
+	torchtest.NoLeaks(t)
+	e := experiment()
+	e.Run.Seed = 7
+	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
+	system, err := train.NewSystem(e, &config.Plan{}, torch.CPU)
+	require.NoError(t, err)
+	defer nn.Close(system)
+	start, err := train.Tensors(system.Trunk)
+	require.NoError(t, err)
+	holds(t, b, start)
+	assert.Equal(t, eval.Origin{Weights: eval.RandomInit, Arch: "regnet_y", Step: -1}, b.Origin)
+}
+
+// runFolder writes a run with checkpoints of the given steps; each has the weights of the seed of its step.
+func runFolder(t *testing.T, steps ...int64) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	f, err := runfolder.Open(dir, runfolder.Options{Keep: 10})
+	require.NoError(t, err)
+	text, err := experiment().Text()
+	require.NoError(t, err)
+	require.NoError(t, f.WriteFile(train.ResolvedFile, []byte(text)))
+	for _, step := range steps {
+		tensors := trunkTensors(t, uint64(step))
+		for i := range tensors {
+			tensors[i].Name = "trunk." + tensors[i].Name
+		}
+		head, err := checkpoint.FromFloat32("prototypes.weight", []float32{1, 2}, 1, 2)
+		require.NoError(t, err)
+		meta := map[string]string{"arch": "regnet_y", "step": strconv.FormatInt(step, 10)}
+		require.NoError(t, f.Save(step, func(w *runfolder.Writer) error {
+			return w.Safetensors(runfolder.ModelFile, append(tensors, head), meta)
+		}))
+	}
+	require.NoError(t, f.Close())
+	return dir
+}
+
+func TestOpenRun(t *testing.T) {
+	dir := runFolder(t, 10, 20)
+	for path, step := range map[string]int64{
+		dir:                          20,
+		filepath.Join(dir, "latest"): 20,
+		filepath.Join(dir, "checkpoints/step-000000010"):                   10,
+		filepath.Join(dir, "checkpoints/step-000000010/model.safetensors"): 10,
+	} {
+		t.Run(path, func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			other := config.Default() // as when probing with an experiment of its own: no model, ImageNet's normalisation
+			other.Run.Device = "cpu"
+			b := openBackbone(t, eval.Spec{Weights: path, Experiment: other})
+			holds(t, b, trunkTensors(t, uint64(step)))
+			assert.Equal(t, experiment().Augment.Mean, b.Mean, "the run's")
+			assert.Equal(t, step, b.Origin.Step)
+			assert.Equal(t, dir, b.Origin.Run)
+		})
+	}
+}
+
+// What export writes, OpenBackbone reads without being told anything.
+func TestExportIsEnoughByItself(t *testing.T) {
+	dir := runFolder(t, 5)
+	for _, style := range names.Styles() {
+		t.Run(string(style), func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			bare := config.Default()
+			bare.Run.Device = "cpu"
+			path := filepath.Join(t.TempDir(), "out.safetensors")
+			require.NoError(t, openBackbone(t, eval.Spec{Weights: dir, Experiment: bare}).Export(path, style, "test"))
+			b := openBackbone(t, eval.Spec{Weights: path, Experiment: bare})
+			holds(t, b, trunkTensors(t, 5))
+			e := experiment()
+			assert.Equal(t, e.Augment.Mean, b.Mean)
+			assert.Equal(t, e.Augment.Std, b.Std)
+			assert.EqualValues(t, 5, b.Origin.Step)
+		})
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	tensors := trunkTensors(t, 1)
+	whole := write(t, tensors, nil)
+	part := write(t, tensors[:len(tensors)-1], nil)
+	bare, wrong := config.Default(), experiment()
+	bare.Run.Device = "cpu"
+	wrong.Model.Depth = 5
+	device, precision := experiment(), experiment()
+	device.Run.Device, precision.Run.Precision = "tpu", "int8"
+	empty := filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.MkdirAll(filepath.Join(empty, "checkpoints"), 0o755))
+	last := tensors[len(tensors)-1].Name
+	tests := map[string]struct {
+		spec eval.Spec
+		want []string
+	}{
+		"nothing":      {eval.Spec{Experiment: experiment()}, []string{"--weights", "--random-init"}},
+		"both":         {eval.Spec{Experiment: experiment(), Weights: whole, Random: true}, []string{"not both"}},
+		"absent":       {eval.Spec{Experiment: experiment(), Weights: whole + "x"}, []string{"--weights", "no such file"}},
+		"empty run":    {eval.Spec{Experiment: experiment(), Weights: empty}, []string{"no complete checkpoint"}},
+		"no arch":      {eval.Spec{Experiment: bare, Random: true}, []string{"which architecture", "regnet_y_200mf"}},
+		"unknown arch": {eval.Spec{Experiment: bare, Random: true, Arch: "regnet_y_17gf"}, []string{`"regnet_y_17gf"`, "regnet_y_16gf"}},
+		"no name":      {eval.Spec{Experiment: bare, Weights: whole}, []string{"no known architecture has its depths", "--arch"}},
+		"missing":      {eval.Spec{Experiment: experiment(), Weights: part}, []string{"1 missing from the file", last}},
+		"other depth":  {eval.Spec{Experiment: wrong, Weights: whole}, []string{"does not fit regnet_y", "missing from the file"}},
+		"other arch":   {eval.Spec{Experiment: bare, Weights: whole, Arch: "regnet_y_200mf"}, []string{"does not fit regnet_y_200mf", "what to do"}},
+		"device":       {eval.Spec{Experiment: device, Random: true}, []string{`"tpu"`, "use auto, cpu, cuda"}},
+		"precision":    {eval.Spec{Experiment: precision, Random: true}, []string{`"int8"`}},
+		"bad metadata": {eval.Spec{Experiment: experiment(), Weights: write(t, tensors, map[string]string{"mean": "[1, 2]"})}, []string{"mean", "three numbers"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			_, err := eval.OpenBackbone(tt.spec)
+			for _, want := range tt.want {
+				assert.ErrorContains(t, err, want)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesMismatchAsItsOwnError(t *testing.T) {
+	torchtest.NoLeaks(t)
+	wrong := experiment()
+	wrong.Model.W0 = 16
+	_, err := eval.OpenBackbone(eval.Spec{Experiment: wrong, Weights: write(t, trunkTensors(t, 1), nil)})
+	var mismatch *weights.MismatchError
+	require.True(t, errors.As(err, &mismatch), "%v", err)
+	assert.NotEmpty(t, mismatch.Shapes)
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+
+package eval_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"seer/config"
+	"seer/data/datatest"
+	"seer/eval"
+	"seer/torch/torchtest"
+)
+
+// session probes the random tiny trunk on coloured pictures.
+func session(t *testing.T, e *config.Experiment) *eval.Session {
+	t.Helper()
+	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
+	s := &eval.Session{Backbone: b, Experiment: e}
+	t.Cleanup(func() { assert.NoError(t, s.Close()) })
+	return s
+}
+
+func probing(trainDir, valDir string) *config.Experiment {
+	e := experiment()
+	e.Linear = probe(func(c *config.Linear) {
+		c.Train, c.Val, c.Batch, c.Resize, c.Crop, c.Augment = trainDir, valDir, 8, 32, 32, false
+	})
+	e.KNN = config.KNN{Kind: "auto", K: 5, Temperature: 0.1, Batch: 8, Resize: 32, Crop: 32}
+	return e
+}
+
+func TestSessionSharesFeatures(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir := coloured(t, 24)
+	s := session(t, probing(dir, coloured(t, 12)))
+	stages := map[string]int{}
+	s.Progress = func(stage string, done, total int64) {
+		if done == total {
+			stages[stage]++
+		}
+	}
+	linear, err := s.Linear(context.Background())
+	require.NoError(t, err)
+	knn, err := s.KNN(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{
+		"features of the validation images": 1, "features of the training images": 1, "linear classifier": 1, "nearest neighbours": 1,
+	}, stages, "features are computed once for both probes")
+	for _, r := range []eval.Result{linear, knn} {
+		assert.Equal(t, 100.0, r.Top1)
+		assert.Equal(t, 3, r.Classes)
+		assert.EqualValues(t, 24, r.TrainImages)
+		assert.EqualValues(t, 12, r.ValImages)
+		assert.Equal(t, dir, r.Train)
+		assert.Equal(t, eval.RandomInit, r.Weights)
+	}
+	text, err := json.Marshal(linear)
+	require.NoError(t, err)
+	for _, want := range []string{`"task":"linear-eval"`, `"arch":"regnet_y"`, `"base_lr":0.8`, `"duration":"10ep"`} {
+		assert.Contains(t, string(text), want)
+	}
+}
+
+func TestSessionAugmented(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir := coloured(t, 24)
+	e := probing(dir, dir)
+	e.Linear.Augment = true
+	r, err := session(t, e).Linear(context.Background())
+	require.NoError(t, err)
+	assert.EqualValues(t, 30, r.Steps)
+	assert.Greater(t, r.Top1, 90.0)
+}
+
+func TestSessionSubset(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir := coloured(t, 24)
+	e := probing(dir, dir)
+	e.KNN.TrainSubset.First = 8 // the first folder by name: all blue
+	r, err := session(t, e).KNN(context.Background())
+	require.NoError(t, err)
+	assert.EqualValues(t, 8, r.TrainImages)
+	assert.InDelta(t, 100.0/3, r.Top1, 1e-9, "every vote is for blue")
+}
+
+// A validation folder that lacks a class numbers the others differently; labels must follow the names.
+func TestSessionAlignsClasses(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir, val := coloured(t, 24), coloured(t, 24)
+	require.NoError(t, os.RemoveAll(filepath.Join(val, "blue")))
+	r, err := session(t, probing(dir, val)).KNN(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, 100.0, r.Top1)
+	assert.EqualValues(t, 16, r.ValImages)
+
+	_, err = session(t, probing(val, dir)).KNN(context.Background())
+	assert.ErrorContains(t, err, `the validation images have a class "blue" that the 2 classes of the training images lack`)
+}
+
+func TestSessionRefuses(t *testing.T) {
+	dir := coloured(t, 6)
+	flat := datatest.Folder(t, 3)
+	for name, tt := range map[string]struct {
+		edit func(*config.Experiment)
+		want string
+	}{
+		"train":     {func(e *config.Experiment) { e.Linear.Train = dir + "x" }, "linear.train: "},
+		"val":       {func(e *config.Experiment) { e.Linear.Val = dir + "x" }, "linear.val: "},
+		"no labels": {func(e *config.Experiment) { e.Linear.Train = flat }, "linear.train: "},
+		"subset":    {func(e *config.Experiment) { e.Linear.TrainSubset.First = 7 }, "the source holds 6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			torchtest.NoLeaks(t)
+			e := probing(dir, dir)
+			tt.edit(e)
+			_, err := session(t, e).Linear(context.Background())
+			assert.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestSessionWarnsOfBadImages(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir := coloured(t, 24)
+	datatest.Write(t, filepath.Join(dir, "red", "broken.png"), []byte("no image"))
+	e := probing(dir, dir)
+	e.Data.MaxBadFraction = 0.1
+	s := session(t, e)
+	var warnings []string
+	s.Warn = func(m string) { warnings = append(warnings, m) }
+	r, err := s.KNN(context.Background())
+	require.NoError(t, err)
+	assert.EqualValues(t, 24, r.ValImages)
+	require.Len(t, warnings, 1, "one set of images serves as both")
+	assert.Contains(t, warnings[0], "1 of 25 images could not be used")
+	assert.Contains(t, warnings[0], "broken.png")
+}
