@@ -171,10 +171,18 @@ func (p *probe) step(step int64, batch func(int64) (*torch.Tensor, []int64, erro
 		loss := torch.CrossEntropy(p.classifier.Forward(&nn.Context{Training: true}, x), target)
 		loss.Backward()
 		rate := p.plan.Schedule.At(step)
-		p.optimizer.Step(step, rate)
+		if norm, ok := p.optimizer.Step(step, rate); !ok {
+			err = p.diverged("norm of the gradient", norm, step, rate)
+			return
+		}
 		err = p.watch(step, rate, loss)
 	})
 	return errors.Join(failure, err)
+}
+
+func (p *probe) diverged(what string, value float64, step int64, rate float64) error {
+	return fmt.Errorf("the %s of the linear probe is %v at step %d with a rate of %g: lower linear.base_lr (now %g for a batch of 256), or set linear.batch_norm = true",
+		what, value, step, rate, p.Config.BaseLR)
 }
 
 // watch keeps the loss, reports it, and stops a training that has diverged.
@@ -185,8 +193,7 @@ func (p *probe) watch(step int64, rate float64, loss *torch.Tensor) error {
 	}
 	v := loss.Item()
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return fmt.Errorf("the loss of the linear probe is %v at step %d with a rate of %g: lower linear.base_lr (now %g for a batch of 256), or set linear.batch_norm = true",
-			v, step, rate, p.Config.BaseLR)
+		return p.diverged("loss", v, step, rate)
 	}
 	if p.plan.Steps-step <= max(p.epoch, lossEvery) {
 		p.losses = append(p.losses, v)
