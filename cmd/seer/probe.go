@@ -114,12 +114,16 @@ func resolvedOf(path string) (string, error) {
 		if _, err := os.Stat(candidate); err == nil {
 			return candidate, nil
 		}
-		// Not above the folder that the user named by more than checkpoints/step-…/model.safetensors.
-		if up := filepath.Base(dir); dir == filepath.Dir(dir) || up != runfolder.CheckpointsDir && !strings.HasPrefix(up, "step-") && !strings.HasSuffix(up, ".safetensors") {
+		if !insideRun(filepath.Base(dir)) {
 			return "", fmt.Errorf("%s is no run folder: it has no %s. For a file of weights give an experiment: seer linear-eval FILE.toml --weights %s",
 				path, train.ResolvedFile, path)
 		}
 	}
+}
+
+// insideRun tells the names that stand between a run folder and its weights; nothing above others is searched.
+func insideRun(name string) bool {
+	return name == runfolder.LatestName || name == runfolder.CheckpointsDir || name == runfolder.ModelFile || strings.HasPrefix(name, "step-")
 }
 
 func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, context.Context) (eval.Result, error)) error {
