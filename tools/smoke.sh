@@ -32,7 +32,7 @@ check() { # check NAME COMMAND...: in a subshell, as pretrain execs; its output 
 
 sets() { # sets RUN: the demo's experiment, made small, one checkpoint every five steps
   printf -- '--set\n%s\n' "run.dir=$dir/$1" train.duration=60it run.checkpoint_every=5it run.log_every=1it \
-    optim.batch=32 data.subset.first=2048 data.workers=2 linear.duration=2ep linear.train_subset.first=2048 \
+    run.threads=1 optim.batch=32 data.subset.first=2048 data.workers=2 linear.duration=2ep linear.train_subset.first=2048 \
     knn.train_subset.first=2048 "data.source=$mnist/train-images-idx3-ubyte.gz" \
     "linear.train=$mnist/train-images-idx3-ubyte.gz" "linear.val=$mnist/t10k-images-idx3-ubyte.gz"
 }

@@ -16,7 +16,7 @@ usage: ./build.sh [VERB] [--help]
 
 environment:
   LIBTORCH=DIR   use this libtorch instead of looking for one or fetching it
-  SEER_CUDA=1    fetch the CUDA part of libtorch as well (1.9 GB more to download)
+  SEER_CUDA=1    fetch the CUDA part of libtorch as well (3.1 GB more on disk)
   SEER_JOBS=N    compile so many C++ units at a time (default: the number of cores)
 
   ./build.sh VERB --help says more.
