@@ -71,7 +71,8 @@ func (f *File) write(p *printer, opt Options) {
 	if !opt.Summary {
 		p.table(f.Tensors)
 	}
-	p.line("total: %d tensors, %s elements, of them %s parameters, %s", len(f.Tensors), Thousands(f.Elements), Thousands(f.Parameters), Size(f.TensorBytes))
+	p.line("total: %d tensors, %s elements, of them %s parameters, %s",
+		len(f.Tensors), Thousands(f.Elements), Thousands(f.Parameters), Size(f.TensorBytes))
 }
 
 // printer keeps the first error, so that the layout above reads as a list.
