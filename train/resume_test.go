@@ -287,8 +287,8 @@ func TestChangedExperimentsAreToldOrRefused(t *testing.T) {
 	e, err = config.Load(file, []string{"swav.prototypes=5", "train.duration=8it"})
 	require.NoError(t, err)
 	err = Pretrain(t.Context(), e, Options{Out: io.Discard})
-	require.ErrorContains(t, err, "prototypes.weight is F32 [6 8] in the file and F32 [5 8] in the experiment")
-	assert.ErrorContains(t, err, "use another run.dir")
+	require.ErrorContains(t, err, "prototypes.weight: F32 [6 8] in the file, F32 [5 8] in the model")
+	assert.ErrorContains(t, err, "give a new experiment another run.dir")
 
 	owner, err := runfolder.Open(run, runfolder.Options{})
 	require.NoError(t, err)

@@ -5,9 +5,9 @@ package train
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"seer/checkpoint"
+	"seer/checkpoint/weights"
 	"seer/nn"
 	"seer/optim/schedule"
 	"seer/torch"
@@ -55,11 +55,17 @@ func Tensors(w nn.Walker) ([]checkpoint.Tensor, error) {
 // and shapes agree; a difference is one error that lists what is missing, what is too much, and what does not fit.
 func Restore(w nn.Walker, file *checkpoint.File) error {
 	entries := nn.Entries(w)
-	if err := compare(entries, file); err != nil {
-		return err
+	want := make([]checkpoint.Info, len(entries))
+	for i, e := range entries {
+		want[i] = checkpoint.Info{Name: e.Name, DType: toFileType[e.Tensor.DType()], Shape: e.Tensor.Shape()}
 	}
-	for _, e := range entries {
-		t, err := file.Read(e.Name)
+	plan, err := weights.Match(file, want, weights.Options{Arch: "the experiment", Exact: true})
+	if err != nil {
+		return fmt.Errorf("%w\n[model], [swav] and the optimizer must be those that the checkpoint was written with; "+
+			"give a new experiment another run.dir", err)
+	}
+	for i, e := range entries {
+		t, err := plan.Read(i)
 		if err != nil {
 			return err
 		}
@@ -68,38 +74,6 @@ func Restore(w nn.Walker, file *checkpoint.File) error {
 		}
 	}
 	return nil
-}
-
-func compare(entries []nn.Entry, file *checkpoint.File) error {
-	var problems []string
-	known := map[string]bool{}
-	for _, e := range entries {
-		known[e.Name] = true
-		info, ok := file.Lookup(e.Name)
-		want, shape := toFileType[e.Tensor.DType()], e.Tensor.Shape()
-		switch {
-		case !ok:
-			problems = append(problems, "missing: "+e.Name)
-		case info.DType != want || !slices.Equal(info.Shape, shape):
-			problems = append(problems, fmt.Sprintf("%s is %s %v in the file and %s %v in the experiment",
-				e.Name, info.DType, info.Shape, want, shape))
-		}
-	}
-	for _, info := range file.Infos() {
-		if !known[info.Name] {
-			problems = append(problems, "not part of the experiment: "+info.Name)
-		}
-	}
-	if len(problems) == 0 {
-		return nil
-	}
-	const shown = 10
-	more := ""
-	if n := len(problems); n > shown {
-		problems, more = problems[:shown], fmt.Sprintf("\n  and %d more", n-shown)
-	}
-	return fmt.Errorf("%s does not fit the experiment ([model], [swav] and the optimizer must be those it was written with; "+
-		"use another run.dir for a new experiment):\n  %s%s", file.Path(), strings.Join(problems, "\n  "), more)
 }
 
 // walkers joins several walkers into one.
