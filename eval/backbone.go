@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"seer/config"
+	"seer/models/regnet"
 	"seer/nn"
 	"seer/torch"
 )
@@ -69,14 +70,21 @@ func (b *Backbone) into(out, pixels *torch.Tensor) {
 	})
 }
 
-// piecePixels bounds one forward pass on a CPU: activations of some million pixels stay in a few hundred megabytes, and
-// larger batches are no faster there.
-const piecePixels = 1 << 20
+// On a CPU one forward pass is bounded twice: by pixels, so that activations stay in a few hundred megabytes, and by
+// multiplications, so that an interrupt is noticed within about a second. Larger pieces are no faster there.
+const (
+	piecePixels = 1 << 20
+	pieceMACs   = 10e9 // a thread
+)
 
 // piece is how many images of a side go through the trunk at once.
 func (b *Backbone) piece(side int64) int64 {
 	if b.Device.Type == torch.CUDAType {
 		return 1 << 30
 	}
-	return max(piecePixels/(side*side), 1)
+	n := piecePixels / (side * side)
+	if r, ok := b.Trunk.(*regnet.RegNet); ok {
+		n = min(n, pieceMACs*int64(torch.Threads())/max(r.Params.MACs(int(side)), 1))
+	}
+	return max(n, 1)
 }
