@@ -13,6 +13,10 @@ import (
 )
 
 func main() {
+	if err := useLibtorch(); err != nil {
+		fmt.Fprintln(os.Stderr, "seer:", err)
+		os.Exit(1)
+	}
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	os.Exit(run(ctx, os.Args))
