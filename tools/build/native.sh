@@ -7,20 +7,24 @@
 gotorch=$tp/gotorch
 
 # gotorch's cgo flags point into its own folder and the module cache is read-only: it is copied,
-# and a git-ignored go.work replaces the module by the copy.
+# and a git-ignored go.work replaces the module by the copy. One line of the copy is changed: when it
+# is loaded gotorch asks for half as many threads as there are cores, and libtorch ends a process that
+# asks for none. That is what one core leaves, in a container or under taskset.
 ensure_gotorch() {
-  local module version dir tmp
+  local module version dir tmp stamp
   read -r module version < <(pins gomod)
-  [[ -f $gotorch/SOURCE && $(<"$gotorch/SOURCE") == "$version" ]] && return
+  stamp="$version, half the cores rounded up"
+  [[ -f $gotorch/SOURCE && $(<"$gotorch/SOURCE") == "$stamp" ]] && return
   stage "copying gotorch $version"
   dir=$(cd "$root" && GOWORK=off go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') || true
   [[ -d $dir ]] || die "could not download $module $version; once the network is there, continue with" "./build.sh fetch"
   tmp=$(scratch gotorch)
   cp -r --no-preserve=mode "$dir/." "$tmp"
+  sed -i 's|SetNumThreads(int32(runtime.NumCPU()) / 2)|SetNumThreads(int32(runtime.NumCPU()+1) / 2)|' "$tmp/device.go"
   mkdir -p "$tmp/cgotorch/libtorch"
   ln -s ../../../libtorch/lib "$tmp/cgotorch/libtorch/lib"
   ln -s ../../../libtorch/include "$tmp/cgotorch/libtorch/include"
-  echo "$version" >"$tmp/SOURCE"
+  echo "$stamp" >"$tmp/SOURCE"
   publish "$tmp" "$gotorch"
 }
 
