@@ -121,6 +121,7 @@ buildvcs() {
 run_path='$ORIGIN/../third_party/shim:$ORIGIN/../third_party/gotorch/cgotorch:$ORIGIN/../third_party/libtorch/lib'
 
 build_binary() {
+  [[ -x $root/bin/seer ]] || stage "building bin/seer, about a minute the first time"
   (cd "$root" && go build -buildvcs="$(buildvcs)" -ldflags "-r $run_path -extldflags=-Wl,--enable-new-dtags" \
     -o bin/seer ./cmd/seer) || die "go build failed: see above"
 }
