@@ -97,7 +97,7 @@ func memory() (total, free int64, err error) {
 	if limit, err := cgroup("memory.max"); err == nil && limit < total {
 		used, err := cgroup("memory.current")
 		if err == nil {
-			total, free = limit, min(free, limit-used)
+			total, free = limit, min(free, limit-used+cachedFiles())
 		}
 	}
 	return total, free, nil
@@ -110,6 +110,21 @@ func cgroup(name string) (int64, error) {
 		return 0, err
 	}
 	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
+
+// cachedFiles counts as used in a container's account, and is given up when memory is asked for.
+func cachedFiles() int64 {
+	text, err := os.ReadFile("/sys/fs/cgroup/memory.stat")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if n, ok := strings.CutPrefix(line, "inactive_file "); ok {
+			bytes, _ := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+			return bytes
+		}
+	}
+	return 0
 }
 
 func gigabytes(n int64) string { return fmt.Sprintf("%.1f GB", float64(n)/1e9) }
