@@ -78,10 +78,11 @@ TXT
 
 help_golden() {
   cat <<'TXT'
-usage: ./build.sh golden [SCRIPT...]
+usage: ./build.sh golden [SCRIPT.py [ARGUMENT...]]
 
-Makes testdata/golden again by tools/golden/make_*.py (or the scripts named), in a virtual environment
-with the versions of tools/golden/requirements.txt under ${XDG_CACHE_HOME:-~/.cache}/seer.
+Makes the reference files of the tests again by tools/golden/make.sh, or runs one script of that folder,
+in a virtual environment with the versions of tools/golden/requirements.txt under
+${XDG_CACHE_HOME:-~/.cache}/seer (4 GB).
 TXT
 }
 
@@ -182,12 +183,8 @@ verb_golden() {
     cp "$requirements" "$stamp"
   fi
   cd "$root"
-  (($#)) || set -- tools/golden/make_*.py
-  local script
-  for script in "$@"; do
-    stage "$script"
-    "$venv/bin/python" "$script"
-  done
+  stage "${1:-tools/golden/make.sh}"
+  if (($#)); then "$venv/bin/python" "$@"; else PYTHON=$venv/bin/python tools/golden/make.sh; fi
 }
 
 remove_built() { rm -rf "${root:?}/bin" "$root/go.work" "$root/go.work.sum" "$tp/.obj" "$tp/.tmp" "$tp/shim" "$gotorch"; }

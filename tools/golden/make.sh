@@ -13,3 +13,7 @@ fi
 for script in draw make_check make_sinkhorn make_larc make_regnet make_swav make_features; do
   "$python" "$script.py"
 done
+"$python" make_augment.py
+"$python" make_images.py
+"$python" make_pickles.py ../../checkpoint/testdata
+# make_keys.py is left out: it lists the parameter names of libraries that need an environment of their own.
