@@ -260,7 +260,7 @@ func TestPanicsOfDecodersAreBadImages(t *testing.T) {
 	require.Equal(t, Panicked, ReasonOf(err))
 	require.True(t, isImageError(err))
 	require.ErrorContains(t, err, "image-3")
-	require.ErrorContains(t, err, "loader_test.go")
+	require.ErrorContains(t, err, "loader_bad_test.go")
 }
 
 // A destination that does not fit is a mistake of the program and must not
