@@ -11,31 +11,16 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"seer/data/datatest"
+	"seer/internal/resident"
 )
 
 var soak = flag.Duration("soak", 3*time.Second, "how long TestSoak runs the loader on faulty data")
-
-// rss returns the resident memory in bytes.
-func rss(t *testing.T) int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	require.NoError(t, err)
-	for _, line := range strings.Split(string(status), "\n") {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
-			kib, err := strconv.ParseInt(f[1], 10, 64)
-			require.NoError(t, err)
-			return kib << 10
-		}
-	}
-	return 0
-}
 
 // handlesOpen counts the file handles of the process. Listing takes one.
 func handlesOpen(t *testing.T) int {
@@ -96,14 +81,14 @@ func TestSoak(t *testing.T) {
 		}
 		if memory == 0 {
 			runtime.GC()
-			memory, handles = rss(t), handlesOpen(t)
+			memory, handles = resident.Now(), handlesOpen(t)
 		}
 		worst = max(worst, handlesOpen(t))
 	}
 	runtime.GC()
 	st := l.Stats()
-	t.Logf("%d images in %v, bad %v, memory %d to %d KiB, handles %d to %d", st.Images, time.Since(start).Round(time.Second), st.Bad, memory>>10, rss(t)>>10, handles, worst)
-	require.Less(t, float64(rss(t)-memory), .02*float64(memory)+(4<<20))
+	t.Logf("%d images in %v, bad %v, memory %d to %d KiB, handles %d to %d", st.Images, time.Since(start).Round(time.Second), st.Bad, memory>>10, resident.Now()>>10, handles, worst)
+	require.Less(t, float64(resident.Now()-memory), .02*float64(memory)+(4<<20))
 	require.LessOrEqual(t, worst, handles+2*4, "the shards that may be open, and one a worker")
 	require.Greater(t, st.Replaced(), int64(10))
 }
