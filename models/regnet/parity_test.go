@@ -71,7 +71,7 @@ func (p *parity) input(name string, seed uint64, h, w int64) *torch.Tensor {
 func (p *parity) run() {
 	seed, err := strconv.ParseUint(p.file.Meta["input_seed"], 10, 64)
 	require.NoError(p.t, err)
-	x := p.input("input", seed, 64, 64)
+	x := p.input("input", seed, 33, 33)
 	odd := p.input("input.odd", golden.Seed, 50, 70)
 	torch.NoGrad(func() {
 		p.see("logits_eval", p.model.Forward(&nn.Context{}, x))

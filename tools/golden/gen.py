@@ -106,6 +106,15 @@ def relative(got, want):
     return float((got.double() - want.double()).abs().max() / want.double().abs().max().clamp_min(1e-300))
 
 
+def sort_header(path):
+    """Put the header's keys in order: safetensors writes metadata in another order each time."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data[8 + size :])
+
+
 def save(path, tensors, **meta):
     """Write a safetensors file whose metadata says how it was made."""
     import torch
@@ -117,6 +126,7 @@ def save(path, tensors, **meta):
     meta["seed"] = str(meta.get("seed", SEED))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.detach().contiguous() for k, v in tensors.items()}, str(path), meta)
+    sort_header(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size} bytes  sha256 {digest}")
 

@@ -13,11 +13,14 @@ so the tests need no numbers of their own.
 import argparse
 import collections
 import os
+import pathlib
 import sys
 import zipfile
 
 import torch
 from safetensors.torch import save_file
+
+import gen
 
 
 class AttrDict(dict):
@@ -104,9 +107,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     os.chdir(parser.parse_args().folder)
+    torch.manual_seed(0)  # the weights of the Linear modules
 
     tensors = state()
     save_file(flat("", tensors, {}), "state.safetensors", metadata={"format": "pt", "made_by": "make_pickles.py"})
+    gen.sort_header(pathlib.Path("state.safetensors"))
     torch.save(tensors, "state.pth")
     deflate("state.pth", "state_deflate.pth")
     torch.save(tensors, "state_protocol4.pth", pickle_protocol=4)
