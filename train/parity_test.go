@@ -31,13 +31,8 @@ const (
 	goldenDecay      = 1e-5
 )
 
-const (
-	// The bound on the losses.
-	lossTolerance = 1e-4
-	// All else may meet a ReLU whose input rounds to the other side of zero, which moves one step's gradient by up to a
-	// per mille (7e-4 in float32 PyTorch with channels-last); a wrong rule is off by per cents.
-	otherTolerance = 3e-3
-)
+// A wrong rule is off by per cents, float32 rounding by 1e-5 after ten steps (metadata fp32_* of the file).
+const tolerance = 1e-4
 
 // Ten steps of the whole system give the losses of a PyTorch SwAV written from the papers: two resolutions, a head with
 // batch norm, a queue that fills and enters, prototypes that rest and then move, LARC with parameters of zero norm.
@@ -141,7 +136,7 @@ func freshNorms(w nn.Walker) {
 func (g *goldenRun) crops(step int64) []*torch.Tensor {
 	shift := nntest.Input(fmt.Sprintf("step%d.shift", step), g.seed, goldenBatch, 3).Reshape(goldenBatch, 3, 1, 1)
 	images := make([]*torch.Tensor, 2)
-	for i, size := range []int64{32, 16} {
+	for i, size := range []int64{16, 8} {
 		var views []*torch.Tensor
 		for crop := 2 * i; crop < 2*i+2; crop++ {
 			noise := nntest.Input(fmt.Sprintf("step%d.crop%d", step, crop), g.seed, goldenBatch, 3, size, size)
@@ -165,10 +160,10 @@ func (g *goldenRun) step(step int64) swav.Output {
 		want := float64(g.file.Get(kind).Data[step])
 		g.worst.Within(g.t, kind, fmt.Sprintf("step %d", step), got, want, want, tolerance)
 	}
-	at("losses", out.Loss.Item(), lossTolerance)
-	at("grad_norms", norm, otherTolerance)
+	at("losses", out.Loss.Item(), tolerance)
+	at("grad_norms", norm, tolerance)
 	// Measure scales the spread by sqrt(D).
-	at("embedding_std", swav.Measure(out).EmbeddingStd/math.Sqrt(32), otherTolerance)
+	at("embedding_std", swav.Measure(out).EmbeddingStd/math.Sqrt(32), tolerance)
 	return out
 }
 
@@ -179,7 +174,7 @@ const noiseOnly = "head.0.bias"
 // compareEnd checks what ten steps leave behind: the weights, the queue, the statistics.
 func (g *goldenRun) compareEnd(out swav.Output) {
 	see := func(key string, got *torch.Tensor) {
-		g.worst.See(g.t, key, "the end", got.Float32s(), g.file.Get(key).Data, otherTolerance)
+		g.worst.See(g.t, key, "the end", got.Float32s(), g.file.Get(key).Data, tolerance)
 	}
 	see("final_embeddings", out.Embeddings)
 	see("final_prototypes", g.system.Prototypes.Weight())
@@ -194,6 +189,6 @@ func (g *goldenRun) compareEnd(out swav.Output) {
 			continue
 		}
 		got := golden.Sample(e.Tensor.Float32s())
-		g.worst.See(g.t, "final_samples", e.Name, got, g.file.Get("final_samples").Row(i), otherTolerance)
+		g.worst.See(g.t, "final_samples", e.Name, got, g.file.Get("final_samples").Row(i), tolerance)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"seer/torch/torchtest"
 )
 
-// The bound: a wrong layer is off by per cents, float32 rounding by a few 1e-5 (metadata fp32_* of the golden files).
+// A wrong layer is off by per cents, float32 rounding by a few 1e-5 (metadata fp32_* of the golden files).
 const tolerance = 1e-4
 
 func load(t *testing.T, name string, classes int) *regnet.RegNet {

@@ -106,6 +106,22 @@ def relative(got, want):
     return float((got.double() - want.double()).abs().max() / want.double().abs().max().clamp_min(1e-300))
 
 
+def record_relu_inputs(model, store):
+    """From now on every forward pass appends the input of each of the model's ReLUs to store, in float64."""
+    import torch
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.ReLU):
+            module.register_forward_pre_hook(lambda _, args: store.append(args[0].detach().double().clone()))
+
+
+def kink_margin(low, high):
+    """The smallest |input of a ReLU| in units of float32's rms error in its layer, over what a float32 and a float64
+    model recorded. An input that rounds to the other side of zero moves gradients by far more than rounding does: a
+    golden file whose margin is a few units holds on every machine."""
+    return min(float(h.abs().min() / (l - h).pow(2).mean().sqrt()) for l, h in zip(low, high, strict=True))
+
+
 def sort_header(path):
     """Put the header's keys in order: safetensors writes metadata in another order each time."""
     data = path.read_bytes()

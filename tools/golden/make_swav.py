@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Golden loss sequence: ten steps of a whole SwAV system, written from the papers.
 
-    python tools/golden/make_swav.py        (environment: tools/golden/requirements.txt)
+    python tools/golden/make_swav.py               (environment: tools/golden/requirements.txt)
+    python tools/golden/make_swav.py --seeds 500   searches INPUT_SEED, eight minutes
 
 Writes testdata/golden/swav_steps.safetensors. Sources: SwAV (arXiv 2006.09882, section 3 and
 appendix A), SEER (arXiv 2103.01988), LARC as in apex. The system has everything that a parity test must hold at
@@ -21,6 +22,7 @@ Per step, in this order:
 
 The reference runs in float64; fp32_* in the metadata is a float32 run of the same program.
 """
+import argparse
 import math
 
 import torch
@@ -33,15 +35,14 @@ from make_sinkhorn import sinkhorn
 
 TRUNK = dict(depth=6, w_0=32, w_a=32.0, w_m=2.2, group_width=16, se_ratio=0.25)
 HIDDEN, OUT, PROTOTYPES = 64, 32, 24
-BATCH, GROUPS = 8, ((2, 32), (2, 16))  # crops x size
+BATCH, GROUPS = 8, ((2, 16), (2, 8))  # crops x size
 TAU, EPSILON, ITERATIONS = 0.1, 0.05, 3
 QUEUE, QUEUE_START, FREEZE = 16, 3, 2
 STEPS, WARMUP, LR_START, LR_PEAK, LR_END = 10, 3, 0.1, 1.0, 0.01
 MOMENTUM, DECAY, TRUST, EPS = 0.9, 1e-5, 0.001, 1e-8
-# Inputs come from a seed of their own. A ReLU whose input rounds to the other side of zero moves a
-# gradient by far more than 1e-4. Small crops make that rare, and with this seed the losses of float32 stay
-# within 6e-6 of float64 with one and two threads, both memory formats, with and without oneDNN.
-INPUT_SEED = gen.SEED + 1
+# Inputs come from a seed of their own: of 500 the one with the largest gen.kink_margin over all ten steps, 3.7. Small
+# crops mean few activations, of which none may sit where some machine's rounding flips its ReLU.
+INPUT_SEED = 490
 
 
 class System(nn.Module):
@@ -82,12 +83,12 @@ def unit(c):
     c.copy_(F.normalize(c, dim=1))
 
 
-def crops(step, dtype):
+def crops(step, dtype, seed):
     """Noise around a mean per image and channel: views of one image agree in something."""
-    shift = torch.from_numpy(gen.tensor(f"step{step}.shift", (BATCH, 3), seed=INPUT_SEED)).reshape(BATCH, 3, 1, 1)
+    shift = torch.from_numpy(gen.tensor(f"step{step}.shift", (BATCH, 3), seed=seed)).reshape(BATCH, 3, 1, 1)
     out, c = [], 0
     for count, size in GROUPS:
-        views = [torch.from_numpy(gen.tensor(f"step{step}.crop{c + i}", (BATCH, 3, size, size), seed=INPUT_SEED)) + shift
+        views = [torch.from_numpy(gen.tensor(f"step{step}.crop{c + i}", (BATCH, 3, size, size), seed=seed)) + shift
                  for i in range(count)]
         out.append(torch.cat(views).to(dtype))
         c += count
@@ -146,14 +147,16 @@ def larc(parameters):
             p.grad.add_(p, alpha=DECAY).mul_(TRUST * pn / (gn + pn * DECAY + EPS))
 
 
-def run(dtype):
+def run(dtype, seed, relu_inputs=None):
     system, queue = build(dtype).train(), Queue(dtype)
+    if relu_inputs is not None:
+        gen.record_relu_inputs(system, relu_inputs)
     parameters = list(system.parameters())
     opt = torch.optim.SGD(parameters, lr=LR_PEAK, momentum=MOMENTUM)
     losses, norms, spread = [], [], []
     for step in range(STEPS):
         opt.param_groups[0]["lr"] = rate(step)
-        z, scores = system(crops(step, dtype))
+        z, scores = system(crops(step, dtype, seed))
         loss = swapped_loss(z, scores, queue, step, system.prototypes.weight)
         opt.zero_grad(set_to_none=True)
         loss.backward()
@@ -174,9 +177,24 @@ def run(dtype):
     ), list(named)
 
 
+def search_seeds(seeds):
+    """Print the seeds whose ReLUs are the furthest from their kink."""
+    found = []
+    for seed in range(seeds):
+        low, high = [], []
+        run(torch.float32, seed, low)
+        run(torch.float64, seed, high)
+        found.append((gen.kink_margin(low, high), seed))
+    print("  ".join(f"seed {seed}: {margin:.1f}" for margin, seed in sorted(found, reverse=True)[:5]))
+
+
 def main():
-    high, names = run(torch.float64)
-    low, _ = run(torch.float32)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, help="search the best of so many input seeds instead of writing the file")
+    if seeds := parser.parse_args().seeds:
+        return search_seeds(seeds)
+    high, names = run(torch.float64, INPUT_SEED)
+    low, _ = run(torch.float32, INPUT_SEED)
     err = {f"fp32_{k}": f"{gen.relative(low[k], high[k]):.2e}" for k in high}
     print("losses", [round(v, 5) for v in high["losses"].tolist()], "std", [round(v, 4) for v in high["embedding_std"].tolist()])
     print(err)
