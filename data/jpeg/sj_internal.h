@@ -96,8 +96,9 @@ struct sj_state {
     sj_buf fx, fy;  /* memory behind the filters */
 };
 
-/* Makes b at least n + SJ_PAD bytes large; contents are lost. 0: no memory. */
+/* sj_memory.c: makes b at least n + SJ_PAD bytes large; contents are lost. 0: no memory. */
 int sj_reserve(sj_buf *b, size_t n);
+void sj_release(sj_buf *b);
 int sj_fail(sj_state *s, int code, const char *format, ...);
 int64_t sj_now(void);
 

@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * From encoded or raw pixels to finished crops: the entry points that Go calls,
- * and the working memory behind them.
+ * From encoded or raw pixels to finished crops: the entry points that Go calls.
  */
 #define _POSIX_C_SOURCE 199309L
 #include "sj_internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* A worker that met one huge image gives its memory back: 16 megapixels. */
 enum { KEEP = 64 << 20 };
-
-int sj_reserve(sj_buf *b, size_t n) {
-    void *p;
-    n += SJ_PAD;
-    if (b->cap >= n) return 1;
-    n += n / 4;
-    n = (n + 63) & ~(size_t)63; /* aligned_alloc wants a multiple */
-    p = aligned_alloc(64, n);
-    if (!p) return 0;
-    /* Kernels load whole vectors; what lies behind the pixels never reaches a
-     * result, but must be defined for memory checkers. */
-    memset(p, 0, n);
-    free(b->p);
-    b->p = p;
-    b->cap = n;
-    return 1;
-}
-
-static void release(sj_buf *b) {
-    free(b->p);
-    b->p = NULL;
-    b->cap = 0;
-}
 
 sj_state *sj_new(void) {
     sj_state *s = calloc(1, sizeof *s);
@@ -50,28 +24,20 @@ sj_state *sj_new(void) {
 void sj_free(sj_state *s) {
     if (!s) return;
     sj_decoder_free(s->dec);
-    release(&s->image);
-    release(&s->turned);
-    release(&s->rows);
-    release(&s->row_ptr);
-    release(&s->planes);
-    release(&s->scratch);
-    release(&s->fx);
-    release(&s->fy);
+    sj_release(&s->image);
+    sj_release(&s->turned);
+    sj_release(&s->rows);
+    sj_release(&s->row_ptr);
+    sj_release(&s->planes);
+    sj_release(&s->scratch);
+    sj_release(&s->fx);
+    sj_release(&s->fy);
     free(s);
 }
 
 void sj_set_plain(sj_state *s, int plain) { s->plain = plain; }
 
 const char *sj_message(const sj_state *s) { return s->message; }
-
-int sj_fail(sj_state *s, int code, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(s->message, sizeof s->message, format, ap);
-    va_end(ap);
-    return code;
-}
 
 static int no_memory(sj_state *s) { return sj_fail(s, SJ_NO_MEMORY, "no memory for the crops"); }
 
@@ -143,8 +109,8 @@ static int render(sj_state *s, const sj_image *im, const sj_crop *crops, int n, 
                            c->x, c->y, im->w, im->h);
         if (!render_crop(s, im, c, t, mark)) return no_memory(s);
     }
-    if (s->image.cap > KEEP) release(&s->image);
-    if (s->turned.cap > KEEP) release(&s->turned);
+    if (s->image.cap > KEEP) sj_release(&s->image);
+    if (s->turned.cap > KEEP) sj_release(&s->turned);
     return SJ_OK;
 }
 
