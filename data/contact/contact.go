@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+
+// Package contact draws contact sheets: what a network sees of each image, one row an image. The crops are the loader's
+// own, byte for byte; the picture at the left of a row is the image that they come from.
+package contact
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"strings"
+
+	"golang.org/x/image/draw"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
+
+	"seer/data"
+	"seer/data/jpeg"
+)
+
+const (
+	gap      = 8  // pixels between pictures
+	line     = 16 // height of a line of text
+	minPlace = 64 // a column is no narrower: small crops still have room for a name
+)
+
+var (
+	paper = color.RGBA{R: 250, G: 250, B: 248, A: 255}
+	ink   = color.RGBA{R: 40, G: 40, B: 40, A: 255}
+)
+
+// Draw loads one batch, step opt.StartStep of the options, and lays it out: a row an image, at the left the image itself
+// scaled to the largest crop's height, then each crop at its own size, after augmentation and before normalisation. A row
+// whose image could not be used shows its replacement, as training would.
+func Draw(ctx context.Context, opt data.Options) (*image.RGBA, error) {
+	opt.Steps = opt.StartStep + 1
+	loader, err := data.NewLoader(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer loader.Close()
+	batch, err := loader.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer batch.Release()
+	s := newSheet(batch)
+	for row, index := range batch.Indices {
+		original, err := decode(ctx, opt, index)
+		if err != nil {
+			return nil, err
+		}
+		s.row(row, original, opt.Source.Name(index), batch)
+	}
+	return s.canvas, nil
+}
+
+// decode returns image index of the source as the loader decodes it.
+func decode(ctx context.Context, opt data.Options, index int64) (image.Image, error) {
+	item, err := opt.Source.Read(ctx, index, nil)
+	if err != nil {
+		return nil, err
+	}
+	if r := item.Raw; r != nil {
+		return rgba(r.Pix, r.W, r.H, r.C), nil
+	}
+	decoder := jpeg.NewDecoder(opt.Decode)
+	defer decoder.Close()
+	im, err := decoder.Decode(item.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", opt.Source.Name(index), err)
+	}
+	return rgba(im.Pix, im.W, im.H, im.Channels), nil
+}
+
+// rgba spreads interleaved grey or RGB pixels.
+func rgba(pix []byte, w, h, channels int) *image.RGBA {
+	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	for i := range w * h {
+		for c := range 3 {
+			out.Pix[4*i+c] = pix[channels*i+c%channels]
+		}
+		out.Pix[4*i+3] = 255
+	}
+	return out
+}
+
+// sheet is the picture in the making.
+type sheet struct {
+	canvas *image.RGBA
+	height int   // of a row's pictures
+	left   int   // width of the first column
+	places []int // x of every crop, group after group
+}
+
+func newSheet(b *data.Batch) *sheet {
+	s := &sheet{height: minPlace}
+	for _, g := range b.Groups {
+		s.height = max(s.height, g.Size)
+	}
+	s.left = s.height * 3 / 2
+	x := gap + s.left + gap
+	for _, g := range b.Groups {
+		for range g.Count {
+			s.places = append(s.places, x)
+			x += max(g.Size, minPlace) + gap
+		}
+	}
+	s.canvas = image.NewRGBA(image.Rect(0, 0, x, gap+line+b.Size()*(s.height+line+gap)))
+	draw.Draw(s.canvas, s.canvas.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
+	s.text(gap, gap, s.left, "image")
+	crop := 0
+	for _, g := range b.Groups {
+		for range g.Count {
+			s.text(s.places[crop], gap, max(g.Size, minPlace), fmt.Sprintf("%d: %d px", crop, g.Size))
+			crop++
+		}
+	}
+	return s
+}
+
+// row draws one image and its crops.
+func (s *sheet) row(row int, original image.Image, name string, b *data.Batch) {
+	top := gap + line + row*(s.height+line+gap)
+	draw.CatmullRom.Scale(s.canvas, fit(original.Bounds(), s.left, s.height).Add(image.Pt(gap, top)), original, original.Bounds(), draw.Src, nil)
+	crop := 0
+	for _, g := range b.Groups {
+		bytes := g.Size * g.Size * 3
+		for c := range g.Count {
+			at := (c*b.Size() + row) * bytes
+			x := s.places[crop]
+			draw.Draw(s.canvas, image.Rect(x, top, x+g.Size, top+g.Size), rgba(g.Pixels[at:at+bytes], g.Size, g.Size, 3), image.Point{}, draw.Src)
+			crop++
+		}
+	}
+	s.text(gap, top+s.height, s.canvas.Bounds().Dx()-2*gap, fmt.Sprintf("%d  %s", b.Indices[row], name))
+}
+
+// fit is the largest rectangle of r's shape within w x h; small images are enlarged.
+func fit(r image.Rectangle, w, h int) image.Rectangle {
+	scale := min(float64(w)/float64(r.Dx()), float64(h)/float64(r.Dy()))
+	return image.Rect(0, 0, max(1, int(float64(r.Dx())*scale)), max(1, int(float64(r.Dy())*scale)))
+}
+
+// text writes one line below (x, y), cut to a width in pixels; the font knows ASCII only.
+func (s *sheet) text(x, y, width int, text string) {
+	face := basicfont.Face7x13
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
+	if fits := width / face.Advance; len(text) > fits {
+		text = text[:max(0, fits)]
+	}
+	d := font.Drawer{Dst: s.canvas, Src: image.NewUniform(ink), Face: face, Dot: fixed.P(x, y+face.Ascent)}
+	d.DrawString(text)
+}
