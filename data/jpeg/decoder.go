@@ -257,8 +257,11 @@ func check(c *augment.Crop) error {
 	switch {
 	case c.Size < 1 || c.Size > augment.MaxSize:
 		return fmt.Errorf("size is %d; allowed: 1 to %d", c.Size, augment.MaxSize)
-	case c.ScaledW < 1 || c.ScaledW > maxScaled || c.ScaledH < 1 || c.ScaledH > maxScaled:
-		return fmt.Errorf("scaled size is %d x %d; allowed: 1 to %d", c.ScaledW, c.ScaledH, maxScaled)
+	case c.ScaledW < 1 || c.ScaledH < 1:
+		return fmt.Errorf("scaled size is %d x %d; must be at least 1", c.ScaledW, c.ScaledH)
+	case c.ScaledW > maxScaled || c.ScaledH > maxScaled:
+		// The image's fault: one pixel wide and 65,000 high, brought to the width that the crop asks for.
+		return &Error{Reason: TooLarge, Detail: fmt.Sprintf("resized it would be %d x %d; allowed: up to %d a side", c.ScaledW, c.ScaledH, maxScaled)}
 	case c.OffsetX < -augment.MaxSize || c.OffsetX > maxScaled || c.OffsetY < -augment.MaxSize || c.OffsetY > maxScaled:
 		return fmt.Errorf("offset is (%d, %d); allowed: %d to %d", c.OffsetX, c.OffsetY, -augment.MaxSize, maxScaled)
 	case c.Ops < 0 || c.Ops > 4:
