@@ -32,7 +32,7 @@ func newBars(c *cli.Context) *bars {
 // lineEvery bounds how often a line is printed where there is no terminal.
 const lineEvery = 10 * time.Second
 
-// update moves a stage; another name than before begins a new one.
+// update moves a stage; another name than before begins a new one. A total below 0 is not known.
 func (b *bars) update(stage string, done, total int64) {
 	if stage != b.stage {
 		b.finish()
@@ -51,8 +51,16 @@ func (b *bars) update(stage string, done, total int64) {
 	}
 	if time.Since(b.shown) >= lineEvery {
 		b.shown = time.Now()
-		fmt.Fprintf(b.out, "%s: %d of %d\n", stage, done, total)
+		fmt.Fprintf(b.out, "%s: %d%s\n", stage, done, of(total))
 	}
+}
+
+// of names a total, where it is known.
+func of(total int64) string {
+	if total < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %d", total)
 }
 
 // finish closes the current stage.

@@ -17,7 +17,7 @@ const description = "One TOML file describes an experiment; see experiments/. St
 // commands lists the subcommands in the order in which a user meets them.
 func commands() []*cli.Command {
 	return []*cli.Command{
-		demoCommand(), pretrainCommand(), linearEvalCommand(), knnCommand(), featuresCommand(), exportCommand(), inspectCommand(), doctorCommand(), reportCommand(), benchCommand(),
+		demoCommand(), pretrainCommand(), linearEvalCommand(), knnCommand(), featuresCommand(), exportCommand(), inspectCommand(), dataCommand(), doctorCommand(), reportCommand(), benchCommand(),
 	}
 }
 

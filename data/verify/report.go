@@ -4,6 +4,7 @@ package verify
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -16,20 +17,21 @@ import (
 
 // Report counts what a run has seen.
 type Report struct {
-	Images, Usable int64
-	Bytes          int64 // of all files that could be read
-	Bad            map[data.Reason]int64
-	Findings       map[Kind]int64
-	Formats        map[string]int64
-	Sides          Histogram // shorter sides in pixels
-	Sizes          Histogram // bytes a file
-	Classes        []Class   // nil without labels
+	Images   int64                 `json:"images"`
+	Usable   int64                 `json:"usable"`
+	Bytes    int64                 `json:"bytes"` // of all files that could be read
+	Bad      map[data.Reason]int64 `json:"bad"`
+	Findings map[Kind]int64        `json:"findings"`
+	Formats  map[string]int64      `json:"formats"`
+	Sides    Histogram             `json:"sides"`             // shorter sides in pixels
+	Sizes    Histogram             `json:"sizes"`             // bytes a file
+	Classes  []Class               `json:"classes,omitempty"` // nil without labels
 }
 
 // Class is the number of usable images of one class.
 type Class struct {
-	Name   string
-	Images int64
+	Name   string `json:"name"`
+	Images int64  `json:"images"`
 }
 
 // Histogram counts numbers by their powers of two: entry k holds those from
@@ -38,6 +40,32 @@ type Histogram [64]int64
 
 // Add counts a number.
 func (h *Histogram) Add(v int64) { h[bits.Len64(uint64(max(v, 0)))]++ }
+
+// MarshalJSON writes the entries that are not empty, with the smallest number of each.
+func (h *Histogram) MarshalJSON() ([]byte, error) {
+	type entry struct {
+		From  int64 `json:"from"`
+		Count int64 `json:"count"`
+	}
+	entries := []entry{}
+	for k, n := range h {
+		if n > 0 {
+			entries = append(entries, entry{1 << k >> 1, n})
+		}
+	}
+	return json.Marshal(entries)
+}
+
+// span is the first and the last entry that is not empty; of an empty histogram the last is before the first.
+func (h *Histogram) span() (first, last int) {
+	first, last = len(h), -1
+	for k, n := range h {
+		if n > 0 {
+			first, last = min(first, k), k
+		}
+	}
+	return first, last
+}
 
 func newReport(src data.Source) *Report {
 	r := &Report{Bad: map[data.Reason]int64{}, Findings: map[Kind]int64{}, Formats: map[string]int64{}}
@@ -96,12 +124,7 @@ func section[K ~string](b *strings.Builder, title string, counts map[K]int64) {
 
 // write draws the entries from the first to the last that is not empty.
 func (h *Histogram) write(b *strings.Builder, title string, unit func(int64) string) {
-	first, last := len(h), -1
-	for k, n := range h {
-		if n > 0 {
-			first, last = min(first, k), k
-		}
-	}
+	first, last := h.span()
 	if last < 0 {
 		return
 	}

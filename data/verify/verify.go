@@ -62,7 +62,8 @@ type Options struct {
 const window = 1024
 
 // Run reads every image of src once and returns the counts. Only an end of ctx
-// is an error: whatever is wrong with images is a finding.
+// is an error, which comes with the counts so far: whatever is wrong with
+// images is a finding.
 func Run(ctx context.Context, src data.Source, opt Options) (*Report, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
@@ -82,14 +83,14 @@ func Run(ctx context.Context, src data.Source, opt Options) (*Report, error) {
 	n := src.Len()
 	for from := int64(0); from < n; from += window {
 		if err := r.window(ctx, from, min(from+window, n)); err != nil {
-			return nil, fmt.Errorf("verify: stopped after %d of %d images: %w", from, n, err)
+			return r.report, fmt.Errorf("verify: stopped after %d of %d images: %w", from, n, err)
 		}
 		if opt.Progress != nil {
 			opt.Progress(min(from+window, n), n)
 		}
 	}
 	if err := r.duplicates(ctx); err != nil {
-		return nil, fmt.Errorf("verify: looking for duplicates: %w", err)
+		return r.report, fmt.Errorf("verify: looking for duplicates: %w", err)
 	}
 	return r.report, nil
 }

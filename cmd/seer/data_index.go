@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"seer/data"
+)
+
+func dataIndexCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "index",
+		Usage:     "list a large source once, into a file that opens in milliseconds",
+		ArgsUsage: "SOURCE | FILE.toml",
+		Description: "Writes paths, offsets, lengths and labels; the result stands for the source: data.source = \"images.seeridx\".\n" +
+			"Needs little memory for any number of images. With --shards each tar shard gets an index of its own beside it,\n" +
+			"which every later run uses.\n\nExamples:\n" +
+			"   seer data index /data/images --out images.seeridx\n" +
+			"   seer data index --labels imagenet/train --out train.seeridx\n" +
+			"   seer data index 'shards/{0000..0127}.tar' --shards --out all.seeridx",
+		Flags: sourceFlags(
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the index `FILE`, by custom *.seeridx"},
+			&cli.BoolFlag{Name: "sort", Usage: "order by name: for lists whose order is arbitrary"},
+			&cli.IntFlag{Name: "memory", Value: 256, Usage: "MiB that sorting may take"},
+			&cli.BoolFlag{Name: "shards", Usage: "also write <shard>.seeridx beside each tar shard"},
+		),
+		Action: runDataIndex,
+	}
+}
+
+func runDataIndex(c *cli.Context) error {
+	if c.Int("memory") < 1 {
+		return fmt.Errorf("--memory %d: must be at least 1", c.Int("memory"))
+	}
+	b := newBars(c)
+	defer b.finish()
+	spec, err := sourceSpec(c, b)
+	if err != nil {
+		return err
+	}
+	spec.WriteIndex = c.Bool("shards")
+	start, out := time.Now(), c.String("out")
+	n, err := data.BuildIndex(c.Context, spec, out, data.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20})
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "%s: %d images in %d bytes, %.1f an image, %.1f s\n", out, n, st.Size(), float64(st.Size())/float64(n), time.Since(start).Seconds())
+	return nil
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"fmt"
+	"image/png"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"seer/data"
+	"seer/data/contact"
+	"seer/data/jpeg"
+	"seer/inputs"
+	"seer/internal/durable"
+)
+
+func dataShowCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "show",
+		Usage:     "write a contact sheet of an experiment's crops: what the network sees",
+		ArgsUsage: "FILE.toml",
+		Description: "A row an image: the image itself, then its crops with their colours and blur, as the run would feed them.\n" +
+			"The images are the first of the run's order, or those that follow another number of images.\n\nExamples:\n" +
+			"   seer data show experiments/quickstart.toml --out crops.png\n" +
+			"   seer data show experiments/swav_in1k.toml --set data.source=/data/images --images 16 --from 1000000",
+		Flags: []cli.Flag{
+			setFlag(),
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Value: "crops.png", Usage: "the PNG `FILE`"},
+			&cli.IntFlag{Name: "images", Aliases: []string{"n"}, Value: 8, Usage: "rows"},
+			&cli.Int64Flag{Name: "from", Usage: "images of the run's order to pass over; a later epoch has other crops"},
+		},
+		Action: runDataShow,
+	}
+}
+
+func runDataShow(c *cli.Context) error {
+	e, err := loadExperiment(c)
+	if err != nil {
+		return err
+	}
+	if n := c.Int("images"); n < 1 || n > 1000 {
+		return fmt.Errorf("--images %d: allowed are 1 to 1000", n)
+	}
+	if c.Int64("from") < 0 {
+		return fmt.Errorf("--from %d: must be at least 0", c.Int64("from"))
+	}
+	src, err := inputs.Source(e.Data.Source, e.Data.Kind, false)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	order, err := inputs.Sampler(src, e.Data.Subset, e.Run.Seed)
+	if err != nil {
+		return fmt.Errorf("data.subset: %w", err)
+	}
+	sheet, err := contact.Draw(c.Context, data.Options{
+		Source: src, Sampler: order, Spec: inputs.Crops(e.Crops, e.Augment), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
+		Seed: e.Run.Seed, Batch: c.Int("images"), StartPosition: c.Int64("from"), MaxBadFraction: 1,
+	})
+	if err != nil {
+		return err
+	}
+	err = (*durable.FS)(nil).WriteFile(c.String("out"), func(w io.Writer) error { return png.Encode(w, sheet) })
+	if err == nil {
+		fmt.Fprintln(c.App.Writer, c.String("out"))
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"seer/data"
+	"seer/data/datatest"
+)
+
+func TestDataShow(t *testing.T) {
+	path, _ := experimentFile(t, coloured(t, 9))
+	out := filepath.Join(t.TempDir(), "crops.png")
+	require.Equal(t, out+"\n", mustInvoke(t, "data", "show", path, "--out", out, "--images", "3"))
+	f, err := os.Open(out)
+	require.NoError(t, err)
+	defer f.Close()
+	sheet, err := png.Decode(f)
+	require.NoError(t, err)
+	require.Equal(t, 8+16+3*(64+16+8), sheet.Bounds().Dy(), "three rows")
+
+	_, _, err = invoke(t, "data", "show", path, "--images", "0")
+	require.ErrorContains(t, err, "--images 0: allowed are 1 to 1000")
+}
+
+func TestDataVerify(t *testing.T) {
+	dir := coloured(t, 9)
+	out, _, err := invoke(t, "data", "verify", dir, "--labels")
+	require.NoError(t, err)
+	require.Contains(t, out, "9 images, 9 usable")
+
+	same, err := os.ReadFile(filepath.Join(dir, "red", "000.png"))
+	require.NoError(t, err)
+	datatest.Write(t, filepath.Join(dir, "red", "again.jpg"), same)
+	datatest.Write(t, filepath.Join(dir, "blue", "broken.jpg"), []byte("\xff\xd8\xff"))
+	list := filepath.Join(t.TempDir(), "findings.jsonl")
+	out, _, err = invoke(t, "data", "verify", dir, "--list", list, "--json")
+	require.ErrorIs(t, err, errFindings)
+	var report struct {
+		Images   int64
+		Findings map[string]int64
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &report))
+	require.EqualValues(t, 11, report.Images)
+	require.Equal(t, map[string]int64{"corrupt": 1, "duplicate": 1, "misnamed": 1}, report.Findings)
+	lines, err := os.ReadFile(list)
+	require.NoError(t, err)
+	require.Contains(t, string(lines), `"name":"blue/broken.jpg"`)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _, err = invokeWith(t, ctx, "data", "verify", dir)
+	require.ErrorIs(t, err, context.Canceled)
+	_, _, err = invoke(t, "data", "verify")
+	require.ErrorContains(t, err, "takes one argument")
+}
+
+func TestDataStats(t *testing.T) {
+	path, _ := experimentFile(t, coloured(t, 9))
+	svg := filepath.Join(t.TempDir(), "sizes.svg")
+	out := mustInvoke(t, "data", "stats", path, "--labels", "--svg", svg)
+	require.Contains(t, out, "shorter side, pixels\n  from 32                9 ####")
+	require.Contains(t, out, "3 classes")
+	drawn, err := os.ReadFile(svg)
+	require.NoError(t, err)
+	require.Contains(t, string(drawn), "</svg>")
+}
+
+func TestDataIndex(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "images.seeridx")
+	require.Contains(t, mustInvoke(t, "data", "index", coloured(t, 9), "--labels", "--out", out), out+": 9 images in ")
+	src, err := data.Open(data.SourceSpec{Path: out, Labels: true})
+	require.NoError(t, err)
+	defer src.Close()
+	require.Equal(t, []string{"blue", "green", "red"}, src.Classes())
+
+	shards := datatest.Shards(t, 2, 3, 1)
+	mustInvoke(t, "data", "index", shards, "--shards", "--out", filepath.Join(t.TempDir(), "all.seeridx"))
+	side, err := filepath.Glob(filepath.Join(shards, "*.tar.seeridx"))
+	require.NoError(t, err)
+	require.Len(t, side, 2)
+}
