@@ -20,13 +20,13 @@ type bars struct {
 	terminal bool
 
 	stage        string
-	begin, shown time.Time
+	begin, shown time.Time // a stage begins when the one before ends, or with the bars
 	done, total  int64
 	bar          *progressbar.ProgressBar
 }
 
 func newBars(c *cli.Context) *bars {
-	return &bars{out: c.App.ErrWriter, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	return &bars{begin: time.Now(), out: c.App.ErrWriter, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
 }
 
 // lineEvery bounds how often a line is printed where there is no terminal.
@@ -36,7 +36,7 @@ const lineEvery = 10 * time.Second
 func (b *bars) update(stage string, done, total int64) {
 	if stage != b.stage {
 		b.finish()
-		b.stage, b.begin, b.shown = stage, time.Now(), time.Now()
+		b.stage, b.shown = stage, time.Now()
 		if b.terminal {
 			b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription(stage),
 				progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("/s"),
@@ -74,7 +74,7 @@ func (b *bars) finish() {
 	}
 	seconds := time.Since(b.begin).Seconds()
 	fmt.Fprintf(b.out, "%s: %d in %.1f s, %.0f/s\n", b.stage, b.done, seconds, float64(b.done)/max(seconds, 1e-9))
-	b.stage = ""
+	b.stage, b.begin = "", time.Now()
 }
 
 // warn prints a message between the bars.
