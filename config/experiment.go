@@ -85,6 +85,11 @@ type Data struct {
 	// EXIFOrientation turns images as their EXIF tag says. torchvision's loader
 	// does not. Default true.
 	EXIFOrientation bool `toml:"exif_orientation"`
+	// Refresh lists the source anew so often, for one that grows or shrinks while
+	// training goes on: "1ep" after every pass over the list of the time, or steps,
+	// images, epochs of the first list. Lists are kept in the run folder, so that a
+	// resumed run sees the same images again. Default "0it": never.
+	Refresh Duration `toml:"refresh"`
 	// Subset restricts the source. Default: everything.
 	Subset Subset `toml:"subset"`
 }

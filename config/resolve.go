@@ -23,6 +23,9 @@ type Plan struct {
 
 	LogEvery        int64 `json:"log_every"`
 	CheckpointEvery int64 `json:"checkpoint_every"`
+	// RefreshEvery is the steps between two lists of the source; 0: never, or after
+	// every pass over the list of the time (data.refresh = "1ep").
+	RefreshEvery int64 `json:"refresh_every"`
 
 	Kind          string  `json:"kind"` // of schedule
 	PeakLR        float64 `json:"peak_lr"`
@@ -91,6 +94,9 @@ func (e *Experiment) Resolve(images int64, world int) (*Plan, []Problem, error) 
 		QueueStart:       r.steps("swav.queue_start", e.SwAV.QueueStart),
 		FreezePrototypes: r.steps("swav.freeze_prototypes", e.SwAV.FreezePrototypes),
 		Rules:            r.rules(e.Optim.Rules),
+	}
+	if e.Data.Refresh != (Duration{1, Epochs}) {
+		p.RefreshEvery = r.steps("data.refresh", e.Data.Refresh)
 	}
 	p.Epochs = float64(p.Steps) * float64(p.Batch) / float64(images)
 	r.plan(p)

@@ -78,6 +78,7 @@ func (c *checker) data(d Data) {
 	c.atLeast("data.workers", d.Workers, 0)
 	c.atLeast("data.prefetch", d.Prefetch, 1)
 	c.probability("data.max_bad_fraction", d.MaxBadFraction)
+	c.refuse(d.Refresh.Value > 0 && d.Kind == "idx", "data.refresh", d.Refresh.String(), "an IDX file does not change; leave it out")
 	c.subset("data.subset", d.Subset)
 }
 

@@ -26,6 +26,48 @@ type snapshots struct {
 	spec SourceSpec
 }
 
+// OpenFirst opens the list that the run in ref.Dir begins with; the first call
+// takes it. What a run is planned by, its number of images, is then the same
+// whenever it starts again, whatever the source has become.
+func OpenFirst(ctx context.Context, ref Refresh) (Source, error) {
+	s := snapshots{dir: ref.Dir, spec: ref.Source}
+	fingerprint, err := s.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(segment{Snapshot: fingerprint})
+}
+
+// firstFile holds the fingerprint of a run's first list.
+const firstFile = "first"
+
+// first returns the run's first list, and takes it where there is none.
+func (s *snapshots) first(ctx context.Context) (string, error) {
+	path := filepath.Join(s.dir, firstFile)
+	text, err := os.ReadFile(path)
+	if err == nil && len(text) == 64 {
+		return string(text), nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s does not hold a fingerprint of 64 digits", path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("data: snapshots: %w", err)
+	}
+	fingerprint, err := s.take(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = (*durable.FS)(nil).WriteFile(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, fingerprint)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("data: snapshots: %w", err)
+	}
+	return fingerprint, nil
+}
+
 // segment is a stretch of steps that one snapshot serves.
 type segment struct {
 	Number      int64  `json:"number"`

@@ -147,16 +147,17 @@ func (s *Stream) advance(ctx context.Context, number int64) error {
 // create takes a snapshot, or collects the one taken in the background, and
 // writes down the segment that it serves.
 func (s *Stream) create(ctx context.Context, number int64) (segment, error) {
-	t, err := s.snapshot(ctx)
+	t, err := s.list(ctx, number)
 	if err != nil {
 		return segment{}, err
 	}
-	if t.err != nil && number == 0 {
-		return segment{}, t.err
-	}
 	seg := segment{Number: number, Snapshot: t.fingerprint, GlobalBatch: s.globalBatch()}
 	if number > 0 {
-		seg.FirstStep, seg.FirstEpoch = s.seg.EndStep, s.seg.FirstEpoch+s.epochs()
+		begun, err := s.epochs()
+		if err != nil {
+			return segment{}, err
+		}
+		seg.FirstStep, seg.FirstEpoch = s.seg.EndStep, s.seg.FirstEpoch+begun
 		if t.err != nil {
 			seg.Snapshot = s.seg.Snapshot // a source that is away for a while
 		}
@@ -173,6 +174,16 @@ func (s *Stream) create(ctx context.Context, number int64) (segment, error) {
 		return segment{}, err
 	}
 	return seg, s.snaps.prune(number, s.ref.Keep)
+}
+
+// list is the snapshot for a segment: for the first the one that [OpenFirst]
+// has written down.
+func (s *Stream) list(ctx context.Context, number int64) (taken, error) {
+	if number > 0 {
+		return s.snapshot(ctx)
+	}
+	fingerprint, err := s.snaps.first(ctx)
+	return taken{fingerprint: fingerprint}, err
 }
 
 // snapshot returns the list taken in the background, or takes one now. Its own
@@ -233,12 +244,16 @@ func (s *Stream) length(n int64) int64 {
 
 // epochs returns how many epochs the present segment has begun: the numbers of
 // the next one's start behind them, for their orders to differ.
-func (s *Stream) epochs() uint64 {
-	n, steps := s.loader.plan.n, s.seg.EndStep-s.seg.FirstStep
-	if s.opt.DropLast {
-		return uint64(ceilDiv(steps, n/s.globalBatch()))
+func (s *Stream) epochs() (uint64, error) {
+	n, err := s.size(s.seg)
+	if err != nil {
+		return 0, err
 	}
-	return uint64(ceilDiv(steps*s.globalBatch(), n))
+	steps := s.seg.EndStep - s.seg.FirstStep
+	if s.opt.DropLast {
+		return uint64(ceilDiv(steps, max(n/s.globalBatch(), 1))), nil
+	}
+	return uint64(ceilDiv(steps*s.globalBatch(), n)), nil
 }
 
 func (s *Stream) globalBatch() int64 {

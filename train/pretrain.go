@@ -35,9 +35,10 @@ type run struct {
 	opt  Options
 	dev  torch.Device
 
-	source  data.Source
-	sampler *sampler.Sampler
-	loader  *data.Loader
+	source  data.Source      // with data.refresh the list that the run began with
+	refresh *data.Refresh    // nil without data.refresh
+	sampler *sampler.Sampler // of source
+	loader  loader
 
 	trainer  *Trainer
 	schedule schedule.Schedule
@@ -48,6 +49,13 @@ type run struct {
 	state    State
 	begin    time.Time // of this process's steps
 	progress *progress
+}
+
+// loader is a data.Loader, or a data.Stream where the source changes.
+type loader interface {
+	Next(context.Context) (*data.Batch, error)
+	Stats() data.Stats
+	Close() error
 }
 
 // Pretrain runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that
@@ -94,7 +102,12 @@ func (r *run) check(context.Context) (err error) {
 }
 
 func (r *run) openSource(ctx context.Context) (err error) {
-	if r.source, err = inputs.Source(r.e.Data.Source, r.e.Data.Kind, false); err != nil {
+	if r.e.Data.Refresh.Value > 0 {
+		err = r.openFirst(ctx)
+	} else {
+		r.source, err = inputs.Source(r.e.Data.Source, r.e.Data.Kind, false)
+	}
+	if err != nil {
 		return err
 	}
 	if r.sampler, err = inputs.Sampler(r.source, r.e.Data.Subset, r.e.Run.Seed); err != nil {
@@ -110,7 +123,37 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	return err
 }
 
+// openFirst opens the list that the run began with, which only the run folder knows.
+func (r *run) openFirst(ctx context.Context) (err error) {
+	if err = r.openFolder(ctx); err != nil {
+		return err
+	}
+	r.refresh = &data.Refresh{
+		Source: data.SourceSpec{Path: r.e.Data.Source, Kind: r.e.Data.Kind}, Dir: r.folder.Path("snapshots"), Report: r.sayRefreshed,
+		Sampler: func(src data.Source, seed uint64) (*sampler.Sampler, error) {
+			return inputs.Sampler(src, r.e.Data.Subset, seed)
+		},
+	}
+	r.source, err = data.OpenFirst(ctx, *r.refresh)
+	return err
+}
+
+func (r *run) sayRefreshed(s data.Snapshot) {
+	if r.progress != nil {
+		r.progress.clear()
+	}
+	switch {
+	case s.Err != nil:
+		r.say("warning: step %d: data.source could not be listed anew, so its last list goes on: %v", s.FirstStep, s.Err)
+	case s.Changed:
+		r.say("Step %d: a new list of data.source, %d images, serves until step %d", s.FirstStep, s.Images, s.EndStep)
+	}
+}
+
 func (r *run) openFolder(context.Context) (err error) {
+	if r.folder != nil {
+		return nil
+	}
 	r.folder, err = openFolder(r.e, r.opt.Version, r.opt.Out)
 	return err
 }
@@ -159,7 +202,7 @@ func (r *run) resume(context.Context) error {
 	if err != nil || !found {
 		return err
 	}
-	if fp := data.Fingerprint(r.source); fp != r.state.Source {
+	if fp := data.Fingerprint(r.source); fp != r.state.Source && r.refresh == nil {
 		r.say("warning: data.source has changed since step %d: the order of its images continues, their content differs", r.state.Step)
 		r.state.Source = fp
 	}
@@ -189,14 +232,29 @@ func (r *run) startLoader(ctx context.Context) (err error) {
 	if workers == 0 {
 		workers = max(1, runtime.NumCPU()-1)
 	}
-	r.loader, err = data.NewLoader(ctx, data.Options{
-		Source: r.source, Sampler: r.sampler, Spec: inputs.Crops(r.e.Crops, r.e.Augment),
+	opt := data.Options{
+		Spec:   inputs.Crops(r.e.Crops, r.e.Augment),
 		Decode: jpeg.Options{Orient: r.e.Data.EXIFOrientation}, Seed: r.e.Run.Seed,
-		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, StartPosition: r.state.Position, Steps: r.plan.Steps,
+		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, Steps: r.plan.Steps,
 		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(r.e.Data.MaxBadFraction),
 		BadLog: r.folder.badImages(),
-	})
+	}
+	if r.refresh != nil {
+		r.refresh.EverySteps = r.plan.RefreshEvery
+		r.loader, err = opened(data.NewStream(ctx, opt, *r.refresh))
+		return err
+	}
+	opt.Source, opt.Sampler, opt.StartPosition = r.source, r.sampler, r.state.Position
+	r.loader, err = opened(data.NewLoader(ctx, opt))
 	return err
+}
+
+// opened keeps a nil pointer out of the interface.
+func opened[L loader](l L, err error) (loader, error) {
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func (r *run) close() {

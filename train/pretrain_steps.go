@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"seer/data"
 	"seer/internal/resident"
 	"seer/torch"
 )
@@ -77,6 +78,9 @@ func (r *run) step(ctx context.Context, step int64, detailed bool) (Event, error
 		r.plateau.Observe(result.Loss)
 	}
 	r.state.Step, r.state.Position = step+1, batch.Position
+	if s, ok := r.loader.(*data.Stream); ok {
+		r.state.Source = s.Fingerprint()
+	}
 	r.state.Seconds += time.Since(begin).Seconds()
 	return Event{LR: lr, Result: result, Waited: waited}, nil
 }
