@@ -118,6 +118,22 @@ func TestStreamResumesInTheSameSnapshots(t *testing.T) {
 	}
 }
 
+// A run that stopped with the last step of a list goes on as one that did not stop there.
+func TestStreamResumesAtTheEndOfASnapshot(t *testing.T) {
+	dir := t.TempDir()
+	grow(t, dir, 0, 9)
+	opt, ref := streamOptions(), Refresh{Source: SourceSpec{Path: dir}, Dir: t.TempDir(), EverySteps: 3}
+	opt.Steps = 6
+	straight := ref
+	straight.Dir = t.TempDir()
+	_, want := follow(t, stream(t, opt, straight), -1)
+	opt.Steps = 3
+	_, first := follow(t, stream(t, opt, ref), -1)
+	opt.Steps, opt.StartStep = 6, 3
+	_, second := follow(t, stream(t, opt, ref), -1)
+	require.Equal(t, want, append(first, second...))
+}
+
 func TestStreamEqualsLoaderInItsFirstEpoch(t *testing.T) {
 	dir := t.TempDir()
 	grow(t, dir, 0, 22)

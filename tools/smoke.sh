@@ -84,7 +84,13 @@ misspelt_key() {
   grep -q batch "$dir/output" # the message names the key that was meant
 }
 
+contact_sheet() {
+  bin/seer data show experiments/quickstart.toml --set "data.source=$mnist/train-images-idx3-ubyte.gz" --out "$dir/crops.png" &&
+    head -c 4 "$dir/crops.png" | grep -q PNG
+}
+
 check "version from another folder" from_elsewhere
+check "contact sheet" contact_sheet
 check "pretrain" pretrain whole
 check "kill -9 during training" killed_run
 check "continue" pretrain killed
