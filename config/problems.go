@@ -101,6 +101,9 @@ func (c *checker) length(path string, d Duration) {
 func (e *Experiment) CheckData(task Task) error {
 	var c checker
 	for _, s := range e.sources(task) {
+		if strings.Contains(s.path, "://") {
+			continue // opening it shows what is there
+		}
 		_, err := os.Stat(s.path)
 		missing := err != nil && !strings.ContainsAny(s.path, "*?[{")
 		c.refuse(s.path != "" && missing, s.key, s.path, "no such file or folder; give yours with --set %s=PATH", s.key)

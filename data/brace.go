@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"seer/data/remote"
 )
 
 // maxExpansion bounds the number of files a pattern may name: more is a typing
@@ -18,6 +20,9 @@ const maxExpansion = 1 << 20
 // expandShards turns a file, a folder of shards, a brace pattern
 // (shard-{000..127}.tar, {a,b}.tar) or a glob (*.tar) into files, in order.
 func expandShards(pattern string) ([]string, error) {
+	if remote.Is(pattern) {
+		return expandBraces(pattern) // a question mark begins the query, and no store is listed
+	}
 	if st, err := os.Stat(pattern); err == nil {
 		if !st.IsDir() {
 			return []string{pattern}, nil

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
 	"seer/data/jpeg"
+	"seer/data/remote"
 )
 
 // A Reason says in a word why an image could not be used. Besides those below
@@ -55,7 +57,7 @@ func ReasonOf(err error) Reason {
 		return Missing
 	case errors.Is(err, errTooLarge):
 		return TooLarge
-	case errors.Is(err, errStale):
+	case errors.Is(err, errStale), errors.Is(err, remote.ErrChanged):
 		return Stale
 	}
 	return Unreadable
@@ -64,10 +66,17 @@ func ReasonOf(err error) Reason {
 // readError wraps what went wrong with an image, but leaves a cancelled
 // context alone: it says nothing about the image.
 func readError(name string, err error) error {
-	if err == nil || isContextError(err) {
+	if err == nil || isContextError(err) || isStoreError(err) {
 		return err
 	}
 	return &ReadError{Name: name, Reason: ReasonOf(err), Err: err}
+}
+
+// isStoreError tells that a far shard could not be read, for all patience: to replace its images would lose a part of the
+// data without a word, so it ends the stream. A shard that has changed is another matter: its images are stale.
+func isStoreError(err error) bool {
+	var e *remote.Error
+	return errors.As(err, &e) && !errors.Is(err, remote.ErrChanged) && !errors.Is(err, io.EOF)
 }
 
 func isContextError(err error) bool {

@@ -94,7 +94,7 @@ func TestFolderErrorsSayWhatIsThere(t *testing.T) {
 		{SourceSpec{Path: hollow, Labels: true}, []string{`class folder "b"`, "1 .txt", "move it away"}},
 		{SourceSpec{Path: filepath.Join(empty, "none")}, []string{"no such file"}},
 		{SourceSpec{Path: ""}, []string{"source is empty"}},
-		{SourceSpec{Path: "s3://bucket/x"}, []string{`scheme "s3"`}},
+		{SourceSpec{Path: "s3://bucket/x"}, []string{"only tar shards are read from URLs"}},
 		{SourceSpec{Path: flat, Kind: "zip"}, []string{`unknown kind "zip"`, "folder, list"}},
 		{SourceSpec{Path: filepath.Join(flat, "1.jpg")}, []string{"set the kind"}},
 	} {

@@ -4,13 +4,17 @@ package data
 
 import (
 	"container/list"
+	"context"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"seer/data/index"
+	"seer/data/remote"
 )
 
 // maxHandles returns how many shards may be open at once: a shuffled order
@@ -28,6 +32,7 @@ func maxHandles() int {
 // used ones open.
 type handles struct {
 	shards []index.Shard
+	store  *remote.Store
 	limit  int
 
 	mu   sync.Mutex
@@ -36,28 +41,48 @@ type handles struct {
 }
 
 type handle struct {
-	file  *os.File
+	file  shardFile
 	shard uint32
 	users int
 	spot  *list.Element // in idle
 }
 
+// shardFile is an open shard, here or far away.
+type shardFile interface {
+	// readAt fills p or returns an error.
+	readAt(ctx context.Context, p []byte, off int64) error
+	Close() error
+}
+
+type localShard struct{ *os.File }
+
+func (f localShard) readAt(_ context.Context, p []byte, off int64) error {
+	_, err := f.ReadAt(p, off)
+	return err
+}
+
+type remoteShard struct{ *remote.Object }
+
+func (o remoteShard) readAt(ctx context.Context, p []byte, off int64) error {
+	return o.ReadAt(ctx, p, off)
+}
+func (o remoteShard) Close() error { return nil }
+
 func newHandles(shards []index.Shard) *handles {
-	return &handles{shards: shards, limit: maxHandles(), open: map[uint32]*handle{}, idle: list.New()}
+	return &handles{shards: shards, store: remote.New(remote.Options{}), limit: maxHandles(), open: map[uint32]*handle{}, idle: list.New()}
 }
 
 // readAt fills p from a shard.
-func (h *handles) readAt(shard uint32, p []byte, off int64) error {
-	f, err := h.acquire(shard)
+func (h *handles) readAt(ctx context.Context, shard uint32, p []byte, off int64) error {
+	f, err := h.acquire(ctx, shard)
 	if err != nil {
 		return err
 	}
 	defer h.release(f)
-	_, err = f.file.ReadAt(p, off)
-	return err
+	return f.file.readAt(ctx, p, off)
 }
 
-func (h *handles) acquire(shard uint32) (*handle, error) {
+func (h *handles) acquire(ctx context.Context, shard uint32) (*handle, error) {
 	if int(shard) >= len(h.shards) {
 		return nil, fmt.Errorf("%w: shard %d of %d", errStale, shard, len(h.shards))
 	}
@@ -66,7 +91,7 @@ func (h *handles) acquire(shard uint32) (*handle, error) {
 	}
 	// Opening may take long where files come from afar, so it does not keep
 	// the others waiting. Two workers may then open the same shard.
-	file, err := openShard(h.shards[shard])
+	file, err := openShard(ctx, h.store, h.shards[shard])
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +120,7 @@ func (h *handles) reuse(shard uint32) *handle {
 
 // add keeps a newly opened shard, unless another worker was faster by a hair:
 // then this one is used once and closed.
-func (h *handles) add(shard uint32, file *os.File) *handle {
+func (h *handles) add(shard uint32, file shardFile) *handle {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := &handle{file: file, shard: shard, users: 1}
@@ -107,7 +132,10 @@ func (h *handles) add(shard uint32, file *os.File) *handle {
 }
 
 // openShard refuses a file that is not the one that was indexed.
-func openShard(s index.Shard) (*os.File, error) {
+func openShard(ctx context.Context, store *remote.Store, s index.Shard) (shardFile, error) {
+	if remote.Is(s.Path) {
+		return openRemoteShard(ctx, store, s)
+	}
 	f, err := os.Open(s.Path)
 	if err != nil {
 		return nil, err
@@ -120,7 +148,25 @@ func openShard(s index.Shard) (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
-	return f, nil
+	return localShard{f}, nil
+}
+
+func openRemoteShard(ctx context.Context, store *remote.Store, s index.Shard) (shardFile, error) {
+	o, err := store.Open(ctx, s.Path)
+	if err != nil {
+		return nil, err
+	}
+	if o.Size() != s.Size || versionNumber(o) != s.ModTime {
+		return nil, fmt.Errorf("%w: shard %s is not the one that was indexed (%d bytes, and had %d): build the index again", errStale, o.Name(), o.Size(), s.Size)
+	}
+	return remoteShard{o}, nil
+}
+
+// versionNumber stands for an object's version where an index has a file's time.
+func versionNumber(o *remote.Object) int64 {
+	h := fnv.New64a()
+	io.WriteString(h, o.Version())
+	return int64(h.Sum64() >> 1)
 }
 
 func (h *handles) release(f *handle) {
@@ -155,4 +201,5 @@ func (h *handles) close() {
 		delete(h.open, shard)
 	}
 	h.idle.Init()
+	h.store.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"seer/data/index"
+	"seer/data/remote"
 )
 
 // Kinds are the values of [SourceSpec.Kind].
@@ -88,8 +89,8 @@ func (spec *SourceSpec) resolveKind() (string, error) {
 	if spec.Path == "" {
 		return "", fmt.Errorf("data: the source is empty; give a folder, a list, tar shards or an IDX file")
 	}
-	if scheme, _, ok := strings.Cut(spec.Path, "://"); ok {
-		return "", fmt.Errorf("data: %s: sources of scheme %q are not read; allowed are local files: copy or mount the data", spec.Path, scheme)
+	if remote.Is(spec.Path) {
+		return spec.remoteKind()
 	}
 	if spec.Kind != "" && spec.Kind != "auto" {
 		if !slices.Contains(Kinds, spec.Kind) {
@@ -107,6 +108,17 @@ func (spec *SourceSpec) resolveKind() (string, error) {
 		return "tar", nil // a pattern; expanding it reports what is missing
 	}
 	return "", fmt.Errorf("data: source %s: %w", spec.Path, err)
+}
+
+// remoteKind allows what can be read by ranges: tar shards.
+func (spec *SourceSpec) remoteKind() (string, error) {
+	if spec.Kind == "tar" || spec.Kind == "" || spec.Kind == "auto" {
+		path, _, _ := strings.Cut(spec.Path, "?")
+		if spec.Kind == "tar" || isTarName(path) {
+			return "tar", nil
+		}
+	}
+	return "", fmt.Errorf("data: %s: only tar shards are read from URLs, s3://bucket/shard-{000..127}.tar; copy or mount other sources", remote.Name(spec.Path))
 }
 
 // kindOfFolder looks at the names in a folder: IDX files or tar shards and no

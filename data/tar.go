@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"seer/data/index"
+	"seer/data/remote"
 )
 
 // tarSource reads images out of tar shards by position.
@@ -33,7 +34,7 @@ func (s *tarSource) Read(ctx context.Context, i int64, buf []byte) (item Item, e
 		return Item{}, err
 	}
 	err = s.entry(i, func(e index.Entry) error {
-		item.Bytes, err = s.member(e, buf)
+		item.Bytes, err = s.member(ctx, e, buf)
 		return err
 	})
 	if err != nil {
@@ -42,12 +43,12 @@ func (s *tarSource) Read(ctx context.Context, i int64, buf []byte) (item Item, e
 	return item, nil
 }
 
-func (s *tarSource) member(e index.Entry, buf []byte) ([]byte, error) {
+func (s *tarSource) member(ctx context.Context, e index.Entry, buf []byte) ([]byte, error) {
 	if err := checkSize(e.Length, s.maxBytes); err != nil {
 		return nil, err
 	}
 	buf = resize(buf, int(e.Length))
-	if err := s.shards.readAt(e.Shard, buf, e.Offset); err != nil {
+	if err := s.shards.readAt(ctx, e.Shard, buf, e.Offset); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: shard %d ends at %w", errStale, e.Shard, err)
 		}
@@ -67,6 +68,7 @@ func (s *tarSource) Close() error {
 type tarScan struct {
 	scanner
 	paths []string
+	store *remote.Store // for shards that are URLs
 
 	classes map[string]int32 // class text to its number in order of appearance
 	order   []string
@@ -80,13 +82,14 @@ func newTarScan(s scanner) (*tarScan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tarScan{scanner: s, paths: paths, classes: map[string]int32{}, numeric: true}, nil
+	return &tarScan{scanner: s, paths: paths, store: remote.New(remote.Options{}), classes: map[string]int32{}, numeric: true}, nil
 }
 
 func (s *tarScan) layout() index.Layout { return index.Layout{Labels: s.spec.Labels, Spans: true} }
 
 // into lists shards side by side, a few at a time, and appends them in order.
 func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
+	defer s.store.Close()
 	meta := index.Meta{Kind: "shards"}
 	window := runtime.GOMAXPROCS(0)
 	for len(s.paths) > 0 {
@@ -120,7 +123,7 @@ func (s *tarScan) tables(paths []string) ([]*index.Table, error) {
 	for i, p := range paths {
 		g.Go(func() (err error) {
 			if out[i], err = s.table(p); err != nil {
-				return fmt.Errorf("data: shard %s: %w", p, err)
+				return fmt.Errorf("data: shard %s: %w", shardName(p), err)
 			}
 			return nil
 		})
@@ -140,13 +143,16 @@ func (s *tarScan) tables(paths []string) ([]*index.Table, error) {
 	}
 	s.found.Add(n)
 	if s.spec.Progress != nil {
-		s.spec.Progress(Progress{Images: s.found.Load(), Where: paths[len(paths)-1]})
+		s.spec.Progress(Progress{Images: s.found.Load(), Where: shardName(paths[len(paths)-1])})
 	}
 	return out, nil
 }
 
 // table lists one shard. Its labels count the class texts, whatever they say.
 func (s *tarScan) table(name string) (*index.Table, error) {
+	if remote.Is(name) {
+		return s.remoteTable(name)
+	}
 	name, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -175,6 +181,27 @@ func (s *tarScan) table(name string) (*index.Table, error) {
 	return s.walk(f, shard, b)
 }
 
+// remoteTable reads a far shard from end to end: only its headers are of use, but they lie between the images.
+func (s *tarScan) remoteTable(location string) (*index.Table, error) {
+	if s.spec.WriteIndex {
+		return nil, fmt.Errorf("an index can only be written beside a local shard; write one of all shards with seer data index --out")
+	}
+	o, err := s.store.Open(s.ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	shard := index.Shard{Path: location, Size: o.Size(), ModTime: versionNumber(o)}
+	return s.walk(o.At(s.ctx), shard, index.NewBuilder(s.sideLayout()))
+}
+
+// shardName is a path, or a URL without its secrets.
+func shardName(path string) string {
+	if remote.Is(path) {
+		return remote.Name(path)
+	}
+	return path
+}
+
 func sidePath(shard string) string { return shard + ".seeridx" }
 
 // sideLayout always keeps labels in files: the next reader may want them.
@@ -198,7 +225,7 @@ func (s *tarScan) sideTable(shard index.Shard) *index.Table {
 	return t
 }
 
-func (s *tarScan) walk(f *os.File, shard index.Shard, b *index.Builder) (*index.Table, error) {
+func (s *tarScan) walk(f io.ReaderAt, shard index.Shard, b *index.Builder) (*index.Table, error) {
 	classes, order := map[string]int32{}, []string(nil)
 	w := tarWalk{extensions: s.spec.extensions(), labels: s.sideLayout().Labels, emit: func(m member) error {
 		if b.Len()%1024 == 0 && s.ctx.Err() != nil {
@@ -255,10 +282,10 @@ func (s *tarScan) class(t *index.Table, e index.Entry) (string, error) {
 	case s.folders:
 		class = path.Dir(path.Clean(string(e.Name)))
 		if class == "." || class == "/" {
-			return "", fmt.Errorf("data: shard %s: labels are asked for, but %s has neither a .cls, .json or .txt file beside it nor a folder", t.Meta().Shards[0].Path, e.Name)
+			return "", fmt.Errorf("data: shard %s: labels are asked for, but %s has neither a .cls, .json or .txt file beside it nor a folder", shardName(t.Meta().Shards[0].Path), e.Name)
 		}
 	case e.Label < 0:
-		return "", fmt.Errorf("data: shard %s: labels are asked for, but %s has no .cls, .json or .txt file with one right beside it", t.Meta().Shards[0].Path, e.Name)
+		return "", fmt.Errorf("data: shard %s: labels are asked for, but %s has no .cls, .json or .txt file with one right beside it", shardName(t.Meta().Shards[0].Path), e.Name)
 	default:
 		class = t.Classes()[e.Label]
 	}

@@ -222,21 +222,21 @@ func TestTarKeepsFewFilesOpen(t *testing.T) {
 func TestHandlesOfOneShardOpenedTwice(t *testing.T) {
 	s := open(t, SourceSpec{Path: datatest.Shards(t, 1, 1, 1)}).(*tarSource)
 	h := s.shards
-	first, err := h.acquire(0)
+	first, err := h.acquire(t.Context(), 0)
 	require.NoError(t, err)
-	file, err := openShard(h.shards[0])
+	file, err := openShard(t.Context(), nil, h.shards[0])
 	require.NoError(t, err)
 	second := h.add(0, file) // as if both had found the shard closed
 	require.NotSame(t, first, second)
 	h.release(second)
-	_, err = file.Stat()
+	_, err = file.(localShard).Stat()
 	require.ErrorIs(t, err, os.ErrClosed, "used once")
 	h.release(first)
-	again, err := h.acquire(0)
+	again, err := h.acquire(t.Context(), 0)
 	require.NoError(t, err)
 	require.Same(t, first, again)
 	h.release(again)
-	_, err = h.acquire(1)
+	_, err = h.acquire(t.Context(), 1)
 	require.Equal(t, Stale, ReasonOf(err))
 	require.GreaterOrEqual(t, maxHandles(), 64)
 }

@@ -131,6 +131,9 @@ func (w *worker) image(epoch uint64, index int64) error {
 	start := time.Now()
 	item, err := w.l.opt.Source.Read(w.l.ctx, index, w.file)
 	w.timing.Read += time.Since(start)
+	if isStoreError(err) {
+		return err
+	}
 	if err != nil {
 		return &imageError{err}
 	}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+
+// Package remote reads objects of HTTP(S) servers, S3, Google Cloud Storage and Azure by ranges:
+//
+//	https://host/path/shard.tar
+//	s3://bucket/key            (?region=…, ?endpoint=…&s3ForcePathStyle=true for other S3 servers)
+//	gs://bucket/key
+//	azblob://container/key
+//
+// A read returns all bytes that were asked for or an error; what interrupts it (resets, stalls, truncated bodies, 5xx,
+// 429) is repeated with growing pauses, from the byte where it stopped. An object that changes while it is read is an
+// error, never a mixture.
+//
+// Credentials come from the usual chains of each cloud (environment, profile, instance). Errors and names never hold the
+// user or the query of a URL, where passwords and signatures are.
+package remote
