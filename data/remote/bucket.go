@@ -4,8 +4,10 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -68,7 +70,13 @@ func (o *blobObject) open(ctx context.Context, off, n, size int64, version strin
 
 // bucketError keeps the store's words out: they may quote the request with its credentials.
 func bucketError(err error) error {
-	switch code := gcerrors.Code(err); code {
+	code := gcerrors.Code(err)
+	// Amazon's client knows the answer's status where it has no code, as for a wrong key.
+	var answer interface{ HTTPStatusCode() int }
+	if errors.As(err, &answer) && (answer.HTTPStatusCode() == http.StatusForbidden || answer.HTTPStatusCode() == http.StatusUnauthorized) {
+		code = gcerrors.PermissionDenied
+	}
+	switch code {
 	case gcerrors.NotFound:
 		return final("there is no such object or bucket")
 	case gcerrors.PermissionDenied:

@@ -3,7 +3,7 @@
 // Package remote reads objects of HTTP(S) servers, S3, Google Cloud Storage and Azure by ranges:
 //
 //	https://host/path/shard.tar
-//	s3://bucket/key            (?region=…, ?endpoint=…&s3ForcePathStyle=true for other S3 servers)
+//	s3://bucket/key            (?region=…; for other S3 servers ?endpoint=https://…&use_path_style=true)
 //	gs://bucket/key
 //	azblob://container/key
 //

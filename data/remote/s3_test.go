@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+package remote_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"seer/data/remote"
+)
+
+// startGateway runs an S3 server over a folder, whose folders are its buckets.
+func startGateway(t *testing.T, dir string) *url.URL {
+	t.Helper()
+	versions, err := os.ReadFile("../../third_party/VERSIONS")
+	require.NoError(t, err)
+	version := regexp.MustCompile(`(?m)^gateway \S+ (\S+)$`).FindSubmatch(versions)
+	require.NotNil(t, version)
+	program := filepath.Join("../../third_party/bin", string(version[1]), "versitygw")
+	require.FileExists(t, program, "./build.sh test builds it")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	server := exec.Command(program, "--access", "test", "--secret", "SECRET", "--port", address, "posix", "--nometa", dir)
+	require.NoError(t, server.Start())
+	t.Cleanup(func() { server.Process.Kill(); server.Wait() })
+	require.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}, 10*time.Second, 20*time.Millisecond, "the S3 server does not answer")
+	t.Setenv("AWS_ACCESS_KEY_ID", "test")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	return &url.URL{Scheme: "http", Host: address}
+}
+
+func location(endpoint, key string) string {
+	return fmt.Sprintf("s3://images/%s?region=us-east-1&use_path_style=true&endpoint=%s", key, url.QueryEscape(endpoint))
+}
+
+// A real S3 server, and one whose connection breaks in the middle of every second answer: the same bytes.
+func TestS3(t *testing.T) {
+	dir := t.TempDir()
+	content := noise(300_000)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "images", "deep"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "images", "deep", "shard.tar"), content, 0o644))
+	server := startGateway(t, dir)
+	var asked, broken atomic.Int64
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(server); r.Out.Host = r.In.Host }}
+	faulty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1)%2 == 0 && r.Method == http.MethodGet {
+			broken.Add(1)
+			w = &breaking{ResponseWriter: w, left: 50_000}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(faulty.Close)
+	for name, endpoint := range map[string]string{"well": server.String(), "broken": faulty.URL} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t, location(endpoint, "deep/shard.tar"))
+			require.EqualValues(t, len(content), o.Size())
+			require.NotEmpty(t, o.Version())
+			require.Equal(t, "s3://images/deep/shard.tar", o.Name())
+			for _, span := range [][2]int{{0, len(content)}, {12_345, 234_567}, {299_999, 300_000}} {
+				got := make([]byte, span[1]-span[0])
+				require.NoError(t, o.ReadAt(t.Context(), got, int64(span[0])))
+				require.Equal(t, content[span[0]:span[1]], got)
+			}
+		})
+	}
+	require.Positive(t, broken.Load())
+
+	_, err := remote.New(impatient).Open(t.Context(), location(server.String(), "deep/none.tar"))
+	require.ErrorContains(t, err, "s3://images/deep/none.tar: there is no such object")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "WRONG")
+	_, err = remote.New(impatient).Open(t.Context(), location(server.String(), "deep/shard.tar"))
+	require.ErrorContains(t, err, "the store refuses access: check the credentials")
+	require.NotContains(t, err.Error(), "WRONG")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = remote.New(impatient).Open(ctx, location(server.String(), "deep/shard.tar"))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// breaking closes the connection after some bytes.
+type breaking struct {
+	http.ResponseWriter
+	left int
+}
+
+func (b *breaking) Write(p []byte) (int, error) {
+	n, err := b.ResponseWriter.Write(p[:min(len(p), b.left)])
+	if b.left -= n; b.left == 0 && err == nil {
+		b.ResponseWriter.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
+}
