@@ -65,7 +65,8 @@ type Run struct {
 // Data is the images to pretrain on.
 type Data struct {
 	// Source: a folder, a list of files, tar shards (a folder of them or a pattern
-	// with * or {000..127}), an IDX file or an index built from any of these.
+	// with * or {000..127}, or URLs with braces: https, s3, gs, azblob), an IDX file or
+	// an index built from any of these.
 	// A relative path starts at the working directory. Required for pretraining.
 	Source string `toml:"source"`
 	// Kind of the source: "auto" (from the path), "folder", "list", "tar", "idx", "index".
