@@ -82,7 +82,7 @@ func TestReadsThroughFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, url := newFaulty(t, content, nil)
 			o := open(t, url)
-			f.fault = fault
+			f.set(func() { f.fault = fault })
 			require.EqualValues(t, len(content), o.Size())
 			got := make([]byte, 12_345)
 			require.NoError(t, o.ReadAt(t.Context(), got, 678))
@@ -130,10 +130,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 func TestChangedObject(t *testing.T) {
 	f, url := newFaulty(t, noise(100), nil)
 	o := open(t, url)
-	f.etag.Store(`"v2"`)
+	f.set(func() { f.etag = `"v2"` })
 	require.ErrorIs(t, o.ReadAt(t.Context(), make([]byte, 10), 0), remote.ErrChanged)
-	f.etag.Store(`"v1"`)
-	f.content = noise(99)
+	f.set(func() { f.etag, f.content = `"v1"`, noise(99) })
 	require.ErrorIs(t, o.ReadAt(t.Context(), make([]byte, 10), 0), remote.ErrChanged)
 	require.ErrorIs(t, o.ReadAt(t.Context(), make([]byte, 10), 95), io.EOF)
 }
@@ -156,7 +155,7 @@ func TestCancelledWithinASecond(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f.fault = fault
+			f.set(func() { f.fault = fault })
 			cause := errors.New("stop")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
