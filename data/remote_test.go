@@ -29,28 +29,13 @@ func shardServer(t *testing.T, dir string) (url string, away *atomic.Bool) {
 		case away.Load():
 			http.NotFound(w, r)
 		case n.Add(1)%3 == 0:
-			files.ServeHTTP(&breaking{ResponseWriter: w, left: 300}, r)
+			files.ServeHTTP(datatest.Breaking(w, 300), r)
 		default:
 			files.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, away
-}
-
-// breaking closes the connection after some bytes.
-type breaking struct {
-	http.ResponseWriter
-	left int
-}
-
-func (b *breaking) Write(p []byte) (int, error) {
-	n, err := b.ResponseWriter.Write(p[:min(len(p), b.left)])
-	if b.left -= n; b.left == 0 && err == nil {
-		b.ResponseWriter.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	return n, err
 }
 
 func batchesOf(t *testing.T, src Source) (pixels [][]byte, indices []int64, labels []int64) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"seer/data/datatest"
 	"seer/data/remote"
 )
 
@@ -68,7 +69,7 @@ func TestS3(t *testing.T) {
 	faulty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if asked.Add(1)%2 == 0 && r.Method == http.MethodGet {
 			broken.Add(1)
-			w = &breaking{ResponseWriter: w, left: 50_000}
+			w = datatest.Breaking(w, 50_000)
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -99,19 +100,4 @@ func TestS3(t *testing.T) {
 	cancel()
 	_, err = remote.New(impatient).Open(ctx, location(server.String(), "deep/shard.tar"))
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-// breaking closes the connection after some bytes.
-type breaking struct {
-	http.ResponseWriter
-	left int
-}
-
-func (b *breaking) Write(p []byte) (int, error) {
-	n, err := b.ResponseWriter.Write(p[:min(len(p), b.left)])
-	if b.left -= n; b.left == 0 && err == nil {
-		b.ResponseWriter.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	}
-	return n, err
 }
