@@ -111,6 +111,10 @@ func (d *Decoder) header(data []byte) (Header, error) {
 	return h, nil
 }
 
+// gaveUp tells whether the last JPEG was decoded twice, because the entropy
+// decoder of this package gave up.
+func (d *Decoder) gaveUp() bool { return C.sj_gave_up(d.state) != 0 }
+
 // Decode returns the image in data as RGB, in memory of its own.
 func (d *Decoder) Decode(data []byte) (*Image, error) {
 	h, err := d.header(data)

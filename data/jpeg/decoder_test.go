@@ -5,7 +5,10 @@ package jpeg
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
+	"image"
+	stdjpeg "image/jpeg"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -126,6 +129,50 @@ func TestMisuseIsReported(t *testing.T) {
 	if _, err := d.Decode(encode(t, drawPhoto(8, 8))); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("a closed decoder: %v", err)
 	}
+}
+
+// Both entropy decoders agree on every kind of block: without and with all 63
+// coefficients (which have no end of block), with codes and values that are
+// longer than the fast one's tables. It must not need libjpeg's for any of them.
+func TestEntropyDecodersAgree(t *testing.T) {
+	plain, fast := NewDecoder(Options{PlainHuffman: true}), NewDecoder(Options{})
+	defer plain.Close()
+	defer fast.Close()
+	files := map[string][]byte{}
+	for _, quality := range []int{1, 30, 75, 95, 100} {
+		for name, m := range map[string]image.Image{"photo": drawPhoto(203, 151), "noise": drawNoise(120, 90), "flat": image.NewGray(image.Rect(0, 0, 50, 70))} {
+			var b bytes.Buffer
+			if err := stdjpeg.Encode(&b, m, &stdjpeg.Options{Quality: quality}); err != nil {
+				t.Fatal(err)
+			}
+			files[fmt.Sprintf("%s, quality %d", name, quality)] = b.Bytes()
+		}
+	}
+	for _, g := range loadImages(t) {
+		if strings.HasPrefix(g.Name, "jpeg") && g.Name != "jpeg-progressive.jpg" {
+			files[g.Name] = g.data
+		}
+	}
+	for name, data := range files {
+		want, err := plain.Decode(data)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := fast.Decode(data)
+		if err != nil || fast.gaveUp() {
+			t.Fatalf("%s: error %v, gave up: %v", name, err, fast.gaveUp())
+		}
+		if !bytes.Equal(got.Pix, want.Pix) {
+			t.Errorf("%s: the decoders differ", name)
+		}
+	}
+}
+
+// drawNoise draws pixels that have nothing to do with each other.
+func drawNoise(w, h int) image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	rand.NewChaCha8([32]byte{7}).Read(m.Pix)
+	return m
 }
 
 // Stopping at the lowest row, rotating, and both entropy decoders must not show.

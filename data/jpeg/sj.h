@@ -70,6 +70,8 @@ void sj_free(sj_state *s);
 /* Decodes with libjpeg's own entropy decoder if plain, to compare with. */
 void sj_set_plain(sj_state *s, int plain);
 const char *sj_message(const sj_state *s);
+/* Whether libjpeg's entropy decoder had to decode the last JPEG once more. */
+int sj_gave_up(const sj_state *s);
 
 /* Name of the kernels in use: "avx512", "avx2" or "portable". */
 const char *sj_kernel_name(void);

@@ -25,7 +25,8 @@ struct sj_decoder {
     struct jpeg_source_mgr src;
     sj_huffman huffman;
     jmp_buf escape;
-    int code, gave_up;
+    int code;
+    int gave_up; /* the fast entropy decoder, on this image */
     char message[JMSG_LENGTH_MAX];
 };
 
@@ -99,6 +100,8 @@ void sj_decoder_free(struct sj_decoder *d) {
     free(d->huffman.clean.p);
     free(d);
 }
+
+int sj_decoder_gave_up(const struct sj_decoder *d) { return d->gave_up; }
 
 /* PIL's MULDIV255. */
 static int muldiv255(int a, int b) {
@@ -176,7 +179,6 @@ static int attempt(sj_state *s, const uint8_t *data, size_t len, int w, int h, i
     struct sj_decoder *d = s->dec;
     int code;
     d->code = SJ_OK;
-    d->gave_up = 0;
     if (setjmp(d->escape)) {
         code = sj_fail(s, d->code, "%s", d->message);
     } else {
@@ -190,7 +192,9 @@ static int attempt(sj_state *s, const uint8_t *data, size_t len, int w, int h, i
 
 int sj_decode_rgbx(sj_state *s, const uint8_t *data, size_t len, int w, int h, int denominator, int last,
                    sj_image *out) {
-    int code = attempt(s, data, len, w, h, denominator, last, out, !s->plain);
+    int code;
+    s->dec->gave_up = 0;
+    code = attempt(s, data, len, w, h, denominator, last, out, !s->plain);
     if (s->dec->gave_up) code = attempt(s, data, len, w, h, denominator, last, out, 0);
     return code;
 }

@@ -2,10 +2,10 @@
 
 /*
  * Huffman decoding is more than half of libjpeg-turbo's time on a photograph.
- * This decoder takes about a third less for it: the stuffed zero bytes are taken
- * out in a pass of their own, so that the bit buffer is refilled without looking
- * at the data, and one table look-up yields a code's run and length and, if it
- * fits, the coefficient itself.
+ * This decoder takes over a third less for it: the stuffed zero bytes are taken out
+ * in a pass of their own, so that the bit buffer is refilled without looking at
+ * the data, and one table look-up yields up to two coefficients with the zeros
+ * before them, and the end of the block behind them.
  *
  * libjpeg keeps its entropy decoder behind a pointer to a structure whose first
  * two members, start_pass and decode_mcu, have not changed since version 5; the
@@ -31,46 +31,101 @@ typedef struct {
 enum { SLACK = 10 * 64 * 4 };
 
 /*
- * A table entry, for the next SJ_LOOK bits: bits 0-6 the length to consume, bits
- * 8-15 the run of zeros, bits 16-31 the coefficient. MORE means that the value
- * bits or even the code do not fit; the length is then the code's alone or, if
- * that is longer too, 0, and the upper half is the number of value bits. A run of
- * END closes the block.
+ * Table entries, for the next SJ_LOOK bits. Bits 0-3 are the length to consume;
+ * shifts by an entry ignore all above bit 5.
+ *
+ * DC: bits 16-31 are the difference.
+ * AC: bits 8-11 are the way from the coefficient before to this one (the run of
+ * zeros and one), bits 12-15 from there to a second one, bits 16-23 and 24-31
+ * their values. Where there is no second one the way to it is 0 and its value the
+ * first one's, so that storing both is always right. END closes the block
+ * behind them; alone it comes with a first coefficient of 0.
+ * MORE, in both: the entry does not hold what the bits say. Bits 0-3 are then the
+ * length of the code alone, 0 if that is longer still, bits 8-15 the run and bits
+ * 16-31 the number of value bits, as in a symbol.
  */
-enum { MORE = 0x80, END = 0x80 };
+enum { END = 0x40, MORE = 0x80 };
 
-static int32_t make_entry(int length, int run, int value) {
-    return (int32_t)((uint32_t)length | (uint32_t)run << 8 | (uint32_t)(uint16_t)value << 16);
-}
+/* A symbol of the stream: a run of zeros and a value, or the end of a block. */
+typedef struct {
+    int length; /* of code and value; 0: there is no such code */
+    int run, value, end;
+} symbol;
 
 /* The sign rule of ITU-T T.81, figure F.12. */
 static inline int extend(int v, int size) { return v < 1 << (size - 1) ? v - (1 << size) + 1 : v; }
 
-/* The entry for look-up index i, which begins with a code of that length. */
-static int32_t entry_for(int i, int length, int run, int size, int ac) {
-    int total = length + size;
-    if (size == 0) return make_entry(length, ac && run != 15 ? END : run, 0);
-    if (total > SJ_LOOK) return make_entry(length | MORE, run, size);
-    return make_entry(total, run, extend(i >> (SJ_LOOK - total) & ((1 << size) - 1), size));
+/* The symbol at the top of the buffer. The entry, if it has MORE, spares the
+ * search for a code that is short. */
+static __attribute__((noinline)) symbol read_symbol(uint64_t buffer, const sj_table *t, int32_t e, int ac) {
+    int length = e & 15, run = e >> 8 & 0xff, size = (int)((uint32_t)e >> 16);
+    symbol s = {0, 0, 0, 0};
+    if (!(e & MORE) || !length) {
+        int code = (int)(buffer >> 48), both;
+        for (length = 1; length <= 16; length++)
+            if (code >> (16 - length) <= t->max_code[length]) break;
+        if (length > 16) return s;
+        both = t->symbol[(t->offset[length] + (code >> (16 - length))) & 255];
+        run = ac ? both >> 4 : 0;
+        size = both & 15;
+    }
+    s.length = length + size;
+    s.run = run;
+    s.end = ac && size == 0 && run != 15;
+    if (size) s.value = extend((int)(buffer << length >> (64 - size)), size);
+    return s;
+}
+
+/* The entry of a symbol alone, for index i that begins with its code. */
+static int32_t single(int i, int length, int run, int size, int ac) {
+    int total = length + size, value = 0;
+    uint32_t more = MORE | (uint32_t)length | (uint32_t)run << 8 | (uint32_t)size << 16;
+    if (total > SJ_LOOK) return (int32_t)more;
+    if (size) value = extend(i >> (SJ_LOOK - total) & ((1 << size) - 1), size);
+    if (!ac) return (int32_t)((uint32_t)total | (uint32_t)(uint16_t)value << 16);
+    if (size == 0 && run != 15) return total | END | 1 << 8;
+    if (size == 0 || size > 7 || run == 15) return (int32_t)more;
+    return (int32_t)((uint32_t)total | (uint32_t)(run + 1) << 8 | (uint32_t)(value & 255) * 0x1010000u);
+}
+
+/* Puts into an AC entry, for index i, what its bits hold behind the first symbol. */
+static int32_t combine(int32_t e, int i, const int32_t *singles) {
+    const int mask = (1 << SJ_LOOK) - 1;
+    int length = e & 15, pass;
+    uint32_t out = (uint32_t)e;
+    for (pass = 0; pass < 2; pass++) {
+        int32_t next = singles[i << length & mask];
+        if (next & MORE || length + (next & 15) > SJ_LOOK) break;
+        length += next & 15;
+        if (next & END) return (int32_t)((out & ~15u) | END | (uint32_t)length);
+        if (pass) break; /* a third coefficient has no room */
+        out = (out & 0x00fffff0) | (uint32_t)length | (uint32_t)(next & 0x0f00) << 4 | ((uint32_t)next & 0xff000000);
+    }
+    return (int32_t)out;
 }
 
 /* Builds t from a table that libjpeg has found valid, unless it is the same as
- * last time, which it is for most encoders. */
+ * last time. Most images bring tables of their own, so this must be fast. */
 static void build(sj_table *t, const JHUFF_TBL *src, int ac) {
+    int32_t singles[1 << SJ_LOOK];
     int length, code = 0, k = 0, n, i;
     if (t->built && !memcmp(t->bits, src->bits, sizeof t->bits) && !memcmp(t->symbol, src->huffval, sizeof t->symbol))
         return;
     memcpy(t->bits, src->bits, sizeof t->bits);
     memcpy(t->symbol, src->huffval, sizeof t->symbol);
-    for (i = 0; i < 1 << SJ_LOOK; i++) t->entry[i] = MORE;
+    for (i = 0; i < 1 << SJ_LOOK; i++) singles[i] = MORE;
     for (length = 1; length <= 16; length++, code <<= 1) {
         t->offset[length] = k - code;
         for (n = 0; n < t->bits[length] && k < 256; n++, k++, code++) {
             int s = t->symbol[k], shift = SJ_LOOK - length;
             for (i = 0; shift >= 0 && i < 1 << shift; i++)
-                t->entry[code << shift | i] = entry_for(code << shift | i, length, ac ? s >> 4 : 0, s & 15, ac);
+                singles[code << shift | i] = single(code << shift | i, length, ac ? s >> 4 : 0, s & 15, ac);
         }
         t->max_code[length] = n ? code - 1 : -1;
+    }
+    for (i = 0; i < 1 << SJ_LOOK; i++) {
+        int32_t e = singles[i];
+        t->entry[i] = ac && !(e & (MORE | END)) ? combine(e, i, singles) : e;
     }
     t->built = 1;
 }
@@ -134,57 +189,40 @@ static inline uint64_t big_endian(const uint8_t *p) {
 #endif
 }
 
-/* Completes an entry with MORE from the bits that follow: length of code and
- * value, run, value. 0: an impossible code. */
-static __attribute__((noinline)) int32_t complete(uint64_t buffer, const sj_table *t, int32_t e, int ac) {
-    int length = e & 0x7f, run = e >> 8 & 0xff, size = (int)((uint32_t)e >> 16), s;
-    if (!length) {
-        int code = (int)(buffer >> 48);
-        for (length = SJ_LOOK + 1; length <= 16; length++)
-            if (code >> (16 - length) <= t->max_code[length]) break;
-        if (length > 16) return 0;
-        s = t->symbol[(t->offset[length] + (code >> (16 - length))) & 255];
-        run = ac ? s >> 4 : 0;
-        size = s & 15;
-    }
-    if (size == 0) return make_entry(length, ac && run != 15 ? END : run, 0);
-    return make_entry(length + size, run, extend((int)(buffer << length >> (64 - size)), size));
-}
-
 /* Natural order of the zigzag sequence. */
-static const uint8_t natural[64] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
-                                    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
-                                    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
+static const uint8_t natural[64] = {
+    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6,  7,  14, 21, 28,
+    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
 /* The bit buffer, held in registers while an MCU is decoded: never take its
  * address. `buffer` has the next bits at its top, `valid` of them real. */
 typedef struct {
     uint64_t buffer;
-    int valid;
+    uint64_t valid; /* modulo 64: what an entry has above its length is taken along */
     const uint8_t *next;
 } bits;
 
-/* Afterwards at least 32 bits are valid, one more than a code with its value can
- * take. Whole bytes are counted; bits of a byte that is only partly there are
- * read again next time, to the same effect. */
+/* Afterwards at least 56 bits are valid. Whole bytes are counted; bits of a byte
+ * that is only partly there are read again next time, to the same effect. There
+ * is no branch around it: how many bits are left is as random as the data, and a
+ * wrong guess costs more than the load. */
 static inline bits refill(bits b) {
-    if (b.valid >= 32) return b;
+    b.valid &= 63;
     b.buffer |= big_endian(b.next) >> b.valid;
     b.next += (63 - b.valid) >> 3;
     b.valid |= 56;
     return b;
 }
 
-static inline int32_t look(bits b, const int32_t *entry, const sj_table *t, int ac) {
-    int32_t e = entry[b.buffer >> (64 - SJ_LOOK)];
-    return __builtin_expect(e & MORE, 0) ? complete(b.buffer, t, e, ac) : e;
-}
-
-static inline bits consume(bits b, int32_t e) {
-    b.buffer <<= e & 63; /* no code with its value is longer than 31 */
-    b.valid -= e & 63;
+static inline bits consume(bits b, uint32_t entry) {
+    b.buffer <<= entry & 63;
+    b.valid -= entry;
     return b;
 }
+
+/* Look-ups between two refills: 56 bits have room for that many. */
+enum { LOOKUPS = 56 / SJ_LOOK };
+_Static_assert(LOOKUPS == 5, "block is written for five");
 
 /* One block, whose coefficients are zero before. `next` of the result is NULL if
  * the data make no sense. */
@@ -192,27 +230,66 @@ static inline __attribute__((always_inline)) bits block(bits b, const sj_table *
                                                         JCOEF *out) {
     const bits bad = {0, 0, NULL};
     const int32_t *entry = ac->entry;
-    int32_t e;
-    int k;
-    /* Or the compiler adds the offset up anew for every symbol, on the one path
-     * that all else waits for. */
-    __asm__("" : "+r"(entry));
+    const uint8_t *place = natural;
+    symbol s;
+    uint32_t e;
+    uint32_t k = 0, first, second; /* the last coefficient, and those of an entry */
+    /* Or the compiler adds the offsets up anew for every symbol. */
+    __asm__("" : "+r"(entry), "+r"(place));
     b = refill(b);
-    e = look(b, dc->entry, dc, 0);
-    if (!e) return bad;
-    b = consume(b, e);
-    *last_dc = (int)((unsigned)*last_dc + (unsigned)(e >> 16));
-    out[0] = (JCOEF)*last_dc;
-    for (k = 1; k < 64; k++) {
-        b = refill(b);
-        e = look(b, entry, ac, 1);
-        b = consume(b, e);
-        k += e >> 8 & 0xff;
-        if (k > 63) return k >= END ? b : bad; /* else a run past the end of the block */
-        if (!e) return bad;
-        out[natural[k]] = (JCOEF)(e >> 16);
+    e = (uint32_t)dc->entry[b.buffer >> (64 - SJ_LOOK)];
+    if (__builtin_expect(e & MORE, 0)) {
+        s = read_symbol(b.buffer, dc, (int32_t)e, 0);
+        if (!s.length) return bad;
+        out[0] = (JCOEF)(*last_dc = (int)((unsigned)*last_dc + (unsigned)s.value));
+        b = consume(b, (uint32_t)s.length);
+        goto refilled; /* by the long way: few bits may be left */
     }
-    return b;
+    out[0] = (JCOEF)(*last_dc = (int)((unsigned)*last_dc + (unsigned)((int32_t)e >> 16)));
+    b = consume(b, e);
+
+/* What an entry holds comes behind coefficient k. END makes it look far. */
+#define LOOK_UP                                         \
+    e = (uint32_t)entry[b.buffer >> (64 - SJ_LOOK)];    \
+    if (__builtin_expect(e & MORE, 0)) goto one;        \
+    first = k + (e >> 8 & 15);                          \
+    second = first + (e >> 12 & 15);                    \
+    if (second + (e & END) >= 63) goto last;            \
+    out[place[first]] = (JCOEF)(int8_t)(e >> 16);       \
+    out[place[second]] = (JCOEF)((int32_t)e >> 24);     \
+    k = second;                                         \
+    b = consume(b, e);
+
+    for (;;) {
+        LOOK_UP
+        LOOK_UP
+        LOOK_UP
+        LOOK_UP
+    refilled:
+        b = refill(b);
+        LOOK_UP
+        continue;
+    last:
+        /* A block with all its 63 coefficients has no end of its own: what the
+         * entry takes for one, or for a second coefficient, is the next block. */
+        if (e & END ? second < 63 : second == 63) {
+            out[place[first]] = (JCOEF)(int8_t)(e >> 16);
+            out[place[second]] = (JCOEF)((int32_t)e >> 24);
+            return consume(b, e);
+        }
+    one:
+        b = refill(b);
+        s = read_symbol(b.buffer, ac, (int32_t)e, 1);
+        if (!s.length) return bad;
+        b = consume(b, (uint32_t)s.length);
+        if (s.end) return b;
+        k += (uint32_t)s.run + 1;
+        if (k > 63) return bad; /* a run past the end of the block */
+        out[place[k]] = (JCOEF)s.value;
+        if (k == 63) return b;
+        goto refilled;
+    }
+#undef LOOK_UP
 }
 
 /* libjpeg's decode_mcu. */
@@ -223,7 +300,7 @@ static inline __attribute__((always_inline)) boolean decode_mcu(j_decompress_ptr
     if (c->restart_interval && h->to_go == 0 && !restart(h, c)) h->give_up(c);
     h->to_go--;
     b.buffer = h->buffer;
-    b.valid = h->valid;
+    b.valid = (uint64_t)h->valid;
     b.next = h->next;
     for (i = 0; i < c->blocks_in_MCU; i++) {
         int ci = c->MCU_membership[i];
@@ -232,11 +309,11 @@ static inline __attribute__((always_inline)) boolean decode_mcu(j_decompress_ptr
         if (!b.next) h->give_up(c);
     }
     h->buffer = b.buffer;
-    h->valid = b.valid;
+    h->valid = (int)(b.valid & 63);
     h->next = b.next;
     /* Bits used must have been there: the position of the next bit is `valid`
      * bits before that of the next byte. */
-    if (b.next - b.valid / 8 > h->end) h->give_up(c);
+    if (h->next - h->valid / 8 > h->end) h->give_up(c);
     return TRUE;
 }
 

@@ -107,6 +107,7 @@ int sj_decode_rgbx(sj_state *s, const uint8_t *data, size_t len, int w, int h, i
                    sj_image *out);
 struct sj_decoder *sj_decoder_new(void);
 void sj_decoder_free(struct sj_decoder *d);
+int sj_decoder_gave_up(const struct sj_decoder *d);
 
 /* sj_resample.c */
 int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out);

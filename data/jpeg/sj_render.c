@@ -39,6 +39,8 @@ void sj_set_plain(sj_state *s, int plain) { s->plain = plain; }
 
 const char *sj_message(const sj_state *s) { return s->message; }
 
+int sj_gave_up(const sj_state *s) { return sj_decoder_gave_up(s->dec); }
+
 static int no_memory(sj_state *s) { return sj_fail(s, SJ_NO_MEMORY, "no memory for the crops"); }
 
 int64_t sj_now(void) {
