@@ -96,6 +96,7 @@ func (l *Loader) dispatch() {
 	defer l.wg.Done()
 	defer close(l.tasks)
 	defer close(l.ready)
+	hints := newHints(l)
 	for step := l.plan.start; step < l.plan.end; step++ {
 		select {
 		case l.tokens <- struct{}{}:
@@ -105,6 +106,7 @@ func (l *Loader) dispatch() {
 		p := l.begin(step)
 		l.ready <- p // a token was free, so there is room
 		for slot := range p.ok {
+			hints.advance(1)
 			select {
 			case l.tasks <- task{p, slot}:
 			case <-l.ctx.Done():
@@ -131,6 +133,14 @@ func (l *Loader) begin(step int64) *pending {
 		close(p.done)
 	}
 	return p
+}
+
+// indexOf returns the image at a position of an epoch.
+func (l *Loader) indexOf(epoch uint64, pos int64) int64 {
+	if l.plan.sequential {
+		return l.opt.Sampler.Sequential(pos)
+	}
+	return l.opt.Sampler.At(epoch, pos)
 }
 
 // finish notes that an image of the batch is done.

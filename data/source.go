@@ -30,6 +30,14 @@ type Source interface {
 	Close() error
 }
 
+// Prefetcher is a [Source] whose reads have a latency worth hiding: it is told what will be read soon.
+type Prefetcher interface {
+	// Ahead is the number of images, in the order of the stream, between a hint and its read.
+	Ahead() int
+	// Prefetch says that image i will be read soon. It never blocks.
+	Prefetch(i int64)
+}
+
 // An Item is one image as it is stored.
 type Item struct {
 	// Bytes is the encoded file. Nil if Raw is set.

@@ -59,7 +59,7 @@ func (w *worker) fill(t task) error {
 	p, l := t.p, w.l
 	w.destinations(p, t.slot)
 	epoch, pos := l.plan.at(p.batch.Step, t.slot)
-	index := w.indexOf(epoch, pos)
+	index := l.indexOf(epoch, pos)
 	err := w.image(epoch, index)
 	if err == nil {
 		p.accept(t.slot, index, l.opt.Source.Label(index))
@@ -84,7 +84,7 @@ func (w *worker) replace(t task, epoch uint64, pos int64, bad *Bad) error {
 	n := l.plan.n
 	limit := min(n-1, maxProbes(l.opt.MaxBadFraction))
 	for k := int64(1); k <= limit; k++ {
-		index := w.indexOf(epoch, (pos+k)%n)
+		index := l.indexOf(epoch, (pos+k)%n)
 		err := w.image(epoch, index)
 		if err == nil {
 			bad.Replacement = index
@@ -115,13 +115,6 @@ func (w *worker) fatal(index int64, err error) error {
 		return context.Cause(w.l.ctx)
 	}
 	return fmt.Errorf("data: image %d (%s): %w", index, w.l.opt.Source.Name(index), err)
-}
-
-func (w *worker) indexOf(epoch uint64, pos int64) int64 {
-	if w.l.plan.sequential {
-		return w.l.opt.Sampler.Sequential(pos)
-	}
-	return w.l.opt.Sampler.At(epoch, pos)
 }
 
 // image reads one image and renders its crops.
