@@ -9,6 +9,9 @@
 // the number of images all ranks together have consumed. Any number of
 // workers or ranks that agree on that integer agree on the order.
 //
+// Where random access is dear, [Windowed] reads shards from beginning to end and
+// shuffles within windows; the position alone is the state there too.
+//
 // A [Sampler] also restricts a data set to its first images, to a random
 // fraction that stays the same whatever the run's seed, or to a list.
 package sampler

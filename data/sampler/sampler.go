@@ -14,6 +14,8 @@ type Sampler struct {
 	len    int64 // images in an epoch
 	seed   uint64
 	subset func(k int64) int64 // k-th member of the subset; nil is the identity
+	// windows is the order of [Windowed]; nil shuffles everything with everything.
+	windows *windows
 }
 
 // New samples all of n images in an order drawn by the seed.
@@ -86,6 +88,12 @@ func (s *Sampler) Seed() uint64 { return s.seed }
 // At returns the index of the image at a position of an epoch. Over the
 // positions 0 to Len()-1 it names every image of the subset exactly once.
 func (s *Sampler) At(epoch uint64, pos int64) int64 {
+	if s.windows != nil {
+		if pos < 0 || pos >= s.len {
+			panic(fmt.Sprintf("sampler: position %d of an epoch of %d images", pos, s.len))
+		}
+		return s.windows.at(epoch, pos, s.len)
+	}
 	p := NewPermutation(s.len, s.seed, epoch)
 	return s.Sequential(p.At(pos))
 }
