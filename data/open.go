@@ -58,7 +58,8 @@ func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 	case "files":
 		return &fileSource{tableSource: list, root: t.Meta().Root}, nil
 	case "shards":
-		return &tarSource{tableSource: list, shards: newHandles(t.Meta().Shards)}, nil
+		tar := &tarSource{tableSource: list, shards: newHandles(t.Meta().Shards)}
+		return tar.withAhead(spec.Window), nil
 	default:
 		t.Close()
 		return nil, fmt.Errorf("data: %s: an index of kind %q; this program knows \"files\" and \"shards\"", spec.Path, kind)

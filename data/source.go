@@ -75,6 +75,10 @@ type SourceSpec struct {
 	// WriteIndex stores the walk through each tar shard beside it, as
 	// <shard>.seeridx, for the next time.
 	WriteIndex bool
+	// Window is set for shards that are read in the order of [sampler.Windowed]:
+	// the number of images of this process's windows, all lanes together. Shards
+	// are then read in long stretches, and 0 reads image by image.
+	Window int64
 	// Progress is told now and then how far a long scan is. It may be called
 	// from any goroutine, never from two at once.
 	Progress func(Progress)

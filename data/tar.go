@@ -34,7 +34,7 @@ func (s *tarSource) Read(ctx context.Context, i int64, buf []byte) (item Item, e
 		return Item{}, err
 	}
 	err = s.entry(i, func(e index.Entry) error {
-		item.Bytes, err = s.member(ctx, e, buf)
+		item.Bytes, err = s.member(e, buf, func(buf []byte) error { return s.shards.readAt(ctx, e.Shard, buf, e.Offset) })
 		return err
 	})
 	if err != nil {
@@ -43,19 +43,25 @@ func (s *tarSource) Read(ctx context.Context, i int64, buf []byte) (item Item, e
 	return item, nil
 }
 
-func (s *tarSource) member(ctx context.Context, e index.Entry, buf []byte) ([]byte, error) {
+// member returns an image whose bytes in its shard, which may be compressed, read fills in.
+func (s *tarSource) member(e index.Entry, buf []byte, read func(buf []byte) error) ([]byte, error) {
 	if err := checkSize(e.Length, s.maxBytes); err != nil {
 		return nil, err
 	}
 	buf = resize(buf, int(e.Length))
-	if err := s.shards.readAt(ctx, e.Shard, buf, e.Offset); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w: shard %d ends at %w", errStale, e.Shard, err)
-		}
-		return nil, err
+	if err := read(buf); err != nil {
+		return nil, staleAtEnd(err, e)
 	}
 	_, compression := splitCompression(string(e.Name))
 	return decompress(compression, buf, s.maxBytes)
+}
+
+// staleAtEnd tells a shard that has become shorter from one that cannot be read.
+func staleAtEnd(err error, e index.Entry) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: shard %d ends at %w", errStale, e.Shard, err)
+	}
+	return err
 }
 
 func (s *tarSource) Close() error {
@@ -103,7 +109,9 @@ func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
 			if err := s.append(b, t, len(meta.Shards)); err != nil {
 				return index.Meta{}, err
 			}
-			meta.Shards = append(meta.Shards, t.Meta().Shards...)
+			shard := t.Meta().Shards[0]
+			shard.Images = t.Len()
+			meta.Shards = append(meta.Shards, shard)
 			t.Close()
 		}
 	}

@@ -19,6 +19,7 @@ type Shard struct {
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`
 	ModTime int64  `json:"mod_time"` // nanoseconds since 1970
+	Images  int64  `json:"images"`   // entries that lie in it
 }
 
 // Meta describes a whole table.
