@@ -91,6 +91,15 @@ type Data struct {
 	// images, epochs of the first list. Lists are kept in the run folder, so that a
 	// resumed run sees the same images again. Default "0it": never.
 	Refresh Duration `toml:"refresh"`
+	// ShuffleWindow is for tar shards that are read best from beginning to end: the
+	// number of images shuffled together, as in a shuffle buffer, behind a random
+	// order of the shards. The packed images of three windows stay in memory.
+	// Default 0: all images are shuffled, and read one by one.
+	ShuffleWindow int64 `toml:"shuffle_window"`
+	// ShuffleLanes are the sequences of shards, each with windows of its own, that
+	// every batch takes equal parts from. A multiple of the number of processes, so
+	// that each reads other shards; the order does not depend on it. Default 1.
+	ShuffleLanes int64 `toml:"shuffle_lanes"`
 	// Subset restricts the source. Default: everything.
 	Subset Subset `toml:"subset"`
 }

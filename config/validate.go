@@ -30,6 +30,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	switch task {
 	case Pretrain:
 		c.data(e.Data)
+		c.shuffle(e.Data, int64(e.Optim.Batch))
 		c.model(e.Model)
 		c.crops(e.Crops, e.Model)
 		c.augment(e.Augment)
@@ -80,6 +81,18 @@ func (c *checker) data(d Data) {
 	c.probability("data.max_bad_fraction", d.MaxBadFraction)
 	c.refuse(d.Refresh.Value > 0 && d.Kind == "idx", "data.refresh", d.Refresh.String(), "an IDX file does not change; leave it out")
 	c.subset("data.subset", d.Subset)
+}
+
+func (c *checker) shuffle(d Data, batch int64) {
+	if d.ShuffleWindow == 0 {
+		c.refuse(d.ShuffleLanes != 1, "data.shuffle_lanes", d.ShuffleLanes, "has no meaning without data.shuffle_window")
+		return
+	}
+	c.refuse(d.ShuffleWindow < 2, "data.shuffle_window", d.ShuffleWindow, "must be 0 (shuffle everything), or at least 2 images")
+	c.refuse(d.Kind != "auto" && d.Kind != "tar" && d.Kind != "index", "data.shuffle_window", d.ShuffleWindow, "is for tar shards, and data.kind is %q", d.Kind)
+	c.refuse(d.Subset != Subset{}, "data.shuffle_window", d.ShuffleWindow, "reads whole shards, and cannot be combined with data.subset")
+	c.refuse(d.ShuffleLanes < 1 || batch%max(d.ShuffleLanes, 1) != 0, "data.shuffle_lanes", d.ShuffleLanes, "must divide optim.batch, %d", batch)
+	c.doubt(d.ShuffleWindow*d.ShuffleLanes < 4*batch, "data.shuffle_window", d.ShuffleWindow, "is a few batches only: images that lie together in a shard will be seen together")
 }
 
 func (c *checker) kind(path, kind string) {

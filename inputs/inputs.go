@@ -27,6 +27,22 @@ func BadFraction(share float64) float64 {
 	return share
 }
 
+// Order is the order of a pretraining run with a global batch of so many images: windows of shards, or everything shuffled.
+func Order(src data.Source, d config.Data, batch int, seed uint64) (*sampler.Sampler, error) {
+	if d.ShuffleWindow == 0 {
+		s, err := Sampler(src, d.Subset, seed)
+		if err != nil {
+			return nil, fmt.Errorf("data.subset: %w", err)
+		}
+		return s, nil
+	}
+	shards, ok := src.(interface{ ShardImages() []int64 })
+	if !ok {
+		return nil, fmt.Errorf("data.shuffle_window = %d: only tar shards are read in windows, and data.source %s is something else; leave it out", d.ShuffleWindow, d.Source)
+	}
+	return sampler.Windowed(sampler.Windows{Shards: shards.ShardImages(), Size: d.ShuffleWindow, Lanes: d.ShuffleLanes, Batch: int64(batch)}, seed)
+}
+
 // Sampler draws from the subset of a source in an order that the seed decides.
 func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, error) {
 	switch {

@@ -42,6 +42,23 @@ func TestSamplerTakesTheSubset(t *testing.T) {
 	require.Equal(t, []string{"ape/00004.jpg", "owl/00001.jpg"}, names, "in the order of the source")
 }
 
+// With a window, the images of a shard are seen together, and those of other sources are refused.
+func TestOrderInWindows(t *testing.T) {
+	src, err := Source(datatest.Shards(t, 4, 10, 2), "auto", false)
+	require.NoError(t, err)
+	defer src.Close()
+	s, err := Order(src, config.Data{ShuffleWindow: 10, ShuffleLanes: 1}, 8, 1)
+	require.NoError(t, err)
+	for pos := range s.Len() {
+		require.Equal(t, s.At(0, pos/10*10)/10, s.At(0, pos)/10, "a window is a shard here")
+	}
+	folder, err := Source(datatest.Folder(t, 8), "auto", false)
+	require.NoError(t, err)
+	defer folder.Close()
+	_, err = Order(folder, config.Data{Source: "photos", ShuffleWindow: 10, ShuffleLanes: 1}, 8, 1)
+	require.ErrorContains(t, err, "data.shuffle_window = 10: only tar shards are read in windows, and data.source photos is something else")
+}
+
 func TestSubsetListErrors(t *testing.T) {
 	src, err := Source(datatest.Folder(t, 2), "auto", false)
 	require.NoError(t, err)

@@ -110,8 +110,8 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.sampler, err = inputs.Sampler(r.source, r.e.Data.Subset, r.e.Run.Seed); err != nil {
-		return fmt.Errorf("data.subset: %w", err)
+	if r.sampler, err = inputs.Order(r.source, r.e.Data, r.e.Optim.Batch, r.e.Run.Seed); err != nil {
+		return err
 	}
 	plan, warnings, err := r.e.Resolve(r.sampler.Len(), 1)
 	if err != nil {
@@ -131,7 +131,7 @@ func (r *run) openFirst(ctx context.Context) (err error) {
 	r.refresh = &data.Refresh{
 		Source: data.SourceSpec{Path: r.e.Data.Source, Kind: r.e.Data.Kind}, Dir: r.folder.Path("snapshots"), Report: r.sayRefreshed,
 		Sampler: func(src data.Source, seed uint64) (*sampler.Sampler, error) {
-			return inputs.Sampler(src, r.e.Data.Subset, seed)
+			return inputs.Order(src, r.e.Data, r.e.Optim.Batch, seed)
 		},
 	}
 	r.source, err = data.OpenFirst(ctx, *r.refresh)

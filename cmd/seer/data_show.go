@@ -51,9 +51,9 @@ func runDataShow(c *cli.Context) error {
 		return err
 	}
 	defer src.Close()
-	order, err := inputs.Sampler(src, e.Data.Subset, e.Run.Seed)
+	order, err := inputs.Order(src, e.Data, e.Optim.Batch, e.Run.Seed)
 	if err != nil {
-		return fmt.Errorf("data.subset: %w", err)
+		return err
 	}
 	sheet, err := contact.Draw(c.Context, data.Options{
 		Source: src, Sampler: order, Spec: inputs.Crops(e.Crops, e.Augment), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
