@@ -142,8 +142,10 @@ func expandRange(s string) ([]string, error) {
 		return nil, fmt.Errorf("{%s} names more than %d files", s, maxExpansion)
 	}
 	width := 0
-	if strings.HasPrefix(fields[0], "0") || strings.HasPrefix(fields[1], "0") {
-		width = max(len(fields[0]), len(fields[1]))
+	for _, f := range fields[:2] {
+		if len(f) > 1 && f[0] == '0' { // a 0 alone is a number like any other
+			width = max(len(fields[0]), len(fields[1]))
+		}
 	}
 	var out []string
 	for v := from; v <= to; v += by {
