@@ -5,6 +5,7 @@ package remote_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -57,24 +58,83 @@ func location(endpoint, key string) string {
 	return fmt.Sprintf("s3://images/%s?region=us-east-1&use_path_style=true&endpoint=%s", key, url.QueryEscape(endpoint))
 }
 
-// A real S3 server, and one whose connection breaks in the middle of every second answer: the same bytes.
+// spoil is a proxy that harms every answer with an object's bytes but each sixth one, each time in another way.
+type spoil struct {
+	proxy *httputil.ReverseProxy
+	asked atomic.Int64
+	done  [6]atomic.Int64 // by kind of harm; 0 is none
+}
+
+func newSpoil(t *testing.T, server *url.URL) (*spoil, string) {
+	s := &spoil{proxy: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(server); r.Out.Host = r.In.Host }}}
+	faulty := httptest.NewServer(s)
+	t.Cleanup(faulty.Close)
+	t.Cleanup(faulty.CloseClientConnections)
+	return s, faulty.URL
+}
+
+func (s *spoil) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	harm := int64(0)
+	if r.Method == http.MethodGet {
+		harm = s.asked.Add(1) % 6
+	}
+	s.done[harm].Add(1)
+	proxy := *s.proxy
+	switch harm {
+	case 1: // reset in the middle
+		w = datatest.Breaking(w, 50_000)
+	case 2: // an answer that is shorter than it should be, and says so
+		proxy.ModifyResponse = shorten(30_000)
+	case 3:
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	case 4: // silence
+		<-r.Context().Done()
+		return
+	case 5: // headers, then silence
+		proxy.ModifyResponse = func(a *http.Response) error {
+			a.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(io.LimitReader(a.Body, 20_000), silence{r.Context()}), a.Body}
+			return nil
+		}
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// shorten cuts a body and corrects its length.
+func shorten(n int64) func(*http.Response) error {
+	return func(a *http.Response) error {
+		if a.ContentLength > n {
+			a.ContentLength = n
+			a.Header.Set("Content-Length", fmt.Sprint(n))
+			a.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(a.Body, n), a.Body}
+		}
+		return nil
+	}
+}
+
+// silence is a body that never ends and has nothing to say.
+type silence struct{ ctx context.Context }
+
+func (s silence) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
+}
+
+// A real S3 server, and one whose answers are reset, cut, refused or never come: the same bytes.
 func TestS3(t *testing.T) {
 	dir := t.TempDir()
 	content := noise(300_000)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "images", "deep"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "images", "deep", "shard.tar"), content, 0o644))
 	server := startGateway(t, dir)
-	var asked, broken atomic.Int64
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(server); r.Out.Host = r.In.Host }}
-	faulty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked.Add(1)%2 == 0 && r.Method == http.MethodGet {
-			broken.Add(1)
-			w = datatest.Breaking(w, 50_000)
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(faulty.Close)
-	for name, endpoint := range map[string]string{"well": server.String(), "broken": faulty.URL} {
+	faults, faulty := newSpoil(t, server)
+	for name, endpoint := range map[string]string{"well": server.String(), "spoilt": faulty} {
 		t.Run(name, func(t *testing.T) {
 			o := open(t, location(endpoint, "deep/shard.tar"))
 			require.EqualValues(t, len(content), o.Size())
@@ -87,7 +147,9 @@ func TestS3(t *testing.T) {
 			}
 		})
 	}
-	require.Positive(t, broken.Load())
+	for harm := range faults.done {
+		require.Positive(t, faults.done[harm].Load(), "harm %d", harm)
+	}
 
 	_, err := remote.New(impatient).Open(t.Context(), location(server.String(), "deep/none.tar"))
 	require.ErrorContains(t, err, "s3://images/deep/none.tar: there is no such object")
