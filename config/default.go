@@ -12,7 +12,10 @@ func Default() *Experiment {
 			Device: "auto", Precision: "fp32", ChannelsLast: "auto",
 			LogEvery: Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2,
 		},
-		Data: Data{Kind: "auto", Prefetch: 2, MaxBadFraction: 0.01, EXIFOrientation: true, Refresh: Duration{Unit: Steps}, ShuffleLanes: 1},
+		Data: Data{
+			Kind: "auto", Prefetch: 2, MaxBadFraction: 0.01, EXIFOrientation: true, Refresh: Duration{Unit: Steps}, ShuffleLanes: 1,
+			URLs: URLs{Concurrency: 64, PerHost: 4, TimeoutSeconds: 10, MaxMB: 20, RespectRobotsTag: true},
+		},
 		Augment: Augment{
 			Flip:   0.5,
 			Jitter: Jitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2},

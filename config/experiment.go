@@ -65,11 +65,12 @@ type Run struct {
 // Data is the images to pretrain on.
 type Data struct {
 	// Source: a folder, a list of files, tar shards (a folder of them or a pattern
-	// with * or {000..127}, or URLs with braces: https, s3, gs, azblob), an IDX file or
-	// an index built from any of these.
+	// with * or {000..127}, or URLs with braces: https, s3, gs, azblob), an IDX file, a
+	// list of image URLs (text or parquet) or an index built from any of these.
 	// A relative path starts at the working directory. Required for pretraining.
 	Source string `toml:"source"`
-	// Kind of the source: "auto" (from the path), "folder", "list", "tar", "idx", "index".
+	// Kind of the source: "auto" (from the path), "folder", "list", "tar", "idx", "urls",
+	// "index".
 	// Default "auto".
 	Kind string `toml:"kind"`
 	// Labels reads sub-folders (or the IDX label file) as classes. Pretraining does
@@ -102,6 +103,34 @@ type Data struct {
 	ShuffleLanes int64 `toml:"shuffle_lanes"`
 	// Subset restricts the source. Default: everything.
 	Subset Subset `toml:"subset"`
+	// URLs is how a list of URLs is downloaded; other sources do not use it.
+	URLs URLs `toml:"urls"`
+}
+
+// URLs are the bounds on what is asked of the web, and on what it may send. The
+// evaluation's sources are downloaded in the same way.
+type URLs struct {
+	// Concurrency is the number of requests at once. Default 64.
+	Concurrency int `toml:"concurrency"`
+	// PerHost is the number of those to one host and port. Default 4.
+	PerHost int `toml:"per_host"`
+	// TimeoutSeconds of a download with its redirects and repeats, not counting the
+	// time in which it waits for its turn. Default 10.
+	TimeoutSeconds float64 `toml:"timeout_seconds"`
+	// MaxMB refuses larger files, in MiB. Default 20.
+	MaxMB int `toml:"max_mb"`
+	// AllowPrivate allows URLs and redirects that lead to this machine and to private
+	// networks, and the proxy of the environment. Default false: whoever writes a list
+	// of URLs could else reach what only this machine can.
+	AllowPrivate bool `toml:"allow_private"`
+	// Contact is a URL or mail address that every request names, for those who object.
+	// Default none.
+	Contact string `toml:"contact"`
+	// Column of the URLs in parquet files. Default "": "url" or "URL".
+	Column string `toml:"column"`
+	// RespectRobotsTag does not use images whose server says noai, noimageai, noindex
+	// or noimageindex in X-Robots-Tag. Default true.
+	RespectRobotsTag bool `toml:"respect_robots_tag"`
 }
 
 // Subset is a part of a source. At most one of First, Fraction, List is set.

@@ -46,7 +46,7 @@ func Load(path string, sets []string) (*Experiment, error) {
 		}
 	}
 	e.Base = ""
-	if err := e.set(sets); err != nil {
+	if err := e.Set(sets); err != nil {
 		return nil, err
 	}
 	if e.Name == "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// set applies overrides in order, and reports all that are wrong.
-func (e *Experiment) set(sets []string) error {
+// Set applies overrides, each "table.key=value", in order, and reports all that are wrong.
+func (e *Experiment) Set(sets []string) error {
 	var problems []error
 	for _, s := range sets {
 		if err := e.setOne(s); err != nil {

@@ -4,6 +4,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 
 	"seer/models/regnet/arch"
 	"seer/optim/rules"
@@ -40,9 +41,11 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.train(e.Train)
 	case LinearEval:
 		c.linear(e.Linear)
+		c.urls(e.Data.URLs)
 		c.normalise(e.Augment)
 	case KNNEval:
 		c.knn(e.KNN, e.Linear)
+		c.urls(e.Data.URLs)
 		c.normalise(e.Augment)
 	default:
 		c.refuse(true, "task", string(task), "allowed are pretrain, linear-eval and knn")
@@ -81,6 +84,18 @@ func (c *checker) data(d Data) {
 	c.probability("data.max_bad_fraction", d.MaxBadFraction)
 	c.refuse(d.Refresh.Value > 0 && d.Kind == "idx", "data.refresh", d.Refresh.String(), "an IDX file does not change; leave it out")
 	c.subset("data.subset", d.Subset)
+	c.urls(d.URLs)
+	c.doubt(d.Kind == "urls" && d.MaxBadFraction < 0.05, "data.max_bad_fraction", d.MaxBadFraction, "is little for the web, where a tenth of the links and more may be dead: the run would stop")
+	c.doubt(d.Kind == "urls" && d.URLs.Contact == "", "data.urls.contact", "", "give a URL or mail address for those who object to the requests")
+}
+
+func (c *checker) urls(u URLs) {
+	c.refuse(u.Concurrency < 1 || u.Concurrency > 4096, "data.urls.concurrency", u.Concurrency, "must be 1 to 4096 requests")
+	c.atLeast("data.urls.per_host", u.PerHost, 1)
+	c.refuse(!(u.TimeoutSeconds > 0 && u.TimeoutSeconds <= 3600), "data.urls.timeout_seconds", u.TimeoutSeconds, "must be over 0, at most 3600")
+	c.refuse(u.MaxMB < 1 || u.MaxMB > 512, "data.urls.max_mb", u.MaxMB, "must be 1 to 512 MiB")
+	odd := strings.ContainsFunc(u.Contact, func(r rune) bool { return r < ' ' || r > '~' || r == '(' || r == ')' })
+	c.refuse(odd, "data.urls.contact", u.Contact, "must be of printable ASCII without brackets: it stands in a header")
 }
 
 func (c *checker) shuffle(d Data, batch int64) {
@@ -96,7 +111,7 @@ func (c *checker) shuffle(d Data, batch int64) {
 }
 
 func (c *checker) kind(path, kind string) {
-	c.oneOf(path, kind, "auto", "folder", "list", "tar", "idx", "index")
+	c.oneOf(path, kind, "auto", "folder", "list", "tar", "idx", "urls", "index")
 }
 
 func (c *checker) subset(path string, s Subset) {

@@ -17,9 +17,9 @@ import (
 // error, and would fill the memory before anything could say so.
 const maxExpansion = 1 << 20
 
-// expandShards turns a file, a folder of shards, a brace pattern
+// expandFiles turns a file, a folder of files with an ending, a brace pattern
 // (shard-{000..127}.tar, {a,b}.tar) or a glob (*.tar) into files, in order.
-func expandShards(pattern string) ([]string, error) {
+func expandFiles(pattern, ending string) ([]string, error) {
 	if remote.Is(pattern) {
 		return expandBraces(pattern) // a question mark begins the query, and no store is listed
 	}
@@ -27,11 +27,11 @@ func expandShards(pattern string) ([]string, error) {
 		if !st.IsDir() {
 			return []string{pattern}, nil
 		}
-		pattern = filepath.Join(escapeGlob(pattern), "*.tar")
+		pattern = filepath.Join(escapeGlob(pattern), "*"+ending)
 	}
 	names, err := expandBraces(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("data: shards %s: %w", pattern, err)
+		return nil, fmt.Errorf("data: files %s: %w", pattern, err)
 	}
 	var out []string
 	for _, name := range names {
@@ -41,13 +41,13 @@ func expandShards(pattern string) ([]string, error) {
 		}
 		found, err := filepath.Glob(name)
 		if err != nil {
-			return nil, fmt.Errorf("data: shards %s: %w", name, err)
+			return nil, fmt.Errorf("data: files %s: %w", name, err)
 		}
 		slices.Sort(found)
 		out = append(out, found...)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("data: no file matches the shards %s", pattern)
+		return nil, fmt.Errorf("data: no file matches %s", pattern)
 	}
 	return out, nil
 }

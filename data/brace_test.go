@@ -57,11 +57,11 @@ func TestExpandShards(t *testing.T) {
 		"[ab].tar":     at("a.tar", "b.tar"),
 		"{a,b}*.tar":   at("a.tar", "b.tar"),
 	} {
-		got, err := expandShards(filepath.Join(dir, pattern))
+		got, err := expandFiles(filepath.Join(dir, pattern), ".tar")
 		require.NoError(t, err, pattern)
 		require.Equal(t, want, got, pattern)
 	}
-	_, err := expandShards(filepath.Join(dir, "z*.tar"))
+	_, err := expandFiles(filepath.Join(dir, "z*.tar"), ".tar")
 	require.ErrorContains(t, err, "no file matches")
 }
 

@@ -18,8 +18,11 @@
 //     without siblings;
 //   - an IDX file of raw images (MNIST, Fashion-MNIST), plain or gzip; labels
 //     come from the file beside it;
-//   - an index that [BuildIndex] has written: any of the first three, listed
-//     once, so that opening it takes no time.
+//   - a list of URLs, as text or in a column of parquet files, which are
+//     downloaded ahead of their turn (package fetch); labels as in a list, or
+//     from a column of integers or names;
+//   - an index that [BuildIndex] has written: a list of any of these but IDX,
+//     so that opening it takes no time.
 //
 // Lists are flat: a million paths cost about ten megabytes and no work for the
 // garbage collector (package index). [Fingerprint] identifies a resolved list.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"seer/data/fetch"
 	"seer/data/jpeg"
 	"seer/data/remote"
 )
@@ -18,14 +19,19 @@ import (
 // it takes the values of [jpeg.Reason].
 type Reason string
 
-// Reasons that come from reading. Decoding adds jpeg's: empty, unknown,
+// Reasons that come from reading and downloading. Decoding adds jpeg's: empty, unknown,
 // truncated, corrupt, too-large, unsupported.
 const (
 	Missing    Reason = "missing"    // no such file
-	Unreadable Reason = "unreadable" // permission, input/output error, no regular file
+	Unreadable Reason = "unreadable" // permission, input/output error, no regular file, a server that fails
 	TooLarge   Reason = "too-large"  // more bytes or pixels than the limit
 	Stale      Reason = "stale"      // the shard is not the one that was indexed
 	Panicked   Reason = "panic"      // the decoder broke down on these bytes
+
+	DeadLink       Reason = Reason(fetch.DeadLink)       // no such host, nobody answers there, 4xx, a web page
+	Timeout        Reason = Reason(fetch.Timeout)        // the download took too long
+	RefusedAddress Reason = Reason(fetch.RefusedAddress) // a URL that leads into a private network
+	Disallowed     Reason = Reason(fetch.Disallowed)     // the server asks not to use the image
 )
 
 // ReadError is the failure to read or decode one image.
@@ -51,6 +57,10 @@ func ReasonOf(err error) Reason {
 	}
 	if reason := jpeg.ReasonOf(err); reason != "" {
 		return Reason(reason)
+	}
+	var f *fetch.Error
+	if errors.As(err, &f) {
+		return Reason(f.Reason)
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -15,7 +15,7 @@ import (
 )
 
 // Kinds are the values of [SourceSpec.Kind].
-var Kinds = []string{"auto", "folder", "list", "tar", "idx", "index"}
+var Kinds = []string{"auto", "folder", "list", "tar", "idx", "urls", "index"}
 
 // Open opens a source; see [OpenContext].
 func Open(spec SourceSpec) (Source, error) {
@@ -60,9 +60,11 @@ func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 	case "shards":
 		tar := &tarSource{tableSource: list, shards: newHandles(t.Meta().Shards)}
 		return tar.withAhead(spec.Window), nil
+	case "urls":
+		return newURLSource(list, spec), nil
 	default:
 		t.Close()
-		return nil, fmt.Errorf("data: %s: an index of kind %q; this program knows \"files\" and \"shards\"", spec.Path, kind)
+		return nil, fmt.Errorf("data: %s: an index of kind %q; this program knows \"files\", \"shards\" and \"urls\"", spec.Path, kind)
 	}
 }
 
@@ -88,7 +90,7 @@ func openIndex(spec SourceSpec) (Source, error) {
 // resolveKind turns "auto" into the kind that the path looks like.
 func (spec *SourceSpec) resolveKind() (string, error) {
 	if spec.Path == "" {
-		return "", fmt.Errorf("data: the source is empty; give a folder, a list, tar shards or an IDX file")
+		return "", fmt.Errorf("data: the source is empty; give a folder, a list, tar shards, an IDX file or a list of URLs")
 	}
 	if remote.Is(spec.Path) {
 		return spec.remoteKind()
@@ -107,6 +109,8 @@ func (spec *SourceSpec) resolveKind() (string, error) {
 		return kindOfFile(spec.Path)
 	case isTarName(spec.Path):
 		return "tar", nil // a pattern; expanding it reports what is missing
+	case isParquetName(spec.Path):
+		return "urls", nil
 	}
 	return "", fmt.Errorf("data: source %s: %w", spec.Path, err)
 }
@@ -122,14 +126,14 @@ func (spec *SourceSpec) remoteKind() (string, error) {
 	return "", fmt.Errorf("data: %s: only tar shards are read from URLs, s3://bucket/shard-{000..127}.tar; copy or mount other sources", remote.Name(spec.Path))
 }
 
-// kindOfFolder looks at the names in a folder: IDX files or tar shards and no
-// folders beside them are taken for what they are.
+// kindOfFolder looks at the names in a folder: IDX files, tar shards or parquet
+// files without images, and no folders beside them, are taken for what they are.
 func kindOfFolder(path string) (string, error) {
 	list, err := os.ReadDir(path)
 	if err != nil {
 		return "", fmt.Errorf("data: source: %w", err)
 	}
-	tars, idxs, folders := 0, 0, 0
+	tars, idxs, folders, parquets, images := 0, 0, 0, 0, 0
 	for _, d := range list {
 		switch {
 		case d.IsDir():
@@ -138,6 +142,10 @@ func kindOfFolder(path string) (string, error) {
 			tars++
 		case isIDXName(d.Name()):
 			idxs++
+		case isParquetName(d.Name()):
+			parquets++
+		case isImage(d.Name(), DefaultExtensions):
+			images++
 		}
 	}
 	switch {
@@ -145,6 +153,8 @@ func kindOfFolder(path string) (string, error) {
 		return "idx", nil
 	case folders == 0 && tars > 0:
 		return "tar", nil
+	case folders == 0 && parquets > 0 && images == 0:
+		return "urls", nil
 	}
 	return "folder", nil
 }
@@ -155,7 +165,9 @@ func kindOfFile(path string) (string, error) {
 	case ".tar":
 		return "tar", nil
 	case ".txt", ".lst", ".list", ".tsv":
-		return "list", nil
+		return listKind(path), nil
+	case ".parquet":
+		return "urls", nil
 	case ".seeridx":
 		return "index", nil
 	}
@@ -166,7 +178,9 @@ func kindOfFile(path string) (string, error) {
 }
 
 // isTarName also holds for brace and glob patterns of tar files.
-func isTarName(path string) bool { return strings.HasSuffix(strings.ToLower(path), ".tar") }
+func isTarName(path string) bool { return hasEnding(path, ".tar") }
+
+func hasEnding(path, ending string) bool { return strings.HasSuffix(strings.ToLower(path), ending) }
 
 func isIDXName(name string) bool {
 	return strings.Contains(name, "idx3-ubyte") || strings.Contains(name, "idx4-ubyte") ||

@@ -28,6 +28,8 @@ func newScan(ctx context.Context, spec SourceSpec, kind string) (scan, error) {
 		return &listScan{scanner: common}, nil
 	case "tar":
 		return newTarScan(common)
+	case "urls":
+		return newURLScan(common)
 	}
 	return nil, fmt.Errorf("data: %s: a source of kind %q has nothing to list", spec.Path, kind)
 }

@@ -149,9 +149,9 @@ func copyFile(to, from string) (err error) {
 
 // open opens the list of a segment.
 func (s *snapshots) open(seg segment) (Source, error) {
-	src, err := openIndex(SourceSpec{
-		Path: s.indexPath(seg.Snapshot), Labels: s.spec.Labels, MaxFileBytes: s.spec.MaxFileBytes,
-	})
+	spec := s.spec
+	spec.Path = s.indexPath(seg.Snapshot)
+	src, err := openIndex(spec)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot of steps %d to %d: %w", seg.FirstStep, seg.EndStep-1, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+
+	"seer/data/fetch"
 )
 
 // A Source is a list of images with random access. All methods but Close may
@@ -58,8 +60,8 @@ type RawImage struct {
 
 // SourceSpec says where images come from.
 type SourceSpec struct {
-	// Path is a folder, a list file, tar shards, an IDX file or an index:
-	// see the package documentation.
+	// Path is a folder, a list file, tar shards, an IDX file, a list of URLs or
+	// an index: see the package documentation.
 	Path string
 	// Kind is one of [Kinds]; "" means "auto".
 	Kind string
@@ -72,6 +74,10 @@ type SourceSpec struct {
 	Extensions []string
 	// MaxFileBytes refuses larger image files, 0 means [DefaultMaxFileBytes].
 	MaxFileBytes int64
+	// Column is that of the URLs in parquet files; "" means "url" or "URL".
+	Column string
+	// URLs bounds how a list of URLs is downloaded.
+	URLs fetch.Options
 	// WriteIndex stores the walk through each tar shard beside it, as
 	// <shard>.seeridx, for the next time.
 	WriteIndex bool

@@ -84,7 +84,7 @@ type tarScan struct {
 }
 
 func newTarScan(s scanner) (*tarScan, error) {
-	paths, err := expandShards(s.spec.Path)
+	paths, err := expandFiles(s.spec.Path, ".tar")
 	if err != nil {
 		return nil, err
 	}

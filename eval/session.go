@@ -179,7 +179,10 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	if set := s.sets[key]; set != nil {
 		return set, nil
 	}
-	src, err := data.OpenContext(ctx, data.SourceSpec{Path: key.path, Kind: key.kind, Labels: true})
+	spec := inputs.Spec(s.Experiment.Data)
+	spec.Path, spec.Kind, spec.Labels = key.path, key.kind, true
+	spec.Window = 0 // is about pretraining's order
+	src, err := data.OpenContext(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -7,16 +7,23 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"seer/config"
 	"seer/data"
 	"seer/data/augment"
+	"seer/data/fetch"
 	"seer/data/sampler"
 )
 
-// Source opens a source by path and kind ("auto" decides from the path). With labels it must tell a class for each image.
-func Source(path, kind string, labels bool) (data.Source, error) {
-	return data.Open(data.SourceSpec{Path: path, Kind: kind, Labels: labels})
+// Spec says where the images of [data] are and how they are had, without labels: pretraining has no use for them. For
+// another source under the same settings its path, kind and labels take their place.
+func Spec(d config.Data) data.SourceSpec {
+	u := d.URLs
+	return data.SourceSpec{Path: d.Source, Kind: d.Kind, Window: d.ShuffleWindow * d.ShuffleLanes, Column: u.Column, URLs: fetch.Options{
+		Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),
+		MaxBytes: int64(u.MaxMB) << 20, AllowPrivate: u.AllowPrivate, IgnoreRobotsTag: !u.RespectRobotsTag, Contact: u.Contact,
+	}}
 }
 
 // BadFraction is data.max_bad_fraction as the loader wants it: there 0 stands for a default, and here for none at all.

@@ -5,16 +5,19 @@ package inputs
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"seer/config"
+	"seer/data"
 	"seer/data/augment"
 	"seer/data/datatest"
+	"seer/data/fetch"
 )
 
 func TestSamplerTakesTheSubset(t *testing.T) {
-	src, err := Source(datatest.Folder(t, 8, "ape", "owl"), "auto", true)
+	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 8, "ape", "owl"), Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -44,15 +47,16 @@ func TestSamplerTakesTheSubset(t *testing.T) {
 
 // With a window, the images of a shard are seen together, and those of other sources are refused.
 func TestOrderInWindows(t *testing.T) {
-	src, err := Source(datatest.Shards(t, 4, 10, 2), "auto", false)
+	d := config.Data{Source: datatest.Shards(t, 4, 10, 2), ShuffleWindow: 10, ShuffleLanes: 1}
+	src, err := data.Open(Spec(d))
 	require.NoError(t, err)
 	defer src.Close()
-	s, err := Order(src, config.Data{ShuffleWindow: 10, ShuffleLanes: 1}, 8, 1)
+	s, err := Order(src, d, 8, 1)
 	require.NoError(t, err)
 	for pos := range s.Len() {
 		require.Equal(t, s.At(0, pos/10*10)/10, s.At(0, pos)/10, "a window is a shard here")
 	}
-	folder, err := Source(datatest.Folder(t, 8), "auto", false)
+	folder, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 8)})
 	require.NoError(t, err)
 	defer folder.Close()
 	_, err = Order(folder, config.Data{Source: "photos", ShuffleWindow: 10, ShuffleLanes: 1}, 8, 1)
@@ -60,7 +64,7 @@ func TestOrderInWindows(t *testing.T) {
 }
 
 func TestSubsetListErrors(t *testing.T) {
-	src, err := Source(datatest.Folder(t, 2), "auto", false)
+	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 2)})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -69,6 +73,18 @@ func TestSubsetListErrors(t *testing.T) {
 	datatest.Write(t, list, []byte("00000.jpg\nnone.jpg\n"))
 	_, err = Sampler(src, config.Subset{List: list}, 1)
 	require.ErrorContains(t, err, `1 of its names are not in the source, "none.jpg"`)
+}
+
+// The defaults of the file are those of the library: commands without a file behave alike.
+func TestSpec(t *testing.T) {
+	d := config.Default().Data
+	want := fetch.Defaults
+	want.MaxRedirects, want.Retries = 0, 0 // these have no key, and zero stands for them
+	require.Equal(t, data.SourceSpec{Kind: "auto", URLs: want}, Spec(d))
+	d.Source, d.Kind, d.URLs = "l.parquet", "urls", config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
+	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Column: "link", URLs: fetch.Options{
+		Timeout: 500 * time.Millisecond, MaxBytes: 3 << 20, AllowPrivate: true, IgnoreRobotsTag: true, Contact: "me",
+	}}, Spec(d))
 }
 
 func TestBadFractionZeroAllowsNone(t *testing.T) {

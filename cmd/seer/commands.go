@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"seer/internal/release"
 	"seer/torch"
 )
 
@@ -21,12 +22,9 @@ func commands() []*cli.Command {
 	}
 }
 
-// release is set by the linker: -X main.release=v1.2.3.
-var release = "0.1.0-dev"
-
 // version names the release, the revision it was built from and libtorch.
 func version() string {
-	return fmt.Sprintf("%s (revision %s, libtorch %s)", release, revision(), torch.Version())
+	return fmt.Sprintf("%s (revision %s, libtorch %s)", release.Version, revision(), torch.Version())
 }
 
 func revision() string {

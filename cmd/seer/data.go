@@ -10,14 +10,15 @@ import (
 
 	"seer/config"
 	"seer/data"
+	"seer/inputs"
 )
 
 func dataCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "data",
 		Usage: "look at images before a run: check, count, list, show crops",
-		Description: "A SOURCE is what data.source of an experiment may be: a folder, a list, tar shards, an IDX file, an index.\n" +
-			"An experiment file in its place stands for its data.source and data.kind.",
+		Description: "A SOURCE is what data.source of an experiment may be: a folder, a list, tar shards, an IDX file, a list of URLs,\n" +
+			"an index. An experiment file in its place stands for its data.source, data.kind and data.urls.",
 		Subcommands: []*cli.Command{dataShowCommand(), dataVerifyCommand(), dataStatsCommand(), dataIndexCommand()},
 	}
 }
@@ -36,19 +37,27 @@ func sourceSpec(c *cli.Context, b *bars) (data.SourceSpec, error) {
 	if c.NArg() != 1 {
 		return data.SourceSpec{}, fmt.Errorf("data %s takes one argument, a source or an experiment file; got %d", c.Command.Name, c.NArg())
 	}
-	spec := data.SourceSpec{Path: c.Args().First(), Kind: c.String("kind"), Labels: c.Bool("labels")}
-	if strings.HasSuffix(spec.Path, ".toml") {
-		e, err := config.Load(spec.Path, c.StringSlice("set"))
-		if err != nil {
-			return spec, err
-		}
-		spec.Path = e.Data.Source
-		if !c.IsSet("kind") {
-			spec.Kind = e.Data.Kind
-		}
+	e, err := sourceExperiment(c.Args().First(), c.StringSlice("set"))
+	if err != nil {
+		return data.SourceSpec{}, err
+	}
+	spec := inputs.Spec(e.Data)
+	spec.Labels = c.Bool("labels")
+	if c.IsSet("kind") {
+		spec.Kind = c.String("kind")
 	}
 	spec.Progress = func(p data.Progress) { b.update("listing "+spec.Path, p.Images, -1) }
 	return spec, nil
+}
+
+// sourceExperiment is the experiment in a file, or the default one about a source.
+func sourceExperiment(path string, sets []string) (*config.Experiment, error) {
+	if strings.HasSuffix(path, ".toml") {
+		return config.Load(path, sets)
+	}
+	e := config.Default()
+	e.Data.Source = path
+	return e, e.Set(sets)
 }
 
 // openSource lists the source of the command line, with progress.

@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"image/png"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +75,30 @@ func TestDataStats(t *testing.T) {
 	drawn, err := os.ReadFile(svg)
 	require.NoError(t, err)
 	require.Contains(t, string(drawn), "</svg>")
+}
+
+// A source on the command line takes its settings from --set.
+func TestDataOfURLs(t *testing.T) {
+	server := httptest.NewServer(http.FileServer(http.Dir(coloured(t, 3))))
+	defer server.Close()
+	list := filepath.Join(t.TempDir(), "urls.txt")
+	datatest.Write(t, list, []byte(server.URL+"/red/000.png\n"+server.URL+"/none.png?key=SECRET\n"))
+	out := filepath.Join(t.TempDir(), "urls.seeridx")
+	require.Contains(t, mustInvoke(t, "data", "index", list, "--out", out), out+": 2 images in ")
+	findings := filepath.Join(t.TempDir(), "findings.jsonl")
+	_, _, err := invoke(t, "data", "verify", out, "--list", findings, "--set", "data.urls.allow_private=true")
+	require.ErrorIs(t, err, errFindings)
+	lines, err := os.ReadFile(findings)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(lines), "\n"), "%s", lines)
+	require.Contains(t, string(lines), `"detail":"dead-link`)
+	require.NotContains(t, string(lines), "SECRET")
+
+	report, _, err := invoke(t, "data", "verify", list)
+	require.ErrorIs(t, err, errFindings)
+	require.Contains(t, report, "0 usable")
+	_, _, err = invoke(t, "data", "stats", list, "--set", "data.urls.none=1")
+	require.ErrorContains(t, err, "data.urls.none")
 }
 
 func TestDataIndex(t *testing.T) {

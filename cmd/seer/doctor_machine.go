@@ -21,6 +21,7 @@ import (
 
 	"seer/bench"
 	"seer/data/jpeg"
+	"seer/internal/release"
 	"seer/torch"
 )
 
@@ -34,7 +35,7 @@ func checkLibtorch(context.Context, *cli.Context) finding {
 			}
 		}
 	}
-	return finding{what: "libtorch", text: fmt.Sprintf("%s from %s; seer %s", torch.Version(), where, release)}
+	return finding{what: "libtorch", text: fmt.Sprintf("%s from %s; seer %s", torch.Version(), where, release.Version)}
 }
 
 // checkDevice is about GPUs: without one everything works, unless --device asks for it.

@@ -15,6 +15,7 @@ import (
 
 	"seer/checkpoint"
 	"seer/data/datatest"
+	"seer/internal/release"
 	"seer/torch/torchtest"
 )
 
@@ -109,7 +110,7 @@ func TestExportStyles(t *testing.T) {
 		assert.True(t, found, "%s has %s", style, stem)
 		assert.Equal(t, "3", meta["step"])
 		assert.Equal(t, "[0.4,0.5,0.6]", meta["mean"])
-		assert.Contains(t, meta["seer"], release)
+		assert.Contains(t, meta["seer"], release.Version)
 	}
 	_, _, err := invoke(t, "export", run, "--out", "x", "--style", "caffe")
 	assert.ErrorContains(t, err, `"caffe": allowed are [torchvision timm`)

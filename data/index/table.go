@@ -24,7 +24,7 @@ type Shard struct {
 
 // Meta describes a whole table.
 type Meta struct {
-	// Kind says what names mean: "files" below Root or members of tar "shards".
+	// Kind says what names mean: "files" below Root, members of tar "shards" or "urls".
 	Kind string `json:"kind"`
 	// Root is the folder that relative names start from.
 	Root   string  `json:"root,omitempty"`

@@ -117,6 +117,11 @@ type look struct {
 // they saw in order.
 func (r *run) window(ctx context.Context, from, to int64) error {
 	looks := make([]look, to-from)
+	if p, ok := r.src.(data.Prefetcher); ok {
+		for i := from; i < to; i++ {
+			p.Prefetch(i)
+		}
+	}
 	next := atomic.Int64{}
 	next.Store(from)
 	g, ctx := errgroup.WithContext(ctx)
