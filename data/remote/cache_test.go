@@ -89,9 +89,7 @@ func newCache(t testing.TB, dir string, limit int64) *remote.Cache {
 // cached opens an object of a server through a cache.
 func cached(t testing.TB, c *remote.Cache, url string) *remote.Object {
 	t.Helper()
-	opt := impatient
-	opt.Cache = c
-	o, err := remote.New(opt).Open(t.Context(), url)
+	o, err := remote.New(remote.Options{Cache: c, Pause: time.Millisecond}).Open(t.Context(), url)
 	require.NoError(t, err)
 	return o
 }

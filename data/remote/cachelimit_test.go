@@ -36,19 +36,21 @@ func TestCacheLimitHolds(t *testing.T) {
 			const size = 2 << 20
 			origin, dir := newOrigin(t, 96, size), t.TempDir()
 			caches := []*remote.Cache{newCache(t, dir, remote.MinCacheBytes), newCache(t, dir, remote.MinCacheBytes)}
+			for _, c := range caches {
+				c.SetIdle(idle)
+			}
 			stop, done := make(chan struct{}), make(chan int64)
 			go func() { done <- watchLimit(t, dir, stop) }()
 			var wg sync.WaitGroup
 			for g := range 8 {
 				c := caches[g%2]
-				c.SetIdle(idle)
 				objects := make([]*remote.Object, len(origin.objects))
 				for i := range objects {
 					objects[i] = cached(t, c, fmt.Sprint(origin.url, "/", i))
 				}
 				wg.Go(func() {
 					random := rand.New(rand.NewPCG(uint64(g), 3))
-					for range 800 {
+					for range 300 {
 						i, off := random.IntN(len(objects)), random.IntN(size-200_000)
 						same(t, objects[i], origin.objects[i], off, 200_000)
 					}
