@@ -58,7 +58,12 @@ func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 	case "files":
 		return &fileSource{tableSource: list, root: t.Meta().Root}, nil
 	case "shards":
-		return &tarSource{tableSource: list, shards: newHandles(t.Meta().Shards)}, nil
+		shards, err := newHandles(t.Meta().Shards, spec.Cache)
+		if err != nil {
+			t.Close()
+			return nil, err
+		}
+		return &tarSource{tableSource: list, shards: shards}, nil
 	default:
 		t.Close()
 		return nil, fmt.Errorf("data: %s: an index of kind %q; this program knows \"files\" and \"shards\"", spec.Path, kind)

@@ -150,7 +150,7 @@ func copyFile(to, from string) (err error) {
 // open opens the list of a segment.
 func (s *snapshots) open(seg segment) (Source, error) {
 	src, err := openIndex(SourceSpec{
-		Path: s.indexPath(seg.Snapshot), Labels: s.spec.Labels, MaxFileBytes: s.spec.MaxFileBytes,
+		Path: s.indexPath(seg.Snapshot), Labels: s.spec.Labels, MaxFileBytes: s.spec.MaxFileBytes, Cache: s.spec.Cache,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("snapshot of steps %d to %d: %w", seg.FirstStep, seg.EndStep-1, err)

@@ -67,6 +67,8 @@ type SourceSpec struct {
 	// WriteIndex stores the walk through each tar shard beside it, as
 	// <shard>.seeridx, for the next time.
 	WriteIndex bool
+	// Cache keeps what is read of shards that are URLs.
+	Cache Cache
 	// Progress is told now and then how far a long scan is. It may be called
 	// from any goroutine, never from two at once.
 	Progress func(Progress)
