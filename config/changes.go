@@ -19,7 +19,7 @@ func Changes(before, after *Experiment) []string {
 // cosmetic keys do not change what a run computes.
 var cosmetic = map[string]bool{
 	"name": true, "run.dir": true, "run.log_every": true, "run.checkpoint_every": true, "run.keep": true,
-	"data.workers": true, "data.prefetch": true, "linear": true, "knn": true,
+	"data.workers": true, "data.prefetch": true, "data.cache": true, "linear": true, "knn": true,
 }
 
 func compare(path string, a, b reflect.Value, out *[]string) {

@@ -91,8 +91,20 @@ type Data struct {
 	// images, epochs of the first list. Lists are kept in the run folder, so that a
 	// resumed run sees the same images again. Default "0it": never.
 	Refresh Duration `toml:"refresh"`
+	// Cache of what is read from far away.
+	Cache Cache `toml:"cache"`
 	// Subset restricts the source. Default: everything.
 	Subset Subset `toml:"subset"`
+}
+
+// Cache is a folder of this machine that keeps what is read of shards that are URLs, those of evaluations too. Several
+// processes and runs may share one.
+type Cache struct {
+	// Dir is the folder, on a local disk. Default "": there is none, and every epoch reads from afar.
+	Dir string `toml:"dir"`
+	// Size is the most it may take: "200GB", "1TB", "500GiB". Required with a folder; at least 64MiB, at most what its
+	// disk has free.
+	Size Bytes `toml:"size"`
 }
 
 // Subset is a part of a source. At most one of First, Fraction, List is set.

@@ -27,6 +27,7 @@ const customArch = "regnet_y"
 func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	var c checker
 	c.run(e.Run)
+	c.cache(e.Data.Cache)
 	switch task {
 	case Pretrain:
 		c.data(e.Data)
@@ -80,6 +81,12 @@ func (c *checker) data(d Data) {
 	c.probability("data.max_bad_fraction", d.MaxBadFraction)
 	c.refuse(d.Refresh.Value > 0 && d.Kind == "idx", "data.refresh", d.Refresh.String(), "an IDX file does not change; leave it out")
 	c.subset("data.subset", d.Subset)
+}
+
+func (c *checker) cache(k Cache) {
+	c.refuse(k.Dir != "" && k.Size == 0, "data.cache.size", "", "say how much of the disk the cache may take, such as 200GB")
+	c.refuse(k.Dir == "" && k.Size != 0, "data.cache.dir", "", "name the cache's folder, or leave its size out")
+	c.refuse(k.Size != 0 && k.Size < 64<<20, "data.cache.size", k.Size.String(), "must be 64MiB or more")
 }
 
 func (c *checker) kind(path, kind string) {

@@ -179,7 +179,9 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	if set := s.sets[key]; set != nil {
 		return set, nil
 	}
-	src, err := data.OpenContext(ctx, data.SourceSpec{Path: key.path, Kind: key.kind, Labels: true})
+	spec := inputs.Spec(config.Data{Source: key.path, Kind: key.kind, Cache: s.Experiment.Data.Cache})
+	spec.Labels = true
+	src, err := data.OpenContext(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,13 @@ import (
 	"seer/data/sampler"
 )
 
-// Source opens a source by path and kind ("auto" decides from the path). With labels it must tell a class for each image.
-func Source(path, kind string, labels bool) (data.Source, error) {
-	return data.Open(data.SourceSpec{Path: path, Kind: kind, Labels: labels})
+// Spec says where the images of [data] come from. Labels are left out: pretraining does not use them.
+func Spec(d config.Data) data.SourceSpec {
+	return data.SourceSpec{Path: d.Source, Kind: d.Kind, Cache: data.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)}}
 }
+
+// Source opens the images of [data].
+func Source(d config.Data) (data.Source, error) { return data.Open(Spec(d)) }
 
 // BadFraction is data.max_bad_fraction as the loader wants it: there 0 stands for a default, and here for none at all.
 func BadFraction(share float64) float64 {

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/config"
+	"seer/data"
 	"seer/data/augment"
 	"seer/data/datatest"
 )
 
 func TestSamplerTakesTheSubset(t *testing.T) {
-	src, err := Source(datatest.Folder(t, 8, "ape", "owl"), "auto", true)
+	src, err := Source(config.Data{Source: datatest.Folder(t, 8, "ape", "owl"), Kind: "auto"})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -42,8 +43,13 @@ func TestSamplerTakesTheSubset(t *testing.T) {
 	require.Equal(t, []string{"ape/00004.jpg", "owl/00001.jpg"}, names, "in the order of the source")
 }
 
+func TestSpecIsTheSection(t *testing.T) {
+	require.Equal(t, data.SourceSpec{Path: "a.tar", Kind: "tar", Cache: data.Cache{Dir: "cache", Bytes: 2e9}},
+		Spec(config.Data{Source: "a.tar", Kind: "tar", Cache: config.Cache{Dir: "cache", Size: 2e9}}))
+}
+
 func TestSubsetListErrors(t *testing.T) {
-	src, err := Source(datatest.Folder(t, 2), "auto", false)
+	src, err := Source(config.Data{Source: datatest.Folder(t, 2)})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")

@@ -105,7 +105,7 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	if r.e.Data.Refresh.Value > 0 {
 		err = r.openFirst(ctx)
 	} else {
-		r.source, err = inputs.Source(r.e.Data.Source, r.e.Data.Kind, false)
+		r.source, err = inputs.Source(r.e.Data)
 	}
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (r *run) openFirst(ctx context.Context) (err error) {
 		return err
 	}
 	r.refresh = &data.Refresh{
-		Source: data.SourceSpec{Path: r.e.Data.Source, Kind: r.e.Data.Kind}, Dir: r.folder.Path("snapshots"), Report: r.sayRefreshed,
+		Source: inputs.Spec(r.e.Data), Dir: r.folder.Path("snapshots"), Report: r.sayRefreshed,
 		Sampler: func(src data.Source, seed uint64) (*sampler.Sampler, error) {
 			return inputs.Sampler(src, r.e.Data.Subset, seed)
 		},
