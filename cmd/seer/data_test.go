@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"image/png"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -82,7 +84,19 @@ func TestDataIndex(t *testing.T) {
 	defer src.Close()
 	require.Equal(t, []string{"blue", "green", "red"}, src.Classes())
 
+	_, _, err = invoke(t, "data", "index", "x.tar", "--out", out, "--cache", "dir")
+	require.ErrorContains(t, err, "--cache dir: say how much of the disk it may take")
+	_, _, err = invoke(t, "data", "index", "x.tar", "--out", out, "--cache-size", "1GB")
+	require.ErrorContains(t, err, "--cache-size without --cache")
+	_, _, err = invoke(t, "data", "index", "x.tar", "--out", out, "--cache", "dir", "--cache-size", "1")
+	require.ErrorContains(t, err, `--cache-size: size "1": it has no unit`)
+
 	shards := datatest.Shards(t, 2, 3, 1)
+	server := httptest.NewServer(http.FileServer(http.Dir(shards)))
+	t.Cleanup(server.Close)
+	_, errs, err := invoke(t, "data", "index", server.URL+"/shard-{000..001}.tar", "--out", out, "--cache", t.TempDir(), "--cache-size", "100MB")
+	require.NoError(t, err)
+	require.Regexp(t, `cache \S+: \d+ bytes from the disk, [0-9.]+ (bytes|MB) from afar`, errs)
 	mustInvoke(t, "data", "index", shards, "--shards", "--out", filepath.Join(t.TempDir(), "all.seeridx"))
 	side, err := filepath.Glob(filepath.Join(shards, "*.tar.seeridx"))
 	require.NoError(t, err)

@@ -181,6 +181,18 @@ type CacheStats struct {
 	Err      error // the first of the failures
 }
 
+// String is for people.
+func (s CacheStats) String() string {
+	text := fmt.Sprintf("%s from the disk, %s from afar", bytesText(s.Hits), bytesText(s.Misses))
+	if s.Refused > 0 {
+		text += fmt.Sprintf(", of which %s were not kept, because the cache is full of what is in use", bytesText(s.Refused))
+	}
+	if s.Failures > 0 {
+		text += fmt.Sprintf("; %d failures, the first: %v", s.Failures, s.Err)
+	}
+	return text
+}
+
 // counts is CacheStats under a lock.
 type counts struct {
 	mu     sync.Mutex
