@@ -21,10 +21,16 @@ type Cache struct {
 // caches are those of this process, by folder: sources that name the same folder share one.
 var caches = struct {
 	sync.Mutex
-	byDir map[string]*remote.Cache
-}{byDir: map[string]*remote.Cache{}}
+	byDir map[string]*openCache
+}{byDir: map[string]*openCache{}}
 
-// open returns the process's cache of a folder, in the size that was asked for last.
+type openCache struct {
+	*remote.Cache
+	bytes int64
+}
+
+// open returns the process's cache of a folder, in the size that was asked for last. The folder is only looked at when the
+// size is another: a source that is listed anew must not fail because the disk has become full.
 func (c Cache) open() (*remote.Cache, error) {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
@@ -32,15 +38,22 @@ func (c Cache) open() (*remote.Cache, error) {
 	}
 	caches.Lock()
 	defer caches.Unlock()
-	if open := caches.byDir[dir]; open != nil {
-		return open, open.Resize(c.Bytes)
+	open := caches.byDir[dir]
+	switch {
+	case open == nil:
+		cache, err := remote.OpenCache(dir, c.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		open = &openCache{Cache: cache}
+		caches.byDir[dir] = open
+	case open.bytes != c.Bytes:
+		if err := open.Resize(c.Bytes); err != nil {
+			return nil, err
+		}
 	}
-	open, err := remote.OpenCache(dir, c.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	caches.byDir[dir] = open
-	return open, nil
+	open.bytes = c.Bytes
+	return open.Cache, nil
 }
 
 // store is where shards are read from that are far away. Where none is, the cache is left alone.

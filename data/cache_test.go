@@ -108,6 +108,11 @@ func TestCacheIsOneAProcess(t *testing.T) {
 	require.NoError(t, err)
 	require.Same(t, a, b)
 	require.Zero(t, Cache{}.Stats())
+	_, err = Cache{Dir: dir, Bytes: 1 << 60}.open()
+	require.ErrorContains(t, err, "give at most")
+	require.NoError(t, os.RemoveAll(dir))
+	_, err = Cache{Dir: dir, Bytes: 65 << 20}.open()
+	require.NoError(t, err, "a folder that goes away in mid-run is no error of the next source")
 }
 
 // A cache that cannot be is an error before anything is read; local shards do not look at it.

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -180,6 +181,18 @@ func (f *blockFile) check(id identity) error {
 func (f *blockFile) alive() bool {
 	st, err := f.Stat()
 	return err == nil && st.Sys().(*syscall.Stat_t).Nlink > 0
+}
+
+// used is when the file was last read or written, as far as its time says.
+func (f *blockFile) used() time.Time {
+	if f == nil {
+		return time.Time{}
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return time.Time{}
+	}
+	return st.ModTime()
 }
 
 // sums reads the checksums of blocks from first on, as they lie in the file; where it ends they are 0.

@@ -46,6 +46,7 @@ func (e *entry) open(create bool) *blockFile {
 	}
 	if e.file == nil {
 		e.file = e.cache.open(e.id, create)
+		e.touched = e.file.used()
 	}
 	if every := e.cache.space.idle / 10; e.file != nil && time.Since(e.touched) >= every {
 		// The time of the last use decides what is removed first, and all processes see it.
