@@ -50,7 +50,7 @@ func TestCacheLimitHolds(t *testing.T) {
 				}
 				wg.Go(func() {
 					random := rand.New(rand.NewPCG(uint64(g), 3))
-					for range 300 {
+					for range 200 {
 						i, off := random.IntN(len(objects)), random.IntN(size-200_000)
 						same(t, objects[i], origin.objects[i], off, 200_000)
 					}
