@@ -12,7 +12,6 @@ import (
 	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
-	"seer/inputs"
 	"seer/internal/resident"
 )
 
@@ -54,7 +53,7 @@ const warmup = 0.2
 // Loader reads, decodes and augments images with SwAV's photometric chain for some seconds, and throws the crops away.
 // The data repeat from their beginning when they are few.
 func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
-	src, err := inputs.Source(config.Data{Source: o.Images, Kind: o.Kind})
+	src, err := data.OpenContext(ctx, data.SourceSpec{Path: o.Images, Kind: o.Kind})
 	if err != nil {
 		return r, err
 	}

@@ -179,8 +179,8 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	if set := s.sets[key]; set != nil {
 		return set, nil
 	}
-	spec := inputs.Spec(config.Data{Source: key.path, Kind: key.kind, Cache: s.Experiment.Data.Cache})
-	spec.Labels = true
+	spec := inputs.Spec(s.Experiment.Data)
+	spec.Path, spec.Kind, spec.Labels = key.path, key.kind, true
 	src, err := data.OpenContext(ctx, spec)
 	if err != nil {
 		return nil, err

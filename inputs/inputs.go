@@ -14,13 +14,11 @@ import (
 	"seer/data/sampler"
 )
 
-// Spec says where the images of [data] come from. Labels are left out: pretraining does not use them.
+// Spec says where the images of [data] are and how they are had, without labels: pretraining has no use for them. For
+// another source under the same settings its path, kind and labels take their place.
 func Spec(d config.Data) data.SourceSpec {
 	return data.SourceSpec{Path: d.Source, Kind: d.Kind, Cache: data.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)}}
 }
-
-// Source opens the images of [data].
-func Source(d config.Data) (data.Source, error) { return data.Open(Spec(d)) }
 
 // BadFraction is data.max_bad_fraction as the loader wants it: there 0 stands for a default, and here for none at all.
 func BadFraction(share float64) float64 {

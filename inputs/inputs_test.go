@@ -15,7 +15,7 @@ import (
 )
 
 func TestSamplerTakesTheSubset(t *testing.T) {
-	src, err := Source(config.Data{Source: datatest.Folder(t, 8, "ape", "owl"), Kind: "auto"})
+	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 8, "ape", "owl"), Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -49,7 +49,7 @@ func TestSpecIsTheSection(t *testing.T) {
 }
 
 func TestSubsetListErrors(t *testing.T) {
-	src, err := Source(config.Data{Source: datatest.Folder(t, 2)})
+	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 2)})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")

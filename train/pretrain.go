@@ -105,7 +105,7 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	if r.e.Data.Refresh.Value > 0 {
 		err = r.openFirst(ctx)
 	} else {
-		r.source, err = inputs.Source(r.e.Data)
+		r.source, err = data.OpenContext(ctx, inputs.Spec(r.e.Data))
 	}
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func runDataShow(c *cli.Context) error {
 	if c.Int64("from") < 0 {
 		return fmt.Errorf("--from %d: must be at least 0", c.Int64("from"))
 	}
-	src, err := inputs.Source(e.Data)
+	src, err := data.OpenContext(c.Context, inputs.Spec(e.Data))
 	if err != nil {
 		return err
 	}
