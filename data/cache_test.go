@@ -17,14 +17,14 @@ import (
 	"seer/data/datatest"
 )
 
-// countingServer serves a folder and counts the bytes of its answers, without those to a look at an object.
-func countingServer(t *testing.T, dir string) (url string, served *atomic.Int64) {
+// meteredServer serves a folder and counts the bytes of its answers, without those to a look at an object.
+func meteredServer(t *testing.T, dir string) (url string, served *atomic.Int64) {
 	t.Helper()
 	served = new(atomic.Int64)
 	files := http.FileServer(http.Dir(dir))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Range") != "bytes=0-0" {
-			w = &countingWriter{w, served}
+			w = &meteredWriter{w, served}
 		}
 		files.ServeHTTP(w, r)
 	}))
@@ -32,12 +32,12 @@ func countingServer(t *testing.T, dir string) (url string, served *atomic.Int64)
 	return server.URL, served
 }
 
-type countingWriter struct {
+type meteredWriter struct {
 	http.ResponseWriter
 	served *atomic.Int64
 }
 
-func (c *countingWriter) Write(p []byte) (int, error) {
+func (c *meteredWriter) Write(p []byte) (int, error) {
 	c.served.Add(int64(len(p))) // before the reader has them
 	return c.ResponseWriter.Write(p)
 }
@@ -55,7 +55,7 @@ func epochs(t *testing.T, src Source, served *atomic.Int64) (pixels []byte, byte
 			pixels = append(pixels, g.Pixels...)
 		}
 		if b.Step == steps-1 {
-			// Workers are ahead by a batch or two; whatever they fetch belongs to some epoch.
+			// Workers are ahead by some batches, but with the epoch's last one all of its images have been read.
 			bytes[0] = served.Load()
 		}
 	}
@@ -76,7 +76,7 @@ func TestCacheServesLaterEpochs(t *testing.T) {
 		require.NoError(t, err)
 		stored += st.Size()
 	}
-	url, served := countingServer(t, dir)
+	url, served := meteredServer(t, dir)
 	pattern := url + "/" + strings.TrimSuffix(filepath.Base(names[0]), "0.tar") + "{0..2}.tar"
 	plain, indexed := filepath.Join(t.TempDir(), "plain.seeridx"), filepath.Join(t.TempDir(), "cached.seeridx")
 	_, err = BuildIndex(t.Context(), SourceSpec{Path: pattern}, plain, IndexOptions{})
@@ -122,7 +122,7 @@ func TestCacheErrors(t *testing.T) {
 	open(t, SourceSpec{Path: dir, Cache: none})
 	_, err := Open(SourceSpec{Path: "https://host/a.tar", Cache: none})
 	require.ErrorContains(t, err, "data: cache /proc/none: the folder cannot be written")
-	url, _ := countingServer(t, dir)
+	url, _ := meteredServer(t, dir)
 	file := filepath.Join(t.TempDir(), "far.seeridx")
 	_, err = BuildIndex(t.Context(), SourceSpec{Path: url + "/shard-000.tar"}, file, IndexOptions{})
 	require.NoError(t, err)
