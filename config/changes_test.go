@@ -12,6 +12,7 @@ func TestChangesNameWhatAltersTheResult(t *testing.T) {
 	before, after := Default(), Default()
 	assert.Empty(t, Changes(before, after))
 	after.Run.Dir, after.Data.Workers, after.Run.Keep = "elsewhere", 7, 9
+	after.Data.Cache = Cache{Dir: "cache", Size: 1e9}
 	assert.Empty(t, Changes(before, after), "where and how fast a run goes is no change of the experiment")
 	after.Optim.BaseLR, after.Crops = 0.7, []Crop{{Count: 2, Size: 32}}
 	after.Train.Duration = Duration{Value: 3, Unit: "ep"}

@@ -101,6 +101,8 @@ type Data struct {
 	// every batch takes equal parts from. A multiple of the number of processes, so
 	// that each reads other shards; the order does not depend on it. Default 1.
 	ShuffleLanes int64 `toml:"shuffle_lanes"`
+	// Cache of what is read from far away.
+	Cache Cache `toml:"cache"`
 	// Subset restricts the source. Default: everything.
 	Subset Subset `toml:"subset"`
 	// URLs is how a list of URLs is downloaded; other sources do not use it.
@@ -131,6 +133,16 @@ type URLs struct {
 	// RespectRobotsTag does not use images whose server says noai, noimageai, noindex
 	// or noimageindex in X-Robots-Tag. Default true.
 	RespectRobotsTag bool `toml:"respect_robots_tag"`
+}
+
+// Cache is a folder of this machine that keeps what is read of shards that are URLs, those of evaluations too. Several
+// processes and runs may share one.
+type Cache struct {
+	// Dir is the folder, on a local disk. Default "": there is none, and every epoch reads from afar.
+	Dir string `toml:"dir"`
+	// Size is the most it may take: "200GB", "1TB", "500GiB". Required with a folder; at least 64MiB, at most what its
+	// disk has free.
+	Size Bytes `toml:"size"`
 }
 
 // Subset is a part of a source. At most one of First, Fraction, List is set.

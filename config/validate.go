@@ -28,6 +28,7 @@ const customArch = "regnet_y"
 func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	var c checker
 	c.run(e.Run)
+	c.cache(e.Data.Cache)
 	switch task {
 	case Pretrain:
 		c.data(e.Data)
@@ -108,6 +109,12 @@ func (c *checker) shuffle(d Data, batch int64) {
 	c.refuse(d.Subset != Subset{}, "data.shuffle_window", d.ShuffleWindow, "reads whole shards, and cannot be combined with data.subset")
 	c.refuse(d.ShuffleLanes < 1 || batch%max(d.ShuffleLanes, 1) != 0, "data.shuffle_lanes", d.ShuffleLanes, "must divide optim.batch, %d", batch)
 	c.doubt(d.ShuffleWindow*d.ShuffleLanes < 4*batch, "data.shuffle_window", d.ShuffleWindow, "is a few batches only: images that lie together in a shard will be seen together")
+}
+
+func (c *checker) cache(k Cache) {
+	c.refuse(k.Dir != "" && k.Size == 0, "data.cache.size", "", "say how much of the disk the cache may take, such as 200GB")
+	c.refuse(k.Dir == "" && k.Size != 0, "data.cache.dir", "", "name the cache's folder, or leave its size out")
+	c.refuse(k.Size != 0 && k.Size < 64<<20, "data.cache.size", k.Size.String(), "must be 64MiB or more")
 }
 
 func (c *checker) kind(path, kind string) {

@@ -68,8 +68,12 @@ func (o remoteShard) readAt(ctx context.Context, p []byte, off int64) error {
 }
 func (o remoteShard) Close() error { return nil }
 
-func newHandles(shards []index.Shard) *handles {
-	return &handles{shards: shards, store: remote.New(remote.Options{}), limit: maxHandles(), open: map[uint32]*handle{}, idle: list.New()}
+func newHandles(shards []index.Shard, cache Cache) (*handles, error) {
+	store, err := cache.store(anyFar(shards))
+	if err != nil {
+		return nil, err
+	}
+	return &handles{shards: shards, store: store, limit: maxHandles(), open: map[uint32]*handle{}, idle: list.New()}, nil
 }
 
 // readAt fills p from a shard.

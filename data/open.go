@@ -58,7 +58,12 @@ func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 	case "files":
 		return &fileSource{tableSource: list, root: t.Meta().Root}, nil
 	case "shards":
-		tar := &tarSource{tableSource: list, shards: newHandles(t.Meta().Shards)}
+		shards, err := newHandles(t.Meta().Shards, spec.Cache)
+		if err != nil {
+			t.Close()
+			return nil, err
+		}
+		tar := &tarSource{tableSource: list, shards: shards}
 		return tar.withAhead(spec.Window), nil
 	case "urls":
 		return newURLSource(list, spec), nil

@@ -10,7 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -80,15 +80,19 @@ func TestSoak(t *testing.T) {
 			continue
 		}
 		if memory == 0 {
-			runtime.GC()
+			debug.FreeOSMemory() // or what the collector has not given back yet would count
 			memory, handles = resident.Now(), handlesOpen(t)
 		}
 		worst = max(worst, handlesOpen(t))
 	}
-	runtime.GC()
+	debug.FreeOSMemory()
 	st := l.Stats()
 	t.Logf("%d images in %v, bad %v, memory %d to %d KiB, handles %d to %d", st.Images, time.Since(start).Round(time.Second), st.Bad, memory>>10, resident.Now()>>10, handles, worst)
-	require.Less(t, float64(resident.Now()-memory), .02*float64(memory)+(4<<20))
+	allowed := .02 * float64(memory)
+	if *soak < 5*time.Minute {
+		allowed += 4 << 20 // buffers still grow to the largest image
+	}
+	require.Less(t, float64(resident.Now()-memory), allowed)
 	require.LessOrEqual(t, worst, handles+2*4, "the shards that may be open, and one a worker")
 	require.Greater(t, st.Replaced(), int64(10))
 }

@@ -85,6 +85,8 @@ type SourceSpec struct {
 	// the number of images of this process's windows, all lanes together. Shards
 	// are then read in long stretches, and 0 reads image by image.
 	Window int64
+	// Cache keeps what is read of shards that are URLs.
+	Cache Cache
 	// Progress is told now and then how far a long scan is. It may be called
 	// from any goroutine, never from two at once.
 	Progress func(Progress)

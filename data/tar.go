@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -88,7 +89,11 @@ func newTarScan(s scanner) (*tarScan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tarScan{scanner: s, paths: paths, store: remote.New(remote.Options{}), classes: map[string]int32{}, numeric: true}, nil
+	store, err := s.spec.Cache.store(slices.ContainsFunc(paths, remote.Is))
+	if err != nil {
+		return nil, err
+	}
+	return &tarScan{scanner: s, paths: paths, store: store, classes: map[string]int32{}, numeric: true}, nil
 }
 
 func (s *tarScan) layout() index.Layout { return index.Layout{Labels: s.spec.Labels, Spans: true} }

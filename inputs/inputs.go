@@ -20,10 +20,14 @@ import (
 // another source under the same settings its path, kind and labels take their place.
 func Spec(d config.Data) data.SourceSpec {
 	u := d.URLs
-	return data.SourceSpec{Path: d.Source, Kind: d.Kind, Window: d.ShuffleWindow * d.ShuffleLanes, Column: u.Column, URLs: fetch.Options{
-		Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),
-		MaxBytes: int64(u.MaxMB) << 20, AllowPrivate: u.AllowPrivate, IgnoreRobotsTag: !u.RespectRobotsTag, Contact: u.Contact,
-	}}
+	return data.SourceSpec{
+		Path: d.Source, Kind: d.Kind, Window: d.ShuffleWindow * d.ShuffleLanes,
+		Cache:  data.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)},
+		Column: u.Column, URLs: fetch.Options{
+			Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),
+			MaxBytes: int64(u.MaxMB) << 20, AllowPrivate: u.AllowPrivate, IgnoreRobotsTag: !u.RespectRobotsTag, Contact: u.Contact,
+		},
+	}
 }
 
 // BadFraction is data.max_bad_fraction as the loader wants it: there 0 stands for a default, and here for none at all.

@@ -82,7 +82,8 @@ func TestSpec(t *testing.T) {
 	want.MaxRedirects, want.Retries = 0, 0 // these have no key, and zero stands for them
 	require.Equal(t, data.SourceSpec{Kind: "auto", URLs: want}, Spec(d))
 	d.Source, d.Kind, d.URLs = "l.parquet", "urls", config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
-	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Column: "link", URLs: fetch.Options{
+	d.Cache, d.ShuffleWindow, d.ShuffleLanes = config.Cache{Dir: "cache", Size: 2e9}, 100, 4
+	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Window: 400, Cache: data.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
 		Timeout: 500 * time.Millisecond, MaxBytes: 3 << 20, AllowPrivate: true, IgnoreRobotsTag: true, Contact: "me",
 	}}, Spec(d))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seer/data"
+	"seer/inputs"
 	"seer/internal/resident"
 	"seer/torch"
 )
@@ -37,6 +38,9 @@ func (r *run) train(ctx context.Context) error {
 		return r.interrupted(done, context.Cause(ctx))
 	case err != nil:
 		return err
+	}
+	if s := inputs.Spec(r.e.Data).Cache.Stats(); s.Hits+s.Misses > 0 {
+		r.say("Cache: %v", s)
 	}
 	r.say("Done: %d steps in %s. The latest checkpoint is %s", done, time.Since(r.begin).Round(time.Second), r.folder.latest())
 	return nil
@@ -87,6 +91,7 @@ func (r *run) step(ctx context.Context, step int64, detailed bool) (Event, error
 
 func (r *run) showProgress(_ context.Context, e Event) error {
 	r.progress.step(e, r.plan.Batch, r.loader.Stats())
+	r.progress.warnCache(e, inputs.Spec(r.e.Data).Cache.Stats())
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"seer/data"
+	"seer/data/remote"
 	"seer/internal/resident"
 )
 
@@ -23,6 +24,7 @@ type progress struct {
 	images         int64
 	seconds, waits float64
 	warned         bool
+	cacheWarned    bool
 }
 
 // lineEvery bounds how often a line is printed where there is no terminal.
@@ -70,6 +72,16 @@ func (p *progress) warnSlowLoader(e Event, stats data.Stats) {
 	p.clear()
 	fmt.Fprintf(p.out, "warning: step %d: %.0f %% of the time goes into waiting for data; the slowest stage of the loader is %s. "+
 		"Raise data.workers, or give the loader faster storage or smaller images\n", e.Step, 100*p.waits/p.seconds, stats.Slowest())
+}
+
+// warnCache says once that the cache of far shards fails: the run goes on without it, and may be slower than it should.
+func (p *progress) warnCache(e Event, stats remote.CacheStats) {
+	if p.cacheWarned || stats.Failures == 0 {
+		return
+	}
+	p.cacheWarned = true
+	p.clear()
+	fmt.Fprintf(p.out, "warning: step %d: %v. What data.cache cannot give is read from afar\n", e.Step, stats.Err)
 }
 
 // window closes the time since the last call: images a second, and the share of the time spent waiting for data.

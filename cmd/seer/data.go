@@ -28,6 +28,8 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of the source: " + strings.Join(data.Kinds, ", ")},
 		&cli.BoolFlag{Name: "labels", Usage: "a class for every image: sub-folders, a list's labels, .cls or .json members"},
+		&cli.StringFlag{Name: "cache", Usage: "keep what is read of shards that are URLs in `DIR`"},
+		&cli.StringFlag{Name: "cache-size", Usage: "the most that the cache may take, such as 200GB"},
 		setFlag(),
 	}, more...)
 }
@@ -46,6 +48,9 @@ func sourceSpec(c *cli.Context, b *bars) (data.SourceSpec, error) {
 	if c.IsSet("kind") {
 		spec.Kind = c.String("kind")
 	}
+	if err := cacheFlags(c, &spec.Cache); err != nil {
+		return spec, err
+	}
 	spec.Progress = func(p data.Progress) { b.update("listing "+spec.Path, p.Images, -1) }
 	return spec, nil
 }
@@ -60,12 +65,36 @@ func sourceExperiment(path string, sets []string) (*config.Experiment, error) {
 	return e, e.Set(sets)
 }
 
-// openSource lists the source of the command line, with progress.
-func openSource(c *cli.Context, b *bars) (data.Source, error) {
-	spec, err := sourceSpec(c, b)
-	if err != nil {
-		return nil, err
+// cacheFlags lays the flags over the cache of an experiment file.
+func cacheFlags(c *cli.Context, cache *data.Cache) error {
+	if c.IsSet("cache") {
+		cache.Dir = c.String("cache")
 	}
+	if c.IsSet("cache-size") {
+		size, err := config.ParseBytes(c.String("cache-size"))
+		if err != nil {
+			return fmt.Errorf("--cache-size: %w", err)
+		}
+		cache.Bytes = int64(size)
+	}
+	switch {
+	case cache.Dir != "" && cache.Bytes == 0:
+		return fmt.Errorf("--cache %s: say how much of the disk it may take, such as --cache-size 200GB", cache.Dir)
+	case cache.Dir == "" && cache.Bytes != 0:
+		return fmt.Errorf("--cache-size without --cache: name the cache's folder")
+	}
+	return nil
+}
+
+// sayCache tells what a cache was good for, if there is one and anything was far away.
+func sayCache(c *cli.Context, cache data.Cache) {
+	if s := cache.Stats(); s.Hits+s.Misses > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "cache %s: %v\n", cache.Dir, s)
+	}
+}
+
+// openSource lists a source with progress.
+func openSource(c *cli.Context, spec data.SourceSpec, b *bars) (data.Source, error) {
 	defer b.finish()
 	return data.OpenContext(c.Context, spec)
 }

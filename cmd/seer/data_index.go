@@ -22,7 +22,8 @@ func dataIndexCommand() *cli.Command {
 			"which every later run uses.\n\nExamples:\n" +
 			"   seer data index /data/images --out images.seeridx\n" +
 			"   seer data index --labels imagenet/train --out train.seeridx\n" +
-			"   seer data index 'shards/{0000..0127}.tar' --shards --out all.seeridx",
+			"   seer data index 'shards/{0000..0127}.tar' --shards --out all.seeridx\n" +
+			"   seer data index 's3://bucket/{0000..0127}.tar' --out far.seeridx --cache /scratch/seer --cache-size 500GB",
 		Flags: sourceFlags(
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the index `FILE`, by custom *.seeridx"},
 			&cli.BoolFlag{Name: "sort", Usage: "order by name: for lists whose order is arbitrary"},
@@ -49,6 +50,7 @@ func runDataIndex(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	sayCache(c, spec.Cache)
 	st, err := os.Stat(out)
 	if err != nil {
 		return err

@@ -52,10 +52,15 @@ func runDataVerify(c *cli.Context) error {
 // runVerify reads the source of the command line, or only its headers. An interrupted check returns what it has.
 func runVerify(c *cli.Context, headersOnly bool) (report *verify.Report, err error) {
 	b := newBars(c)
-	src, err := openSource(c, b)
+	spec, err := sourceSpec(c, b)
 	if err != nil {
 		return nil, err
 	}
+	src, err := openSource(c, spec, b)
+	if err != nil {
+		return nil, err
+	}
+	defer sayCache(c, spec.Cache)
 	defer src.Close()
 	run := func(find func(verify.Finding)) error {
 		report, err = verify.Run(c.Context, src, verify.Options{

@@ -11,6 +11,8 @@
 // 429) is repeated with growing pauses, from the byte where it stopped. An object that changes while it is read is an
 // error, never a mixture.
 //
+// A [Cache] keeps what is read in a folder of this machine, within a limit; it may be shared by processes.
+//
 // Credentials come from the usual chains of each cloud (environment, profile, instance). Errors and names never hold the
 // user or the query of a URL, where passwords and signatures are.
 package remote

@@ -37,16 +37,24 @@ func (h *httpObject) stat(ctx context.Context) (int64, string, error) {
 	return size, version, err
 }
 
+// versionLike is the version of an answer in terms of an older one: a tag, or a date where that is one.
+func versionLike(old string, answer *http.Response) string {
+	if _, err := http.ParseTime(old); err == nil {
+		return answer.Header.Get("Last-Modified")
+	}
+	return answer.Header.Get("ETag")
+}
+
 func (h *httpObject) open(ctx context.Context, off, n, size int64, version string) (io.ReadCloser, error) {
 	answer, err := h.get(ctx, fmt.Sprintf("bytes=%d-%d", off, off+n-1), version)
 	if err != nil {
 		return nil, err
 	}
 	start, total, err := contentRange(answer)
-	now := answer.Header.Get("ETag")
+	now := versionLike(version, answer)
 	switch {
 	case err != nil:
-	case total != size || version != "" && now != "" && now != version && !strings.Contains(version, "GMT"):
+	case total != size || version != "" && now != "" && now != version:
 		err = fmt.Errorf("%w: it has %d bytes and version %s, and had %d and %s", ErrChanged, total, now, size, version)
 	case start != off:
 		err = fmt.Errorf("bytes from %d were asked for, and the server sends those from %d", off, start)

@@ -19,6 +19,7 @@ type Object struct {
 	version string
 	backend backend
 	opt     Options
+	id      identity // in a cache
 }
 
 // Name returns the object's URL without secrets.
@@ -35,6 +36,14 @@ func (o *Object) ReadAt(ctx context.Context, p []byte, off int64) error {
 	if off < 0 || off+int64(len(p)) > o.size {
 		return &Error{o.name, fmt.Errorf("bytes %d to %d of %d: %w", off, off+int64(len(p)), o.size, io.EOF)}
 	}
+	if o.opt.Cache != nil && o.version != "" {
+		return o.opt.Cache.readAt(ctx, o.id, p, off, o.fetch)
+	}
+	return o.fetch(ctx, p, off)
+}
+
+// fetch reads from the store.
+func (o *Object) fetch(ctx context.Context, p []byte, off int64) error {
 	done := 0
 	return o.repeat(ctx, func(ctx context.Context, alive func()) (int, error) {
 		body, err := o.backend.open(ctx, off+int64(done), int64(len(p)-done), o.size, o.version)

@@ -137,6 +137,22 @@ func TestChangedObject(t *testing.T) {
 	require.ErrorIs(t, o.ReadAt(t.Context(), make([]byte, 10), 95), io.EOF)
 }
 
+// Where a server has no tags, the date tells a new content, and a tag that appears later is no sign of one.
+func TestChangedObjectByDate(t *testing.T) {
+	date, tag := "Mon, 02 Jan 2006 15:04:05 GMT", ""
+	f, url := newFaulty(t, noise(100), func(_ int64, _ *faulty, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Last-Modified", date)
+		w.Header()["Etag"] = []string{tag}
+		return false
+	})
+	o := open(t, url)
+	require.Equal(t, date, o.Version())
+	f.set(func() { tag = `"v1"` })
+	require.NoError(t, o.ReadAt(t.Context(), make([]byte, 10), 0))
+	f.set(func() { date = "Tue, 03 Jan 2006 15:04:05 GMT" })
+	require.ErrorIs(t, o.ReadAt(t.Context(), make([]byte, 10), 0), remote.ErrChanged)
+}
+
 // A cancelled read returns at once, also while the server is silent or the reader pauses.
 func TestCancelledWithinASecond(t *testing.T) {
 	f, url := newFaulty(t, noise(100), nil)

@@ -28,6 +28,8 @@ type Options struct {
 	Retries int
 	// Pause is the first pause, which doubles up to a minute; 0 means 500 ms.
 	Pause time.Duration
+	// Cache keeps what is read on this machine; nil: nothing does. Objects whose store tells no version are not kept.
+	Cache *Cache
 }
 
 func (o Options) normal() Options {
@@ -75,7 +77,11 @@ func Name(location string) string {
 
 // Open looks an object up: its size and version are those of all reads.
 func (s *Store) Open(ctx context.Context, location string) (*Object, error) {
-	b, err := s.backend(ctx, location)
+	u, err := parse(location)
+	var b backend
+	if err == nil {
+		b, err = s.backend(ctx, u)
+	}
 	if err != nil {
 		return nil, &Error{Name: Name(location), Err: err}
 	}
@@ -88,14 +94,19 @@ func (s *Store) Open(ctx context.Context, location string) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.id = identify(u, o.version, o.size)
 	return o, nil
 }
 
-func (s *Store) backend(ctx context.Context, location string) (backend, error) {
+func parse(location string) (*url.URL, error) {
 	u, err := url.Parse(location)
 	if err != nil {
 		return nil, final("its URL cannot be read; it should look like https://host/shard.tar or s3://bucket/shard.tar")
 	}
+	return u, nil
+}
+
+func (s *Store) backend(ctx context.Context, u *url.URL) (backend, error) {
 	if !slices.Contains(Schemes, u.Scheme) {
 		return nil, final("URLs of scheme %q are not read; allowed are %s", u.Scheme, strings.Join(Schemes, ", "))
 	}

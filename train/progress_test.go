@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+
+package train
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"seer/data/remote"
+)
+
+func TestCacheIsWarnedAboutOnce(t *testing.T) {
+	var out strings.Builder
+	p := &progress{out: &out}
+	p.warnCache(Event{Step: 1}, remote.CacheStats{Hits: 5})
+	require.Empty(t, out.String())
+	for step := range int64(3) {
+		p.warnCache(Event{Step: step}, remote.CacheStats{Failures: 1 + step, Err: errors.New("cache dir: no space left")})
+	}
+	require.Equal(t, "warning: step 0: cache dir: no space left. What data.cache cannot give is read from afar\n", out.String())
+}
