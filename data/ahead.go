@@ -14,8 +14,8 @@ import (
 //
 // Memory is kept for two kinds of pieces: those fetched and not yet read, and those read before, which somebody may
 // ask for again. The latter make room first, the longest unused before the others; of the former the one fetched last
-// goes, because it will be read last. Background fetches wait while unread pieces fill the memory. What is under way
-// comes on top of it.
+// goes, because it will be read last. Background fetches wait while unread pieces, and those under way at the mean size
+// of late, fill the memory: what was fetched in vain would be fetched again. What is under way comes on top of it.
 type ahead struct {
 	fetch       func(ctx context.Context, key int64) ([]byte, error)
 	concurrency int
@@ -28,6 +28,7 @@ type ahead struct {
 	pieces  map[int64]*piece // queued, under way or kept
 	queue   []*piece         // hints, in order; some may have been begun by a get
 	running int              // fetches begun by a hint
+	mean    int64            // size of a piece, over the last few
 	size    int64            // of all pieces that are kept
 	unread  *list.List       // of *piece without readers
 	fresh   int64            // size of the pieces in unread
@@ -183,7 +184,7 @@ func (a *ahead) leave(p *piece) {
 func (a *ahead) advance() {
 	for len(a.queue) > 0 {
 		p := a.queue[0]
-		if p.queued && (a.running >= a.concurrency || a.fresh >= a.memory) {
+		if p.queued && a.full() {
 			return
 		}
 		a.queue[0], a.queue = nil, a.queue[1:]
@@ -193,6 +194,12 @@ func (a *ahead) advance() {
 			a.begin(p)
 		}
 	}
+}
+
+// full says that another fetch has to wait: for its turn, or for room. One at least is always under way or unread.
+func (a *ahead) full() bool {
+	room := a.fresh+int64(a.running+1)*a.mean <= a.memory || a.fresh == 0 && a.running == 0
+	return a.running >= a.concurrency || !room
 }
 
 // begin fetches in a goroutine of its own: a reader that goes away must not end what others wait for.
@@ -239,23 +246,27 @@ func (p *piece) cost() int64 { return int64(len(p.data)) + pieceCost }
 // keep counts a piece that was fetched. One with readers is laid down by the last of them.
 func (a *ahead) keep(p *piece) {
 	a.size += p.cost()
+	if p.err == nil {
+		a.mean += (p.cost() - a.mean) / 16
+	}
 	if p.readers == 0 {
 		a.lay(p, a.unread)
 	}
 	a.evict()
 }
 
-// evict makes room. Pieces with readers lie in neither list.
+// evict makes room. Pieces with readers lie in neither list; they may come on top of the memory until they are left,
+// because an unread piece that made room for them would be fetched in vain.
 func (a *ahead) evict() {
 	for a.size > a.memory {
-		e := a.read.Front()
-		if e == nil {
-			e = a.unread.Back()
-		}
-		if e == nil {
+		switch {
+		case a.read.Len() > 0:
+			a.forget(a.read.Front().Value.(*piece))
+		case a.fresh > a.memory:
+			a.forget(a.unread.Back().Value.(*piece))
+		default:
 			return
 		}
-		a.forget(e.Value.(*piece))
 	}
 }
 

@@ -149,6 +149,27 @@ func TestAheadKeepsToItsLimits(t *testing.T) {
 	f.set(func() { require.LessOrEqual(t, f.most, 4, "a get does not wait for the hints' turn") })
 }
 
+// However far hints go beyond the memory, a piece is fetched twice only if it had begun before its size was known.
+func TestAheadDoesNotFetchInVain(t *testing.T) {
+	f, a := newFar(t, 1000, 8)
+	for k := range int64(100) {
+		a.hint(k)
+	}
+	soon(t, "the first have come", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.running == 0 })
+	for k := range int64(1000) {
+		a.hint(k + 100)
+		requirePiece(t, a, k)
+	}
+	fetches := 0
+	f.set(func() {
+		for _, n := range f.calls {
+			fetches += n
+		}
+	})
+	t.Logf("%d fetches of 1000 pieces, 100 named ahead and room for 8", fetches)
+	require.Less(t, fetches, 1300)
+}
+
 func TestAheadForgetsTheLongestUnused(t *testing.T) {
 	f, a := newFar(t, 1, 3)
 	for _, k := range []int64{1, 2, 3} {
@@ -273,7 +294,7 @@ func TestAheadCloseDoesNotWaitForEver(t *testing.T) {
 	a.hint(1)
 	begin := time.Now()
 	a.close()
-	require.Less(t, time.Since(begin), time.Second)
+	require.Less(t, time.Since(begin), 10*time.Second)
 }
 
 // Everything at once; the race detector and the accounts have the word.
@@ -310,7 +331,7 @@ func TestAheadUnderLoad(t *testing.T) {
 	soon(t, "nothing is under way", func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.running == 0 && (len(a.queue) == 0 || a.fresh >= a.memory)
+		return a.running == 0 && (len(a.queue) == 0 || a.full())
 	})
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -57,7 +57,8 @@ func (s *urlSource) Read(ctx context.Context, i int64, _ []byte) (Item, error) {
 
 // Name returns the URL without user and query: signatures do not belong into logs, nor do whole images (data:…).
 func (s *urlSource) Name(i int64) string {
-	name := remote.Name(s.tableSource.Name(i))
+	name, _, _ := strings.Cut(s.tableSource.Name(i), "?") // also of what is no URL
+	name = remote.Name(name)
 	if len(name) > longestName {
 		name = strings.ToValidUTF8(name[:longestName], "") + "…"
 	}

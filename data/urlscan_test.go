@@ -221,3 +221,22 @@ func FuzzParquet(f *testing.F) {
 		}
 	})
 }
+
+// A list of URLs in text: entries that can be looked up and named without a query, or an error.
+func FuzzURLList(f *testing.F) {
+	f.Add([]byte("http://h/a.jpg?x\t3\nhttps://u:p@h/b.jpg 4\n# c\n\r\n"), true)
+	f.Add([]byte("\xef\xbb\xbfHTTP://h\nhttp://[::1\n%zz\n"), false)
+	f.Fuzz(func(t *testing.T, text []byte, labels bool) {
+		path := writeTemp(t, "l.txt", text)
+		src, err := Open(SourceSpec{Path: path, Kind: "urls", Labels: labels})
+		if err != nil {
+			return
+		}
+		defer src.Close()
+		for i := range src.Len() {
+			if name := src.Name(i); strings.Contains(name, "?") || (src.Label(i) >= 0) != labels {
+				t.Fatalf("%q with label %d, labels=%v", name, src.Label(i), labels)
+			}
+		}
+	})
+}
