@@ -276,7 +276,7 @@ func (l *Loader) All(ctx context.Context) iter.Seq2[*Batch, error] {
 
 // closeGrace is how long Close waits for reads and decoders that cannot be
 // interrupted: a dead network mount, say.
-const closeGrace = 900 * time.Millisecond
+const closeGrace = 700 * time.Millisecond
 
 // Close stops the goroutines and frees the memory of all batches but those
 // that are still held, which are freed with their Release. It returns within a
