@@ -75,6 +75,23 @@ func TestHintsPrecedeReads(t *testing.T) {
 	}
 }
 
+// A long way ahead is reached step by step.
+func TestHintsBeginWithFew(t *testing.T) {
+	src := &forewarned{memory: images(40), distance: firstHints + 100}
+	opt := options(src)
+	opt.Workers = 1
+	opt.Steps = int64((firstHints+300)/opt.Batch + 1)
+	for b, err := range load(t, opt).All(t.Context()) {
+		require.NoError(t, err)
+		b.Release()
+	}
+	require.Equal(t, src.reads, src.hints)
+	require.LessOrEqual(t, src.known[0], firstHints+2*4)
+	for k := 100; k < len(src.reads); k++ {
+		require.GreaterOrEqual(t, src.known[k], min(k+1+src.distance, len(src.reads)), "read %d", k)
+	}
+}
+
 // An unusable image is replaced by one that was named for its own place.
 func TestHintsOfReplacements(t *testing.T) {
 	src := &forewarned{memory: images(40).spoil(3, 9), distance: 4}

@@ -106,7 +106,7 @@ func (l *Loader) dispatch() {
 		p := l.begin(step)
 		l.ready <- p // a token was free, so there is room
 		for slot := range p.ok {
-			hints.advance(1)
+			hints.next()
 			select {
 			case l.tasks <- task{p, slot}:
 			case <-l.ctx.Done():
