@@ -12,13 +12,13 @@ import (
 	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/inputs"
 	"seer/internal/resident"
 )
 
 // LoaderOptions describe the work of [Loader].
 type LoaderOptions struct {
-	Images  string // source
-	Kind    string // of source; "auto"
+	Data    config.Data // the source, and how it is read
 	Crops   []config.Crop
 	Batch   int
 	Workers int
@@ -53,13 +53,17 @@ const warmup = 0.2
 // Loader reads, decodes and augments images with SwAV's photometric chain for some seconds, and throws the crops away.
 // The data repeat from their beginning when they are few.
 func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
-	src, err := data.OpenContext(ctx, data.SourceSpec{Path: o.Images, Kind: o.Kind})
+	src, err := data.OpenContext(ctx, inputs.Spec(o.Data))
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
+	order, err := inputs.Order(src, o.Data, o.Batch, o.Seed)
+	if err != nil {
+		return r, err
+	}
 	l, err := data.NewLoader(ctx, data.Options{
-		Source: src, Spec: loaderSpec(o.Crops), Decode: jpeg.Options{Orient: o.Orient, Scale: o.Scale},
+		Source: src, Sampler: order, Spec: loaderSpec(o.Crops), Decode: jpeg.Options{Orient: o.Orient, Scale: o.Scale},
 		Seed: o.Seed, Batch: o.Batch, Workers: o.Workers,
 	})
 	if err != nil {

@@ -15,8 +15,10 @@ import (
 )
 
 func loading(t *testing.T) LoaderOptions {
+	d := config.Default().Data
+	d.Source = datatest.Folder(t, 10)
 	return LoaderOptions{
-		Images: datatest.Folder(t, 10), Crops: []config.Crop{{Count: 2, Size: 160}, {Count: 3, Size: 32}},
+		Data: d, Crops: []config.Crop{{Count: 2, Size: 160}, {Count: 3, Size: 32}},
 		Batch: 4, Workers: 2, Seconds: 0.2,
 	}
 }
@@ -31,6 +33,14 @@ func TestLoaderCountsImagesAndStages(t *testing.T) {
 	}
 	assert.Equal(t, 2, r.Workers)
 	assert.Zero(t, r.Bad)
+}
+
+func TestLoaderReadsInWindows(t *testing.T) {
+	o := loading(t)
+	o.Data.Source, o.Data.ShuffleWindow = datatest.Shards(t, 3, 20, 2), 16
+	r, err := Loader(context.Background(), o)
+	require.NoError(t, err)
+	assert.Positive(t, r.Images)
 }
 
 func TestLoaderSpecFollowsSwAV(t *testing.T) {
@@ -48,7 +58,7 @@ func TestLoaderRefusesAndStops(t *testing.T) {
 	cancel(stop)
 	_, err := Loader(ctx, o)
 	assert.ErrorIs(t, err, stop)
-	o.Images += "/nothing"
+	o.Data.Source += "/nothing"
 	_, err = Loader(context.Background(), o)
 	assert.ErrorContains(t, err, "nothing")
 }

@@ -17,10 +17,12 @@ func benchLoaderCommand() *cli.Command {
 		Description: "Runs the loader by itself on your images for some seconds, with SwAV's colours and blur, and prints images a\n" +
 			"second and what the stages cost a worker. To feed a trainer, img_s must exceed its images a second.\n\nExamples:\n" +
 			"   seer bench loader --images photos --crops 2x224,4x96 --workers 1 --seconds 10 --json\n" +
-			"   seer bench loader --images 'shards/{000..127}.tar' --workers 16",
+			"   seer bench loader --images 'shards/{000..127}.tar' --workers 16\n" +
+			"   seer bench loader --images far.seeridx --set data.shuffle_window=20000",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Required: true, Usage: "a folder, list, tar shards or IDX file"},
+			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Required: true, Usage: "a folder, list, tar shards or IDX file; or an experiment file, for its [data]"},
 			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images"},
+			setFlag(),
 			&cli.StringFlag{Name: "crops", Value: "2x224,4x96", Usage: "COUNTxSIZE for each resolution"},
 			&cli.IntFlag{Name: "batch", Value: 32, Usage: "images a batch"},
 			&cli.IntFlag{Name: "workers", Value: 1, Usage: "goroutines that decode"},
@@ -47,8 +49,15 @@ func runBenchLoader(c *cli.Context) error {
 	if !(c.Float64("seconds") > 0) {
 		return fmt.Errorf("--seconds %v: must be over 0", c.Float64("seconds"))
 	}
+	e, err := sourceExperiment(c.String("images"), c.StringSlice("set"))
+	if err != nil {
+		return err
+	}
+	if c.IsSet("kind") {
+		e.Data.Kind = c.String("kind")
+	}
 	r, err := bench.Loader(c.Context, bench.LoaderOptions{
-		Images: c.String("images"), Kind: c.String("kind"), Crops: crops, Batch: c.Int("batch"), Workers: c.Int("workers"),
+		Data: e.Data, Crops: crops, Batch: c.Int("batch"), Workers: c.Int("workers"),
 		Seconds: c.Float64("seconds"), Orient: c.Bool("exif-orientation"), Scale: c.Bool("scale"), Seed: c.Uint64("seed"),
 	})
 	if err != nil {
