@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -168,7 +167,7 @@ func (d *download) accept(answer *http.Response) error {
 	kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	switch status := answer.StatusCode; {
 	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusTooEarly || status >= 500:
-		return &againError{failure(Broken, "the server answers %s", answer.Status), retryAfter(answer.Header.Get("Retry-After"))}
+		return &againError{failure(Broken, "the server answers %s", answer.Status), remote.RetryAfter(answer.Header.Get("Retry-After"))}
 	case status != http.StatusOK:
 		return failure(DeadLink, "the server answers %s", answer.Status)
 	case kind == "text/html" || kind == "application/xhtml+xml":
@@ -180,17 +179,6 @@ func (d *download) accept(answer *http.Response) error {
 		return failure(Disallowed, "the server sends X-Robots-Tag: %s", word)
 	}
 	return nil
-}
-
-// retryAfter reads seconds or a date; 0 where there is neither.
-func retryAfter(text string) time.Duration {
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }
 
 // A file that says how long it is is read into one piece of memory, up to mostAtOnce: words are cheap.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+
+	"seer/data/remote"
 )
 
 // Lists and servers may say anything: it is a URL with a host, a way to go on, or an error with a reason.
@@ -15,7 +17,7 @@ func FuzzURL(f *testing.F) {
 	f.Add("data:,", "..", "unavailable_after: x")
 	f.Fuzz(func(t *testing.T, location, to, header string) {
 		objection([]string{header})
-		retryAfter(header)
+		remote.RetryAfter(header)
 		u, err := parseURL(location)
 		if err == nil {
 			answer := &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {to}}}

@@ -108,13 +108,13 @@ func refusal(a *http.Response) error {
 			return final("the server answers %s", a.Status)
 		}
 	}
-	return &laterError{fmt.Errorf("the server answers %s", a.Status), retryAfter(a.Header.Get("Retry-After"))}
+	return &laterError{fmt.Errorf("the server answers %s", a.Status), RetryAfter(a.Header.Get("Retry-After"))}
 }
 
-// retryAfter reads seconds or a date; 0 where there is neither.
-func retryAfter(text string) time.Duration {
+// RetryAfter reads the header of that name, seconds or a date; 0 where there is neither.
+func RetryAfter(text string) time.Duration {
 	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
+		return time.Duration(min(max(seconds, 0), 1<<20)) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(time.Until(at), 0)
