@@ -37,12 +37,29 @@ func TestValid(t *testing.T) {
 	}
 }
 
-func TestValidateRefuses(t *testing.T) {
+// broken is a valid experiment with one thing wrong.
+type broken struct {
+	breakIt func(*Experiment)
+	want    string // start of the one problem
+}
+
+func refuses(t *testing.T, cases []broken) {
+	t.Helper()
+	for _, c := range cases {
+		e := valid()
+		c.breakIt(e)
+		_, err := e.Validate(Pretrain)
+		var invalid *Invalid
+		if assert.True(t, errors.As(err, &invalid), c.want) {
+			assert.Len(t, invalid.Problems, 1, "%s: %v", c.want, err)
+			assert.Regexp(t, "^"+regexpQuote(c.want), invalid.Problems[0].String())
+		}
+	}
+}
+
+func TestValidateRefusesInputs(t *testing.T) {
 	nan := math.NaN()
-	for _, c := range []struct {
-		breakIt func(*Experiment)
-		want    string // start of the one problem
-	}{
+	refuses(t, []broken{
 		{func(e *Experiment) { e.Run.Dir = "" }, "run.dir"},
 		{func(e *Experiment) { e.Run.Device = "gpu" }, `run.device = "gpu": allowed are ["auto" "cpu" "cuda"]`},
 		{func(e *Experiment) { e.Run.Precision = "tf32" }, "run.precision"},
@@ -87,6 +104,12 @@ func TestValidateRefuses(t *testing.T) {
 		{func(e *Experiment) { e.Augment.Blur.Sigma[0] = 0 }, "augment.blur.sigma"},
 		{func(e *Experiment) { e.Augment.Std[1] = 0 }, "augment.std"},
 		{func(e *Experiment) { e.Augment.Mean[1] = 120 }, "augment.mean"},
+	})
+}
+
+func TestValidateRefusesTraining(t *testing.T) {
+	nan := math.NaN()
+	refuses(t, []broken{
 		{func(e *Experiment) { e.Model.Arch = "" }, "model.arch"},
 		{func(e *Experiment) { e.Model.Arch = "regnet_16gf" }, `model.arch = "regnet_16gf": unknown architecture`},
 		{func(e *Experiment) { e.Model.Depth = 3 }, "model.arch"},
@@ -129,16 +152,7 @@ func TestValidateRefuses(t *testing.T) {
 		{func(e *Experiment) { e.Train.Duration = Duration{} }, "train.duration"},
 		{func(e *Experiment) { e.Train.Duration = Duration{50, Percent} }, `train.duration = "50%": a run cannot be a share of itself`},
 		{func(e *Experiment) { e.Train.Duration = Duration{0, Epochs} }, "train.duration"},
-	} {
-		e := valid()
-		c.breakIt(e)
-		_, err := e.Validate(Pretrain)
-		var invalid *Invalid
-		if assert.True(t, errors.As(err, &invalid), c.want) {
-			assert.Len(t, invalid.Problems, 1, "%s: %v", c.want, err)
-			assert.Regexp(t, "^"+regexpQuote(c.want), invalid.Problems[0].String())
-		}
-	}
+	})
 }
 
 func TestValidateEvalRefuses(t *testing.T) {
