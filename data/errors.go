@@ -11,12 +11,12 @@ import (
 	"strings"
 
 	"seer/data/fetch"
-	"seer/data/jpeg"
+	"seer/data/formats"
 	"seer/data/remote"
 )
 
 // A Reason says in a word why an image could not be used. Besides those below
-// it takes the values of [jpeg.Reason].
+// it takes the values of [formats.Reason].
 type Reason string
 
 // Reasons that come from reading and downloading. Decoding adds jpeg's: empty, unknown,
@@ -55,7 +55,7 @@ func ReasonOf(err error) Reason {
 	if errors.As(err, &r) {
 		return r.Reason
 	}
-	if reason := jpeg.ReasonOf(err); reason != "" {
+	if reason := formats.ReasonOf(err); reason != "" {
 		return Reason(reason)
 	}
 	var f *fetch.Error
@@ -98,7 +98,7 @@ func isContextError(err error) bool {
 func isImageError(err error) bool {
 	var read *imageError
 	var panicked *ReadError
-	return errors.As(err, &read) || errors.As(err, &panicked) || jpeg.ReasonOf(err) != ""
+	return errors.As(err, &read) || errors.As(err, &panicked) || formats.ReasonOf(err) != ""
 }
 
 // origin finds the first line of a stack that is outside the run-time and this

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"seer/data/jpeg"
+	"seer/data/formats"
 )
 
 func TestKindShowsFromThePath(t *testing.T) {
@@ -48,7 +48,7 @@ func TestReasons(t *testing.T) {
 		Unreadable:  errors.New("input/output error"),
 		TooLarge:    checkSize(11, 10),
 		Stale:       fmt.Errorf("shard: %w", errStale),
-		"truncated": &jpeg.Error{Reason: jpeg.Truncated},
+		"truncated": &formats.Error{Reason: formats.Truncated},
 		Panicked:    &ReadError{Name: "a", Reason: Panicked, Err: os.ErrInvalid},
 	} {
 		require.Equal(t, want, ReasonOf(err), "%v", err)

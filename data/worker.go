@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"seer/data/augment"
+	"seer/data/formats"
 	"seer/data/jpeg"
 )
 
@@ -151,7 +152,7 @@ func (w *worker) render(item Item) (err error) {
 		return w.dec.DecodeAndRender(item.Bytes, w.draw, w.dsts, &w.timing)
 	}
 	r := item.Raw
-	return w.dec.Render(jpeg.Image{W: r.W, H: r.H, Channels: r.C, Pix: r.Pix}, w.drawCrops(r.W, r.H), w.dsts, &w.timing)
+	return w.dec.Render(formats.Image{W: r.W, H: r.H, Channels: r.C, Pix: r.Pix}, w.drawCrops(r.W, r.H), w.dsts, &w.timing)
 }
 
 func (w *worker) drawCrops(width, height int) []augment.Crop {

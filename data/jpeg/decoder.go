@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"seer/data/augment"
+	"seer/data/formats"
 )
 
 // Options are the choices that change pixels or limits. The zero value is PIL's
@@ -31,15 +32,13 @@ type Options struct {
 	// that much larger than its output. It changes pixels, slightly.
 	Scale bool
 	// MaxPixels rejects larger images by their header, before anything is
-	// allocated; 0 means DefaultMaxPixels.
+	// allocated; 0 means
+	// formats.DefaultMaxPixels.
 	MaxPixels int64
 	// PlainHuffman leaves the entropy decoding of JPEG to libjpeg. The pixels are
 	// the same; it is there to compare with.
 	PlainHuffman bool
 }
-
-// DefaultMaxPixels is PIL's limit for its decompression-bomb error.
-const DefaultMaxPixels = 178956970
 
 // Timing accumulates where the time of an image goes. Read is left to the
 // caller; the kernels add to the rest. Jitter includes the conversion to grey,
@@ -47,13 +46,6 @@ const DefaultMaxPixels = 178956970
 type Timing struct {
 	Read, Decode, Resize, Jitter, Blur time.Duration
 	Images                             int64
-}
-
-// Image is a decoded picture: W x H pixels of Channels bytes each (1: grey, 3:
-// RGB), rows without gaps.
-type Image struct {
-	W, H, Channels int
-	Pix            []byte
 }
 
 // Decoder holds the working memory of one worker. It is not safe for concurrent
@@ -70,7 +62,7 @@ type Decoder struct {
 // memory for its few kilobytes.
 func NewDecoder(opt Options) *Decoder {
 	if opt.MaxPixels <= 0 {
-		opt.MaxPixels = DefaultMaxPixels
+		opt.MaxPixels = formats.DefaultMaxPixels
 	}
 	state := C.sj_new()
 	if state == nil {
@@ -93,19 +85,18 @@ func (d *Decoder) Close() {
 var errClosed = errors.New("jpeg: the decoder is closed")
 
 // header reads the header of data and applies the decoder's options to it.
-func (d *Decoder) header(data []byte) (Header, error) {
+func (d *Decoder) header(data []byte) (formats.Header, error) {
 	if d.state == nil {
-		return Header{}, errClosed
+		return formats.Header{}, errClosed
 	}
 	h, err := ReadHeader(data)
 	if err != nil {
 		return h, err
 	}
-	if int64(h.W)*int64(h.H) > d.opt.MaxPixels {
-		return h, &Error{Reason: TooLarge, Format: h.Format,
-			Detail: fmt.Sprintf("%d x %d pixels; the limit is %d pixels in all", h.W, h.H, d.opt.MaxPixels)}
+	if err := h.CheckPixels(d.opt.MaxPixels); err != nil {
+		return h, err
 	}
-	if !d.opt.Orient && h.Format != "tiff" { // PIL turns a TIFF when it loads it
+	if !d.opt.Orient && !h.AlwaysTurned() {
 		h.Orientation = 1
 	}
 	return h, nil
@@ -116,20 +107,20 @@ func (d *Decoder) header(data []byte) (Header, error) {
 func (d *Decoder) gaveUp() bool { return C.sj_gave_up(d.state) != 0 }
 
 // Decode returns the image in data as RGB, in memory of its own.
-func (d *Decoder) Decode(data []byte) (*Image, error) {
+func (d *Decoder) Decode(data []byte) (*formats.Image, error) {
 	h, err := d.header(data)
 	if err != nil {
 		return nil, err
 	}
 	w, hh := h.Upright()
 	if h.Format != "jpeg" {
-		img, err := decodeOther(data, h)
-		if err != nil || h.Orientation == 1 {
-			return img, err
+		img, err := formats.Decode(data, h, formats.Limits{MaxPixels: d.opt.MaxPixels})
+		if err != nil {
+			return nil, err
 		}
-		return orient(img, h.Orientation), nil
+		return upright(img, h.Orientation), nil
 	}
-	img := &Image{W: w, H: hh, Channels: 3, Pix: make([]byte, w*hh*3)}
+	img := &formats.Image{W: w, H: hh, Channels: 3, Pix: make([]byte, w*hh*3)}
 	code := C.sj_jpeg_decode(d.state, bytePtr(data), C.size_t(len(data)), C.int(h.W), C.int(h.H),
 		C.int(h.Orientation), bytePtr(img.Pix))
 	if code != C.SJ_OK {
@@ -141,14 +132,14 @@ func (d *Decoder) Decode(data []byte) (*Image, error) {
 // Render renders crops of an image that is already decoded (raw pixels of an
 // IDX file, say): crop i into dsts[i], which must hold crops[i].Bytes() bytes and
 // receives Size x Size RGB pixels. t may be nil.
-func (d *Decoder) Render(img Image, crops []augment.Crop, dsts [][]byte, t *Timing) error {
+func (d *Decoder) Render(img formats.Image, crops []augment.Crop, dsts [][]byte, t *Timing) error {
 	switch {
 	case d.state == nil:
 		return errClosed
 	case img.Channels != 1 && img.Channels != 3 && img.Channels != 4:
 		return fmt.Errorf("jpeg: an image has %d channels; allowed: 1, 3, 4", img.Channels)
 	case img.W < 1 || img.H < 1 || int64(img.W)*int64(img.H) > d.opt.MaxPixels:
-		return &Error{Reason: TooLarge, Detail: fmt.Sprintf(
+		return &formats.Error{Reason: formats.TooLarge, Detail: fmt.Sprintf(
 			"%d x %d pixels; allowed: 1 to %d pixels in all", img.W, img.H, d.opt.MaxPixels)}
 	case len(img.Pix) != img.W*img.H*img.Channels:
 		return fmt.Errorf("jpeg: an image of %d x %d x %d has %d bytes; %d are needed",
@@ -157,7 +148,7 @@ func (d *Decoder) Render(img Image, crops []augment.Crop, dsts [][]byte, t *Timi
 	return d.renderRaw(img, 1, crops, dsts, t)
 }
 
-func (d *Decoder) renderRaw(img Image, orientation int, crops []augment.Crop, dsts [][]byte, t *Timing) error {
+func (d *Decoder) renderRaw(img formats.Image, orientation int, crops []augment.Crop, dsts [][]byte, t *Timing) error {
 	if err := d.load(crops, dsts); err != nil {
 		return err
 	}
@@ -175,7 +166,7 @@ func (d *Decoder) renderRaw(img Image, orientation int, crops []augment.Crop, ds
 // DecodeAndRender decodes data and renders the crops that draw returns for its
 // size (the size after EXIF rotation, if that is on): crop i into dsts[i]. It is
 // one C call for a JPEG. draw may return a slice that it reuses; t may be nil.
-// What is wrong with the data is reported as an [*Error], and dsts are then
+// What is wrong with the data is reported as an [*formats.Error], and dsts are then
 // unspecified.
 func (d *Decoder) DecodeAndRender(data []byte, draw func(w, h int) []augment.Crop, dsts [][]byte, t *Timing) error {
 	h, err := d.header(data)
@@ -204,9 +195,9 @@ func (d *Decoder) DecodeAndRender(data []byte, draw func(w, h int) []augment.Cro
 	return nil
 }
 
-func (d *Decoder) renderOther(data []byte, h Header, crops []augment.Crop, dsts [][]byte, t *Timing) error {
+func (d *Decoder) renderOther(data []byte, h formats.Header, crops []augment.Crop, dsts [][]byte, t *Timing) error {
 	start := time.Now()
-	img, err := decodeOther(data, h)
+	img, err := formats.Decode(data, h, formats.Limits{MaxPixels: d.opt.MaxPixels})
 	if t != nil {
 		t.Decode += time.Since(start)
 	}
@@ -265,7 +256,7 @@ func check(c *augment.Crop) error {
 		return fmt.Errorf("scaled size is %d x %d; must be at least 1", c.ScaledW, c.ScaledH)
 	case c.ScaledW > maxScaled || c.ScaledH > maxScaled:
 		// The image's fault: one pixel wide and 65,000 high, brought to the width that the crop asks for.
-		return &Error{Reason: TooLarge, Detail: fmt.Sprintf("resized it would be %d x %d; allowed: up to %d a side", c.ScaledW, c.ScaledH, maxScaled)}
+		return &formats.Error{Reason: formats.TooLarge, Detail: fmt.Sprintf("resized it would be %d x %d; allowed: up to %d a side", c.ScaledW, c.ScaledH, maxScaled)}
 	case c.OffsetX < -augment.MaxSize || c.OffsetX > maxScaled || c.OffsetY < -augment.MaxSize || c.OffsetY > maxScaled:
 		return fmt.Errorf("offset is (%d, %d); allowed: %d to %d", c.OffsetX, c.OffsetY, -augment.MaxSize, maxScaled)
 	case c.Ops < 0 || c.Ops > 4:
@@ -324,11 +315,11 @@ func (d *Decoder) failure(code C.int, format string) error {
 	case C.SJ_NO_MEMORY:
 		return errors.New("jpeg: " + msg)
 	case C.SJ_TRUNCATED:
-		return &Error{Reason: Truncated, Format: format, Detail: msg}
+		return &formats.Error{Reason: formats.Truncated, Format: format, Detail: msg}
 	case C.SJ_UNSUPPORTED:
-		return &Error{Reason: Unsupported, Format: format, Detail: msg}
+		return &formats.Error{Reason: formats.Unsupported, Format: format, Detail: msg}
 	}
-	return &Error{Reason: Corrupt, Format: format, Detail: msg}
+	return &formats.Error{Reason: formats.Corrupt, Format: format, Detail: msg}
 }
 
 // Kernels returns the name of the kernels in use: "avx512", "avx2" or

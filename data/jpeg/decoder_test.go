@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"seer/data/augment"
+	"seer/data/formats"
 )
 
 // whole is a crop of everything, unchanged, for a square part of w x h.
@@ -43,33 +44,33 @@ func TestErrorsNameTheReason(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		data []byte
-		want Reason
+		want formats.Reason
 		text string
 	}{
-		{"empty", nil, Empty, "0 bytes"},
-		{"text", []byte("<html>not found</html>"), Unknown, "known are JPEG"},
-		{"one byte", []byte{0xff}, Unknown, "ff"},
-		{"only a start", []byte("\xff\xd8\xff"), Truncated, "3 bytes"},
-		{"half a jpeg", good[:len(good)/2], Truncated, "end-of-image"},
-		{"no end marker", good[:len(good)-2], Truncated, "end-of-image"},
-		{"bomb", bomb, TooLarge, "65000 x 65000"},
-		{"12 bits", twelve, Unsupported, "12 bits"},
-		{"no rows", zero, Corrupt, "64 x 0"},
-		{"no frame", []byte("\xff\xd8\xff\xda\x00\x02\xff\xd9"), Corrupt, "no frame header"},
-		{"no quantisation tables", noTables, Corrupt, "Quantization"},
-		{"half a png", png[:len(png)/2], Truncated, "png"},
-		{"broken png", brokenPNG, Corrupt, "png"},
-		{"png bomb", pngBomb(), TooLarge, "60000"},
+		{"empty", nil, formats.Empty, "0 bytes"},
+		{"text", []byte("<html>not found</html>"), formats.Unknown, "known are JPEG"},
+		{"one byte", []byte{0xff}, formats.Unknown, "ff"},
+		{"only a start", []byte("\xff\xd8\xff"), formats.Truncated, "3 bytes"},
+		{"half a jpeg", good[:len(good)/2], formats.Truncated, "end-of-image"},
+		{"no end marker", good[:len(good)-2], formats.Truncated, "end-of-image"},
+		{"bomb", bomb, formats.TooLarge, "65000 x 65000"},
+		{"12 bits", twelve, formats.Unsupported, "12 bits"},
+		{"no rows", zero, formats.Corrupt, "64 x 0"},
+		{"no frame", []byte("\xff\xd8\xff\xda\x00\x02\xff\xd9"), formats.Corrupt, "no frame header"},
+		{"no quantisation tables", noTables, formats.Corrupt, "Quantization"},
+		{"half a png", png[:len(png)/2], formats.Truncated, "png"},
+		{"broken png", brokenPNG, formats.Corrupt, "png"},
+		{"png bomb", pngBomb(), formats.TooLarge, "60000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := NewDecoder(Options{})
 			defer d.Close()
 			_, err := d.Decode(c.data)
-			if ReasonOf(err) != c.want || err == nil || !strings.Contains(err.Error(), c.text) {
-				t.Errorf("Decode: %v (%q), want %q with %q", err, ReasonOf(err), c.want, c.text)
+			if formats.ReasonOf(err) != c.want || err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("Decode: %v (%q), want %q with %q", err, formats.ReasonOf(err), c.want, c.text)
 			}
 			err = d.DecodeAndRender(c.data, whole, [][]byte{make([]byte, 3<<20)}, nil)
-			if ReasonOf(err) != c.want {
+			if formats.ReasonOf(err) != c.want {
 				t.Errorf("DecodeAndRender: %v, want reason %q", err, c.want)
 			}
 			// A bad image leaves the decoder in order.
@@ -89,7 +90,7 @@ func pngBomb() []byte {
 
 func TestMisuseIsReported(t *testing.T) {
 	d := NewDecoder(Options{})
-	img := Image{W: 4, H: 3, Channels: 3, Pix: make([]byte, 36)}
+	img := formats.Image{W: 4, H: 3, Channels: 3, Pix: make([]byte, 36)}
 	ok := augment.Crop{W: 4, H: 3, ScaledW: 2, ScaledH: 2, Size: 2}
 	change := func(f func(*augment.Crop)) augment.Crop {
 		c := ok
@@ -98,15 +99,15 @@ func TestMisuseIsReported(t *testing.T) {
 	}
 	for _, c := range []struct {
 		want string
-		img  Image
+		img  formats.Image
 		crop augment.Crop
 		dst  int
 	}{
 		{"", img, ok, 12},
 		{"12 are needed", img, ok, 11},
-		{"channels; allowed", Image{W: 4, H: 3, Channels: 2, Pix: make([]byte, 24)}, ok, 12},
-		{"36 are needed", Image{W: 4, H: 3, Channels: 3, Pix: make([]byte, 35)}, ok, 12},
-		{"pixels in all", Image{W: 0, H: 3, Channels: 3}, ok, 12},
+		{"channels; allowed", formats.Image{W: 4, H: 3, Channels: 2, Pix: make([]byte, 24)}, ok, 12},
+		{"36 are needed", formats.Image{W: 4, H: 3, Channels: 3, Pix: make([]byte, 35)}, ok, 12},
+		{"pixels in all", formats.Image{W: 0, H: 3, Channels: 3}, ok, 12},
 		{"outside the image", img, change(func(c *augment.Crop) { c.X = 1 }), 12},
 		{"outside the image", img, change(func(c *augment.Crop) { c.H = 1 << 30 }), 12},
 		{"outside the image", img, change(func(c *augment.Crop) { c.W = 0 }), 12},
@@ -224,7 +225,7 @@ func TestDamagedDataAgree(t *testing.T) {
 			}
 			a, errA := plain.Decode(data)
 			b, errB := fast.Decode(data)
-			if ReasonOf(errA) != ReasonOf(errB) {
+			if formats.ReasonOf(errA) != formats.ReasonOf(errB) {
 				t.Fatalf("%s: libjpeg says %v, the fast decoder %v", g.Name, errA, errB)
 			}
 			if errA != nil {

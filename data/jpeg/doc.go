@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 // Package jpeg turns the bytes of an image file into rendered crops: it decodes
-// once (JPEG through libjpeg-turbo, the other formats through Go's decoders) and
-// cuts all views that package augment has drawn straight from the decoded
-// buffer, with its own SIMD kernels.
+// once (JPEG through libjpeg-turbo, the rest through package formats) and cuts
+// all views that package augment has drawn straight from the decoded buffer, with
+// its own SIMD kernels.
 //
 // The arithmetic is PIL's and torchvision's PIL path, operation by operation:
 // the antialiased resize in its 22-bit fixed point, the enhancers' float

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"seer/data/augment"
+	"seer/data/formats"
 )
 
 // piece is an array in augment.bin.gz.
@@ -53,9 +54,9 @@ func loadGolden(t testing.TB) *golden {
 
 func (g *golden) pixels(p piece) []byte { return g.blob[p.At : p.At+p.W*p.H*3] }
 
-func (g *golden) image(name string) Image {
+func (g *golden) image(name string) formats.Image {
 	p := g.Sources[name]
-	return Image{W: p.W, H: p.H, Channels: 3, Pix: g.pixels(p)}
+	return formats.Image{W: p.W, H: p.H, Channels: 3, Pix: g.pixels(p)}
 }
 
 func (c goldenCrop) crop() augment.Crop {

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"seer/data/augment"
+	"seer/data/formats"
 )
 
 // noiseImage has every kind of neighbourhood: noise, flat parts, hard edges.
-func noiseImage(rng *rand.Rand, w, h, channels int) Image {
-	img := Image{W: w, H: h, Channels: channels, Pix: make([]byte, w*h*channels)}
+func noiseImage(rng *rand.Rand, w, h, channels int) formats.Image {
+	img := formats.Image{W: w, H: h, Channels: channels, Pix: make([]byte, w*h*channels)}
 	flat := byte(rng.UintN(256))
 	for i := range img.Pix {
 		switch {
@@ -54,7 +55,7 @@ func randomCrop(rng *rand.Rand, w, h int) augment.Crop {
 func TestKernelsAgree(t *testing.T) {
 	d := NewDecoder(Options{})
 	defer d.Close()
-	render := func(kernels string, img Image, c augment.Crop) []byte {
+	render := func(kernels string, img formats.Image, c augment.Crop) []byte {
 		if !UseKernels(kernels) {
 			t.Fatalf("kernels %q are not available", kernels)
 		}
@@ -84,7 +85,7 @@ func TestHueOfEveryColour(t *testing.T) {
 	d := NewDecoder(Options{})
 	defer d.Close()
 	const side = 64
-	img := Image{W: side, H: side, Channels: 3, Pix: make([]byte, side*side*3)}
+	img := formats.Image{W: side, H: side, Channels: 3, Pix: make([]byte, side*side*3)}
 	got, want := make([]byte, len(img.Pix)), make([]byte, len(img.Pix))
 	c := augment.Crop{W: side, H: side, ScaledW: side, ScaledH: side, Size: side, Jitter: true, Ops: 1,
 		Order: [4]augment.Op{augment.Hue}}

@@ -43,7 +43,7 @@ var rules = []rule{
 // onlyImporters may import what is named, nobody else.
 var onlyImporters = map[string][]string{
 	"github.com/wangkuiyi/gotorch": {"seer/torch"},
-	"C":                            {"seer/torch", "seer/data/jpeg"},
+	"C":                            {"seer/torch", "seer/data/formats", "seer/data/jpeg"},
 }
 
 type goPackage struct {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 
-package jpeg
+package formats
 
 import "encoding/binary"
 
-// exifOrientation returns tag 0x0112 of the first directory of a TIFF block,
+// ExifOrientation returns tag 0x0112 of the first directory of a TIFF block,
 // which is what an EXIF block is (TIFF 6.0, section 2), or 1 where there is none
 // or it makes no sense: a wrong orientation is never a reason to lose an image.
-func exifOrientation(b []byte) int {
+func ExifOrientation(b []byte) int {
 	var order binary.ByteOrder = binary.LittleEndian
 	if len(b) < 8 {
 		return 1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package jpeg
+package formats
 
 import "image"
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-package jpeg
+package formats
 
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"image"
 	"image/color"
 	"image/gif"
@@ -17,13 +16,36 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// codecs decode everything that is not JPEG.
-var codecs = map[string]codec{
-	"png":  {png.DecodeConfig, png.Decode},
-	"gif":  {gif.DecodeConfig, gif.Decode}, // the first frame
-	"webp": {webp.DecodeConfig, webp.Decode},
-	"bmp":  {bmp.DecodeConfig, bmp.Decode},
-	"tiff": {tiff.DecodeConfig, tiff.Decode},
+// The formats that Go's decoders read.
+var (
+	goPNG = goCodec("png", png.DecodeConfig, png.Decode, func(data []byte) int {
+		return ExifOrientation(pngChunk(data, "eXIf"))
+	})
+	goGIF  = goCodec("gif", gif.DecodeConfig, gif.Decode, nil) // the first frame
+	goWebP = goCodec("webp", webp.DecodeConfig, webp.Decode, func(data []byte) int {
+		return ExifOrientation(bytes.TrimPrefix(riffChunk(data, "EXIF"), []byte("Exif\x00\x00")))
+	})
+	goBMP  = goCodec("bmp", bmp.DecodeConfig, bmp.Decode, nil)
+	goTIFF = goCodec("tiff", tiff.DecodeConfig, tiff.Decode, ExifOrientation)
+)
+
+func goCodec(format string, config func(io.Reader) (image.Config, error), decode func(io.Reader) (image.Image, error),
+	orientation func([]byte) int) codec {
+	return codec{
+		header: func(data []byte) (Header, error) {
+			h := Header{Format: format, Orientation: 1}
+			cfg, err := config(bytes.NewReader(data))
+			if err != nil {
+				return h, codecError(format, err)
+			}
+			h.W, h.H = cfg.Width, cfg.Height
+			if orientation != nil {
+				h.Orientation = orientation(data)
+			}
+			return h, nil
+		},
+		decode: func(data []byte, h Header, _ Limits) (*Image, error) { return goDecode(data, h, decode) },
+	}
 }
 
 // codecError gives an error of Go's decoders a reason.
@@ -40,17 +62,11 @@ func codecError(format string, err error) *Error {
 	return &Error{Reason: reason, Format: format, Detail: err.Error()}
 }
 
-// decodeOther decodes a file that is not a JPEG into RGB at its stored
-// orientation, with the conversion that PIL's convert("RGB") makes: alpha is
+// goDecode makes the conversion that PIL's convert("RGB") makes: alpha is
 // dropped, not composed; 16-bit colour keeps its high byte; 16-bit grey is
 // clipped to 255; palettes are looked up.
-func decodeOther(data []byte, h Header) (img *Image, err error) {
-	defer func() { // a malformed file must not take the run down, whoever's bug it is
-		if p := recover(); p != nil {
-			img, err = nil, &Error{Reason: Corrupt, Format: h.Format, Detail: fmt.Sprint(p)}
-		}
-	}()
-	m, err := codecs[h.Format].decode(bytes.NewReader(data))
+func goDecode(data []byte, h Header, decode func(io.Reader) (image.Image, error)) (*Image, error) {
+	m, err := decode(bytes.NewReader(data))
 	if err != nil {
 		err := codecError(h.Format, err)
 		if h.Format == "png" && pngChunk(data, "IEND") == nil { // image/png calls it a format error
@@ -61,7 +77,7 @@ func decodeOther(data []byte, h Header) (img *Image, err error) {
 	if planes := videoPlanes(m, h); planes != nil {
 		return &Image{W: h.W, H: h.H, Channels: 3, Pix: webpYCbCr(planes, h.W, h.H)}, nil
 	}
-	img = &Image{W: h.W, H: h.H, Channels: 3, Pix: make([]byte, h.W*h.H*3)}
+	img := &Image{W: h.W, H: h.H, Channels: 3, Pix: make([]byte, h.W*h.H*3)}
 	b := m.Bounds().Intersect(image.Rect(0, 0, h.W, h.H))
 	fill := rowFunc(m)
 	// A GIF's first frame may be smaller than its canvas; the rest stays black.
