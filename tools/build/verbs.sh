@@ -11,7 +11,7 @@ usage: ./build.sh [VERB] [--help]
   test     set up all that is missing and run the whole test suite
   fetch    bring everything that comes from the network, build nothing
   env      print exports for a shell or an editor
-  golden   make the reference numbers in testdata/golden again, with pinned PyTorch
+  golden   make the tests' references again: numbers with pinned PyTorch, image files with pinned Pillow
   clean    remove what was built; clean --all also what was fetched
 
 environment:

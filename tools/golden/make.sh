@@ -15,6 +15,7 @@ for script in draw make_check make_sinkhorn make_larc make_regnet make_swav make
 done
 "$python" make_augment.py
 "$python" make_images.py
+"$python" make_formats.py
 # Values are the same each time; the bytes of state_legacy.pth and vissl_legacy.pth are not: PyTorch's old format names
 # storages by their addresses in memory.
 "$python" make_pickles.py ../../checkpoint/testdata

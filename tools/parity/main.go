@@ -4,6 +4,9 @@
 // together, for tools/parity/compare.py to render again with PIL and torchvision.
 //
 //	go run ./tools/parity --images DIR --out crops && python3 tools/parity/compare.py crops
+//
+// With --files it decodes files of all formats instead, for tools/parity/formats.py,
+// which runs it.
 package main
 
 import (
@@ -64,9 +67,14 @@ func opName(i int) string {
 
 func main() {
 	images := flag.String("images", "", "folder with JPEG files")
+	files := flag.String("files", "", "folder with image files to decode; --out is then a file of JSON lines")
 	out := flag.String("out", "crops", "folder to write crops.json and crops.bin to")
 	flag.Parse()
-	if err := run(*images, *out); err != nil {
+	work := func() error { return run(*images, *out) }
+	if *files != "" {
+		work = func() error { return decodeFiles(*files, *out) }
+	}
+	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "parity:", err)
 		os.Exit(1)
 	}
