@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"seer/internal/redact"
 )
 
 // Names of the run's description.
@@ -34,7 +36,7 @@ type Versions struct {
 func NewVersions(seer, libtorch string) Versions {
 	v := Versions{
 		Seer: seer, Libtorch: libtorch, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
-		Command: os.Args, Started: time.Now().UTC().Truncate(time.Second),
+		Command: withoutSecrets(os.Args), Started: time.Now().UTC().Truncate(time.Second),
 	}
 	if host, err := os.Hostname(); err == nil {
 		v.Host = host
@@ -50,4 +52,13 @@ func NewVersions(seer, libtorch string) Versions {
 		}
 	}
 	return v
+}
+
+// withoutSecrets is a command line without user and query of the URLs in it: the file can be read by others.
+func withoutSecrets(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = redact.Setting(arg)
+	}
+	return out
 }

@@ -30,6 +30,10 @@ func flagsFirst(app *cli.App, args []string) []string {
 			break
 		}
 		n := argumentsOf(rest, flags)
+		if n > len(rest) {
+			// Moved before the arguments, the flag would take one of them for its value.
+			return slices.Concat(args[:at], options, rest)
+		}
 		if n == 0 {
 			operands, rest = append(operands, rest[0]), rest[1:]
 			continue
@@ -39,7 +43,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 	return slices.Concat(args[:at], options, operands)
 }
 
-// argumentsOf is how many arguments the flag at the front takes, 0 when there is none.
+// argumentsOf is how many arguments the flag at the front takes, 0 when there is none. They may be more than are left.
 func argumentsOf(rest []string, flags []cli.Flag) int {
 	name := strings.TrimLeft(rest[0], "-")
 	if !strings.HasPrefix(rest[0], "-") || name == "" {
@@ -47,7 +51,7 @@ func argumentsOf(rest []string, flags []cli.Flag) int {
 	}
 	for _, f := range flags {
 		_, isBool := f.(*cli.BoolFlag)
-		if slices.Contains(f.Names(), name) && !isBool && len(rest) > 1 {
+		if slices.Contains(f.Names(), name) && !isBool {
 			return 2
 		}
 	}

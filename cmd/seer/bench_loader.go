@@ -20,7 +20,7 @@ func benchLoaderCommand() *cli.Command {
 			"   seer bench loader --images 'shards/{000..127}.tar' --workers 16\n" +
 			"   seer bench loader --images far.seeridx --set data.shuffle_window=20000",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Required: true, Usage: "a folder, list, tar shards or IDX file; or an experiment file, for its [data]"},
+			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Usage: "a folder, list, tar shards or IDX file; or an experiment file, for its [data]"},
 			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images"},
 			setFlag(),
 			&cli.StringFlag{Name: "crops", Value: "2x224,4x96", Usage: "COUNTxSIZE for each resolution"},
@@ -37,6 +37,9 @@ func benchLoaderCommand() *cli.Command {
 }
 
 func runBenchLoader(c *cli.Context) error {
+	if err := given(c, "images"); err != nil {
+		return err
+	}
 	crops, err := parseCrops(c.String("crops"))
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"seer/config"
 	"seer/data"
 	"seer/inputs"
+	"seer/internal/redact"
 )
 
 func dataCommand() *cli.Command {
@@ -51,7 +52,7 @@ func sourceSpec(c *cli.Context, b *bars) (data.SourceSpec, error) {
 	if err := cacheFlags(c, &spec.Cache); err != nil {
 		return spec, err
 	}
-	spec.Progress = func(p data.Progress) { b.update("listing "+spec.Path, p.Images, -1) }
+	spec.Progress = func(p data.Progress) { b.update("listing "+redact.URL(spec.Path), p.Images, -1) }
 	return spec, nil
 }
 

@@ -25,7 +25,7 @@ func dataIndexCommand() *cli.Command {
 			"   seer data index 'shards/{0000..0127}.tar' --shards --out all.seeridx\n" +
 			"   seer data index 's3://bucket/{0000..0127}.tar' --out far.seeridx --cache /scratch/seer --cache-size 500GB",
 		Flags: sourceFlags(
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the index `FILE`, by custom *.seeridx"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the index `FILE`, by custom *.seeridx"},
 			&cli.BoolFlag{Name: "sort", Usage: "order by name: for lists whose order is arbitrary"},
 			&cli.IntFlag{Name: "memory", Value: 256, Usage: "MiB that sorting may take"},
 			&cli.BoolFlag{Name: "shards", Usage: "also write <shard>.seeridx beside each tar shard"},
@@ -38,23 +38,30 @@ func runDataIndex(c *cli.Context) error {
 	if c.Int("memory") < 1 {
 		return fmt.Errorf("--memory %d: must be at least 1", c.Int("memory"))
 	}
+	if err := given(c, "out"); err != nil {
+		return err
+	}
 	b := newBars(c)
 	defer b.finish()
 	spec, err := sourceSpec(c, b)
 	if err != nil {
 		return err
 	}
+	out := output{flag: "out", path: c.String("out"), what: "an index", endings: []string{".seeridx"}, inputs: []string{spec.Path, c.Args().First()}}
+	if err := out.check(); err != nil {
+		return err
+	}
 	spec.WriteIndex = c.Bool("shards")
-	start, out := time.Now(), c.String("out")
-	n, err := data.BuildIndex(c.Context, spec, out, data.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20})
+	start := time.Now()
+	n, err := data.BuildIndex(c.Context, spec, out.path, data.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20})
 	if err != nil {
 		return err
 	}
 	sayCache(c, spec.Cache)
-	st, err := os.Stat(out)
+	st, err := os.Stat(out.path)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "%s: %d images in %d bytes, %.1f an image, %.1f s\n", out, n, st.Size(), float64(st.Size())/float64(n), time.Since(start).Seconds())
+	fmt.Fprintf(c.App.Writer, "%s: %d images in %d bytes, %.1f an image, %.1f s\n", out.path, n, st.Size(), float64(st.Size())/float64(n), time.Since(start).Seconds())
 	return nil
 }

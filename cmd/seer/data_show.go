@@ -46,11 +46,18 @@ func runDataShow(c *cli.Context) error {
 	if c.Int64("from") < 0 {
 		return fmt.Errorf("--from %d: must be at least 0", c.Int64("from"))
 	}
+	out := output{flag: "out", path: c.String("out"), what: "PNG", endings: []string{".png"}, inputs: []string{c.Args().First(), e.Data.Source}}
+	if err := out.check(); err != nil {
+		return err
+	}
 	src, err := data.OpenContext(c.Context, inputs.Spec(e.Data))
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	if err := out.checkImages(src, e.Data.Source); err != nil {
+		return err
+	}
 	order, err := inputs.Order(src, e.Data, e.Optim.Batch, e.Run.Seed)
 	if err != nil {
 		return err

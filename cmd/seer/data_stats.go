@@ -29,7 +29,8 @@ func dataStatsCommand() *cli.Command {
 }
 
 func runDataStats(c *cli.Context) error {
-	report, err := runVerify(c, true)
+	drawing := output{flag: "svg", path: c.String("svg"), what: "SVG", endings: []string{".svg"}}
+	report, err := runVerify(c, true, drawing)
 	if report != nil {
 		err = errors.Join(writeVerify(c, report), err)
 	}

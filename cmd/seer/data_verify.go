@@ -39,7 +39,8 @@ func dataVerifyCommand() *cli.Command {
 }
 
 func runDataVerify(c *cli.Context) error {
-	report, err := runVerify(c, false)
+	list := output{flag: "list", path: c.String("list"), what: "lines of JSON", endings: []string{".jsonl", ".json", ".ndjson", ".txt", ".log"}}
+	report, err := runVerify(c, false, list)
 	if report != nil {
 		err = errors.Join(writeVerify(c, report), err)
 	}
@@ -49,11 +50,16 @@ func runDataVerify(c *cli.Context) error {
 	return err
 }
 
-// runVerify reads the source of the command line, or only its headers. An interrupted check returns what it has.
-func runVerify(c *cli.Context, headersOnly bool) (report *verify.Report, err error) {
+// runVerify reads the source of the command line, or only its headers; out is what the command also writes, if its path
+// is given. An interrupted check returns what it has.
+func runVerify(c *cli.Context, headersOnly bool, out output) (report *verify.Report, err error) {
 	b := newBars(c)
 	spec, err := sourceSpec(c, b)
 	if err != nil {
+		return nil, err
+	}
+	out.inputs = []string{spec.Path, c.Args().First()}
+	if err := out.checkGiven(c); err != nil {
 		return nil, err
 	}
 	src, err := openSource(c, spec, b)

@@ -61,9 +61,6 @@ func failed(what string, err error, advice string) finding {
 type check func(ctx context.Context, c *cli.Context) finding
 
 func runDoctor(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return fmt.Errorf("doctor takes no arguments, got %q; data are named by --data", c.Args().First())
-	}
 	checks := []check{checkLibtorch, checkDevice, checkCPU, checkMemory, checkDisk, checkStep}
 	if c.String("data") != "" {
 		checks = append(checks, checkData)

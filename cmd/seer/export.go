@@ -27,7 +27,7 @@ func exportCommand() *cli.Command {
 			"   seer export runs/x/checkpoints/step-000010000 --style timm --out trunk.safetensors\n" +
 			"   seer export vissl_checkpoint.torch --arch regnet_y_32gf --out trunk.safetensors",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the safetensors `FILE` to write"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the safetensors `FILE` to write"},
 			&cli.StringFlag{Name: "style", Value: string(names.Torchvision), Usage: "parameter names of torchvision, timm, transformers (hf), vissl or classy_vision"},
 			&cli.StringFlag{Name: "arch", Usage: "architecture of a file of weights, where it does not show: `NAME` as in model.arch"},
 		},
@@ -38,6 +38,13 @@ func exportCommand() *cli.Command {
 func runExport(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return fmt.Errorf("export takes one argument, a run folder, a checkpoint or a file of weights; got %d", c.NArg())
+	}
+	if err := given(c, "out"); err != nil {
+		return err
+	}
+	out := output{flag: "out", path: c.String("out"), what: "safetensors", endings: []string{".safetensors"}, inputs: []string{c.Args().First()}}
+	if err := out.check(); err != nil {
+		return err
 	}
 	style, err := parseStyle(c.String("style"))
 	if err != nil {

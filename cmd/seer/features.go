@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -32,9 +33,9 @@ func featuresCommand() *cli.Command {
 			"   seer features --weights runs/x --images photos --out photos.npy\n" +
 			"   seer features --weights regnet_y_16gf.pth --arch regnet_y_16gf --images photos --size 384 --out photos.npy",
 		Flags: append(weightFlags(),
-			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Required: true, Usage: "a folder, list, tar shards or IDX file"},
+			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Usage: "a folder, list, tar shards or IDX file"},
 			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(data.Kinds, ", ")},
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Required: true, Usage: "the .npy `FILE`; the names go to the same name with .txt"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the .npy `FILE`; the names go to the same name with .txt"},
 			&cli.IntFlag{Name: "size", Value: 224, Usage: "side of the centre crop, pixels"},
 			&cli.IntFlag{Name: "resize", Usage: "short side before the crop; 0: size·256/224"},
 			&cli.IntFlag{Name: "batch", Value: 64, Usage: "images at a time"},
@@ -52,16 +53,16 @@ func featuresCommand() *cli.Command {
 }
 
 func runFeatures(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return fmt.Errorf("features takes no arguments, got %q; images are named by --images", c.Args().First())
+	if err := given(c, "images", "out"); err != nil {
+		return err
 	}
 	for _, flag := range []string{"size", "batch"} {
 		if c.Int(flag) < 1 {
 			return fmt.Errorf("--%s %d: must be at least 1", flag, c.Int(flag))
 		}
 	}
-	if namesFile(c.String("out")) == c.String("out") {
-		return fmt.Errorf("--out %s: the names of the images go there; name the array .npy", c.String("out"))
+	if err := checkArray(c); err != nil {
+		return err
 	}
 	progress := newBars(c)
 	b, err := eval.OpenBackbone(eval.Spec{
@@ -73,6 +74,25 @@ func runFeatures(c *cli.Context) error {
 	}
 	defer b.Close()
 	return writeFeatures(c, b, progress)
+}
+
+// checkArray looks at both files that features writes.
+func checkArray(c *cli.Context) error {
+	inputs := []string{c.String("images"), c.String("weights")}
+	out := c.String("out")
+	array := output{flag: "out", path: out, what: "a NumPy array", endings: []string{".npy"}, inputs: inputs}
+	if err := array.check(); err != nil {
+		return err
+	}
+	names := output{flag: "out", path: namesFile(out), what: "text", endings: []string{".txt"}, inputs: inputs}
+	if err := names.check(); err != nil {
+		return fmt.Errorf("the names of the images go beside the array: %w", err)
+	}
+	_, noArray := os.Stat(out)
+	if _, err := os.Stat(namesFile(out)); err == nil && noArray != nil {
+		return fmt.Errorf("--out %s: the names of the images would replace %s, which belongs to no array: choose another name, or move that file", out, namesFile(out))
+	}
+	return nil
 }
 
 // bareExperiment is the default experiment with the flags' machine settings.

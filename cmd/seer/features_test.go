@@ -80,7 +80,7 @@ func TestFeaturesRefuses(t *testing.T) {
 		"argument":  {good + " more", "takes no arguments"},
 		"size":      {good + " --size 0", "--size 0: must be at least 1"},
 		"batch":     {good + " --batch -1", "--batch -1: must be at least 1"},
-		"out":       {good + " --out x.txt", "name the array .npy"},
+		"out":       {good + " --out x.txt", "name it x.npy"},
 		"no folder": {good + " --out /nowhere/x.npy", "/nowhere"},
 		"images":    {good + " --images /nowhere", "/nowhere"},
 		"precision": {good + " --precision int8", "fp32, bf16 or fp16"},

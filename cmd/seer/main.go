@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
+
+	"seer/internal/redact"
 )
 
 func main() {
@@ -32,12 +34,12 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, errInterrupted):
 		return 130
 	}
-	fmt.Fprintln(os.Stderr, "seer:", err)
+	fmt.Fprintln(os.Stderr, "seer:", redact.Text(err.Error()))
 	return 1
 }
 
 func app() *cli.App {
-	return &cli.App{
+	a := &cli.App{
 		Name:            "seer",
 		Usage:           "self-supervised pretraining of large convolutional vision models",
 		Description:     description,
@@ -45,5 +47,15 @@ func app() *cli.App {
 		HideHelpCommand: true,
 		Commands:        commands(),
 		ExitErrHandler:  func(*cli.Context, error) {}, // run prints errors, once
+		// What people type is taken as it is: lists, brace patterns and names have commas.
+		DisableSliceFlagSeparator: true,
+		Writer:                    redact.Writer{W: os.Stdout},
+		ErrWriter:                 redact.Writer{W: os.Stderr},
 	}
+	a.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError("seer", a.Flags, err) }
+	a.Action = func(ctx *cli.Context) error { return chooseCommand(ctx, "seer", a.Commands, cli.ShowAppHelp) }
+	for _, c := range a.Commands {
+		strict(c)
+	}
+	return a
 }

@@ -131,6 +131,11 @@ func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, contex
 	if err != nil {
 		return err
 	}
+	out := output{flag: "out", path: c.String("out"), what: "JSON", endings: []string{".json", ".jsonl", ".ndjson", ".txt", ".log"},
+		inputs: []string{c.Args().First(), spec.Weights}}
+	if err := out.checkGiven(c); err != nil {
+		return err
+	}
 	progress := newBars(c)
 	warnings, err := e.Validate(task)
 	if err != nil {
@@ -180,6 +185,9 @@ func printResults(w io.Writer, results ...eval.Result) error {
 	return t.Flush()
 }
 
+// resultsFile keeps the results of probes in a run folder.
+const resultsFile = "results.jsonl"
+
 // keepResult writes --out, or adds a line to the results of the run that the weights come from, or else of the
 // experiment.
 func keepResult(c *cli.Context, r eval.Result, e *config.Experiment) (string, error) {
@@ -201,7 +209,7 @@ func keepResult(c *cli.Context, r eval.Result, e *config.Experiment) (string, er
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("%w; say where to keep the result with --out FILE", err)
 	}
-	path := filepath.Join(dir, "results.jsonl")
+	path := filepath.Join(dir, resultsFile)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return "", fmt.Errorf("%w; say where to keep the result with --out FILE", err)

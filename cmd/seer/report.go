@@ -32,6 +32,15 @@ func runReport(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return fmt.Errorf("report takes one run folder, got %d arguments", c.NArg())
 	}
+	page := output{flag: "out", path: c.String("out"), what: "HTML", endings: []string{".html", ".htm"}, inputs: []string{c.Args().First()}}
+	if err := page.checkGiven(c); err != nil {
+		return err
+	}
+	if dir := c.String("svg"); dir != "" {
+		if err := checkFolder(dir); err != nil {
+			return fmt.Errorf("--svg %s: %w", dir, err)
+		}
+	}
 	run, err := runreport.Read(c.Args().First())
 	if err != nil {
 		return err
