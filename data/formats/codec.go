@@ -19,7 +19,7 @@ type codec struct {
 // codecs are the formats decoded here, by the names that Sniff gives.
 var codecs = map[string]codec{
 	"png":  goPNG,
-	"gif":  goGIF,
+	"gif":  gifCodec,
 	"webp": goWebP,
 	"bmp":  goBMP,
 	"tiff": goTIFF,

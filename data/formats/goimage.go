@@ -7,7 +7,6 @@ import (
 	"errors"
 	"image"
 	"image/color"
-	"image/gif"
 	"image/png"
 	"io"
 
@@ -21,7 +20,6 @@ var (
 	goPNG = goCodec("png", png.DecodeConfig, png.Decode, func(data []byte) int {
 		return ExifOrientation(pngChunk(data, "eXIf"))
 	})
-	goGIF  = goCodec("gif", gif.DecodeConfig, gif.Decode, nil) // the first frame
 	goWebP = goCodec("webp", webp.DecodeConfig, webp.Decode, func(data []byte) int {
 		return ExifOrientation(bytes.TrimPrefix(riffChunk(data, "EXIF"), []byte("Exif\x00\x00")))
 	})
@@ -80,7 +78,6 @@ func goDecode(data []byte, h Header, decode func(io.Reader) (image.Image, error)
 	img := &Image{W: h.W, H: h.H, Channels: 3, Pix: make([]byte, h.W*h.H*3)}
 	b := m.Bounds().Intersect(image.Rect(0, 0, h.W, h.H))
 	fill := rowFunc(m)
-	// A GIF's first frame may be smaller than its canvas; the rest stays black.
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		fill(img.Pix[(y*h.W+b.Min.X)*3:], b.Min.X, b.Max.X, y)
 	}
