@@ -3,8 +3,8 @@
 package formats
 
 /*
-#cgo CFLAGS: -std=c11 -O3
-#cgo LDFLAGS: -lm
+#cgo CFLAGS: -std=c11 -O3 -I${SRCDIR}/../../third_party/images/include
+#cgo LDFLAGS: -L${SRCDIR}/../../third_party/images/lib -ldeflate -lz -lm
 #include "fm.h"
 */
 import "C"

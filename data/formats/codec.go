@@ -18,7 +18,7 @@ type codec struct {
 
 // codecs are the formats decoded here, by the names that Sniff gives.
 var codecs = map[string]codec{
-	"png":  goPNG,
+	"png":  {pngHeader, decodePNG},
 	"gif":  gifCodec,
 	"webp": goWebP,
 	"bmp":  goBMP,

@@ -42,21 +42,6 @@ func ExifOrientation(b []byte) int {
 	return 1
 }
 
-// pngChunk returns the data of the first chunk of that type, or nil.
-func pngChunk(data []byte, kind string) []byte {
-	for p := uint64(8); p+12 <= uint64(len(data)); {
-		n := uint64(binary.BigEndian.Uint32(data[p:]))
-		if p+12+n > uint64(len(data)) {
-			return nil
-		}
-		if string(data[p+4:p+8]) == kind {
-			return data[p+8 : p+8+n]
-		}
-		p += 12 + n
-	}
-	return nil
-}
-
 // riffChunk returns the data of the first chunk of that type, or nil.
 func riffChunk(data []byte, kind string) []byte {
 	for p := uint64(12); p+8 <= uint64(len(data)); {

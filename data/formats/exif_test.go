@@ -12,7 +12,7 @@ func FuzzExif(f *testing.F) {
 		if o := ExifOrientation(data); o < 1 || o > 8 {
 			t.Errorf("orientation %d", o)
 		}
-		pngChunk(data, "eXIf")
+		pngExif(data)
 		riffChunk(data, "EXIF")
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"image"
 	"image/color"
-	"image/png"
 	"io"
 
 	"golang.org/x/image/bmp"
@@ -17,9 +16,6 @@ import (
 
 // The formats that Go's decoders read.
 var (
-	goPNG = goCodec("png", png.DecodeConfig, png.Decode, func(data []byte) int {
-		return ExifOrientation(pngChunk(data, "eXIf"))
-	})
 	goWebP = goCodec("webp", webp.DecodeConfig, webp.Decode, func(data []byte) int {
 		return ExifOrientation(bytes.TrimPrefix(riffChunk(data, "EXIF"), []byte("Exif\x00\x00")))
 	})
@@ -52,9 +48,8 @@ func codecError(format string, err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		reason = Truncated
 	}
-	var png png.UnsupportedError
 	var tif tiff.UnsupportedError
-	if errors.As(err, &png) || errors.As(err, &tif) || errors.Is(err, bmp.ErrUnsupported) {
+	if errors.As(err, &tif) || errors.Is(err, bmp.ErrUnsupported) {
 		reason = Unsupported
 	}
 	return &Error{Reason: reason, Format: format, Detail: err.Error()}
@@ -66,11 +61,7 @@ func codecError(format string, err error) *Error {
 func goDecode(data []byte, h Header, decode func(io.Reader) (image.Image, error)) (*Image, error) {
 	m, err := decode(bytes.NewReader(data))
 	if err != nil {
-		err := codecError(h.Format, err)
-		if h.Format == "png" && pngChunk(data, "IEND") == nil { // image/png calls it a format error
-			err.Reason = Truncated
-		}
-		return nil, err
+		return nil, codecError(h.Format, err)
 	}
 	if planes := videoPlanes(m, h); planes != nil {
 		return &Image{W: h.W, H: h.H, Channels: 3, Pix: webpYCbCr(planes, h.W, h.H)}, nil

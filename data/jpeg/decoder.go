@@ -3,8 +3,8 @@
 package jpeg
 
 /*
-#cgo CFLAGS: -std=c11 -O3 -I${SRCDIR}/../../third_party/libjpeg/include
-#cgo LDFLAGS: -L${SRCDIR}/../../third_party/libjpeg/lib -ljpeg -lm
+#cgo CFLAGS: -std=c11 -O3 -I${SRCDIR}/../../third_party/images/include
+#cgo LDFLAGS: -L${SRCDIR}/../../third_party/images/lib -ljpeg -lm
 #include <stdlib.h>
 #include "sj.h"
 */

@@ -40,7 +40,7 @@ func TestErrorsNameTheReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	brokenPNG := bytes.Clone(png)
-	brokenPNG[len(png)/2] ^= 0xff
+	brokenPNG[bytes.Index(png, []byte("IDAT"))+4] ^= 0xff
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -81,11 +81,11 @@ func TestErrorsNameTheReason(t *testing.T) {
 	}
 }
 
-// pngBomb is a valid header of an enormous image with nothing behind it.
+// pngBomb is a valid header of an enormous image with a chunk of no pixels.
 func pngBomb() []byte {
 	header := []byte("IHDR\x00\x00\xea\x60\x00\x00\xea\x60\x08\x02\x00\x00\x00")
 	b := append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\r"), header...)
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(header))
+	return append(binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(header)), "\x00\x00\x00\x00IDAT\x00\x00\x00\x00"...)
 }
 
 func TestMisuseIsReported(t *testing.T) {

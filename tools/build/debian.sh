@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What Debian packages: a compiler, libjpeg-turbo and Fashion-MNIST. Root installs them; others
+# What Debian packages: a compiler, the image libraries and Fashion-MNIST. Root installs them; others
 # unpack them into third_party (the compiler excepted).
 
 have_apt() { command -v apt-get >/dev/null 2>&1; }
@@ -31,28 +31,49 @@ ensure_compiler() {
   if ((EUID == 0)) && have_apt; then apt_install g++; else need "${CXX:-g++}" "apt-get install -y g++   (as root)"; fi
 }
 
-has_libjpeg() {
-  printf '#include <stdio.h>\n#include <jpeglib.h>\n' | "${CC:-gcc}" -E -x c - >/dev/null 2>&1
+# What data/jpeg and data/formats decode with: package, then the header that shows that it is there.
+image_packages=(
+  "libjpeg62-turbo-dev jpeglib.h"
+  "zlib1g-dev zlib.h"
+  "libdeflate-dev libdeflate.h"
+)
+
+# missing_images: the packages whose header the compiler does not find.
+missing_images() {
+  local package header
+  while read -r package header; do
+    printf '#include <stdio.h>\n#include <%s>\n' "$header" | "${CC:-gcc}" -E -x c - >/dev/null 2>&1 || echo "$package"
+  done < <(printf '%s\n' "${image_packages[@]}")
 }
 
-# data/jpeg looks into third_party/libjpeg before the system's folders. Only the static library is
-# put there, so the program needs no path to it at run time.
-ensure_libjpeg() {
-  local multiarch tmp deb=$tp/.tmp/libjpeg.deb
-  [[ -f $tp/libjpeg/lib/libjpeg.a ]] && return
-  has_libjpeg && return
-  if ((EUID == 0)) && have_apt; then
-    apt_install libjpeg62-turbo-dev
-    return
-  fi
-  have_apt || die "libjpeg-turbo's headers are missing; bring them with your system's package" "for instance: dnf install libjpeg-turbo-devel"
-  apt_unpack libjpeg62-turbo-dev "$deb"
+# The packages look into third_party/images before the system's folders. Only static libraries are put
+# there, so the program needs no path to it at run time.
+unpack_images() { # unpack_images PACKAGE...
+  local multiarch package tmp deb=$tp/.tmp/image.deb
   multiarch=$("${CC:-gcc}" -print-multiarch)
-  tmp=$(scratch libjpeg)
+  tmp=$(scratch images)
   mkdir "$tmp/include" "$tmp/lib"
-  cp "$deb"/usr/include/*.h "$deb/usr/include/$multiarch"/*.h "$tmp/include/"
-  cp "$deb/usr/lib/$multiarch/libjpeg.a" "$tmp/lib/"
-  publish "$tmp" "$tp/libjpeg"
+  for package; do
+    apt_unpack "$package" "$deb"
+    cp -r "$deb"/usr/include/. "$tmp/include/"
+    if [[ -d $tmp/include/$multiarch ]]; then
+      cp -r "$tmp/include/$multiarch/." "$tmp/include/"
+      rm -r "$tmp/include/$multiarch"
+    fi
+    cp "$deb/usr/lib/$multiarch"/*.a "$tmp/lib/"
+  done
+  echo "$*" >"$tmp/PACKAGES"
+  publish "$tmp" "$tp/images"
+}
+
+ensure_images() {
+  local -a missing
+  mapfile -t missing < <(missing_images)
+  ((${#missing[@]})) || return 0
+  [[ -f $tp/images/PACKAGES && $(<"$tp/images/PACKAGES") == "${missing[*]}" ]] && return
+  have_apt || die "headers of image libraries are missing; bring what Debian calls ${missing[*]} with your system's packages" \
+    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel"
+  if ((EUID == 0)); then apt_install "${missing[@]}"; else unpack_images "${missing[@]}"; fi
 }
 
 # third_party/fashion-mnist is the folder of the four IDX files, wherever they are.

@@ -62,7 +62,7 @@ help_fetch() {
   cat <<'TXT'
 usage: ./build.sh fetch
 
-Brings libtorch, gotorch, the Go modules, libjpeg-turbo and Fashion-MNIST, verified, so that the other
+Brings libtorch, gotorch, the Go modules, the image libraries and Fashion-MNIST, verified, so that the other
 verbs work without a network. Continues where an interrupted run stopped.
 TXT
 }
@@ -105,7 +105,7 @@ preflight() {
 
 setup() {
   preflight
-  ensure_libjpeg
+  ensure_images
   ensure_libtorch
   ensure_gotorch
   write_go_work

@@ -40,9 +40,12 @@ def judge(data):
         warnings.simplefilter("ignore")
         try:
             im = Image.open(io.BytesIO(data)).convert("RGB")
-            turned = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
         except Exception as e:  # whatever it raises, it does not read the file
             return None, None, f"{type(e).__name__}: {e}"
+        try:
+            turned = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+        except Exception:  # no EXIF that makes sense is no reason to lose an image
+            turned = im
     return im, turned, None
 
 
