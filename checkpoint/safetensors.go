@@ -159,7 +159,7 @@ func readWhole(path string, formats ...string) ([]Tensor, map[string]string, err
 // WriteSafetensors replaces path atomically: a crash or a full disk leaves the
 // old file. The bytes depend only on tensors and metadata, not on their order.
 func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
-	err := (*durable.FS)(nil).WriteFile(path, func(w io.Writer) error {
+	err := durable.WriteFile(path, func(w io.Writer) error {
 		return EncodeSafetensors(w, tensors, metadata)
 	})
 	if err != nil {

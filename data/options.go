@@ -71,6 +71,9 @@ type Options struct {
 	pool    *pool   // of a stream, which outlives its loaders
 }
 
+// Check refuses what [NewLoader] refuses, before anything is started.
+func (o Options) Check() error { return o.normalise() }
+
 // normalise fills in defaults and refuses what makes no sense.
 func (o *Options) normalise() error {
 	if o.World == 0 {

@@ -26,46 +26,105 @@ type snapshots struct {
 	spec SourceSpec
 }
 
-// OpenFirst opens the list that the run in ref.Dir begins with; the first call
-// takes it. What a run is planned by, its number of images, is then the same
-// whenever it starts again, whatever the source has become.
-func OpenFirst(ctx context.Context, ref Refresh) (Source, error) {
-	s := snapshots{dir: ref.Dir, spec: ref.Source}
-	fingerprint, err := s.first(ctx)
-	if err != nil {
+// First is the list that a run begins with.
+type First struct {
+	Source      Source
+	fingerprint string
+	snaps       snapshots
+	waiting     string // the list's file, where it is not yet in the folder
+}
+
+// OpenFirst opens the list that the run in ref.Dir begins with. What a run is
+// planned by, its number of images, is then the same whenever it starts again,
+// whatever the source has become. The first call lists the source into a folder
+// that staging gives, and leaves ref.Dir as it is until [First.Keep].
+func OpenFirst(ctx context.Context, ref Refresh, staging func() (string, error)) (*First, error) {
+	f := &First{snaps: snapshots{dir: ref.Dir, spec: ref.Source}}
+	var known bool
+	var err error
+	if f.fingerprint, known, err = f.snaps.first(); err != nil {
 		return nil, err
 	}
-	return s.open(segment{Snapshot: fingerprint})
+	from := f.snaps
+	if !known {
+		if from.dir, err = staging(); err != nil {
+			return nil, fmt.Errorf("data: snapshots: %w", err)
+		}
+		if f.fingerprint, err = from.take(ctx); err != nil {
+			return nil, err
+		}
+		f.waiting = from.indexPath(f.fingerprint)
+	}
+	f.Source, err = from.open(segment{Snapshot: f.fingerprint})
+	return f, err
+}
+
+// Keep makes the list the run's first. The open Source stays as it is.
+func (f *First) Keep() error {
+	if f.waiting == "" {
+		return nil
+	}
+	if err := f.snaps.keepFirst(f.waiting, f.fingerprint); err != nil {
+		return fmt.Errorf("data: snapshots: %w", err)
+	}
+	f.waiting = ""
+	return nil
 }
 
 // firstFile holds the fingerprint of a run's first list.
 const firstFile = "first"
 
-// first returns the run's first list, and takes it where there is none.
-func (s *snapshots) first(ctx context.Context) (string, error) {
-	path := filepath.Join(s.dir, firstFile)
-	text, err := os.ReadFile(path)
-	if err == nil && len(text) == 64 {
-		return string(text), nil
+// fingerprintDigits is the length of a fingerprint.
+const fingerprintDigits = 64
+
+// first returns the fingerprint of the run's first list, if there is one.
+func (s *snapshots) first() (fingerprint string, known bool, err error) {
+	text, err := readSmall(filepath.Join(s.dir, firstFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
 	}
-	if err == nil {
-		err = fmt.Errorf("%s does not hold a fingerprint of 64 digits", path)
+	if err == nil && len(text) != fingerprintDigits {
+		err = fmt.Errorf("%s does not hold a fingerprint of %d digits", filepath.Join(s.dir, firstFile), fingerprintDigits)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("data: snapshots: %w", err)
-	}
-	fingerprint, err := s.take(ctx)
 	if err != nil {
-		return "", err
+		return "", false, fmt.Errorf("data: snapshots: %w", err)
 	}
-	err = (*durable.FS)(nil).WriteFile(path, func(w io.Writer) error {
+	return string(text), true, nil
+}
+
+// keepFirst gives a list its place and its name in the folder: first the list,
+// then what names it.
+func (s *snapshots) keepFirst(list, fingerprint string) error {
+	if _, err := durable.MkdirAll(durable.Disk, s.dir); err != nil {
+		return err
+	}
+	if err := os.Rename(list, s.indexPath(fingerprint)); err != nil {
+		return err
+	}
+	if err := durable.Disk.SyncDir(s.dir); err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(s.dir, firstFile), func(w io.Writer) error {
 		_, err := io.WriteString(w, fingerprint)
 		return err
 	})
+}
+
+// maxSmall bounds the small files of a folder of snapshots.
+const maxSmall = 1 << 16
+
+// readSmall reads a file that has a line or two, and is an error where it is more.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("data: snapshots: %w", err)
+		return nil, err
 	}
-	return fingerprint, nil
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
+	if err == nil && len(text) > maxSmall {
+		err = fmt.Errorf("%s has more than %d bytes: it is something else", path, maxSmall)
+	}
+	return text, err
 }
 
 // segment is a stretch of steps that one snapshot serves.
@@ -89,10 +148,10 @@ func (s *snapshots) indexPath(fingerprint string) string {
 // take lists the source as it is now. It returns the fingerprint of the list,
 // whose file is then in the folder.
 func (s *snapshots) take(ctx context.Context) (string, error) {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+	if _, err := durable.MkdirAll(durable.Disk, s.dir); err != nil {
 		return "", fmt.Errorf("data: snapshots: %w", err)
 	}
-	incoming := filepath.Join(s.dir, "incoming.seeridx")
+	incoming := durable.TempName(filepath.Join(s.dir, "incoming.seeridx"))
 	defer os.Remove(incoming)
 	if err := s.list(ctx, incoming); err != nil {
 		return "", err
@@ -122,28 +181,23 @@ func (s *snapshots) list(ctx context.Context, path string) error {
 		_, err := BuildIndex(ctx, s.spec, path, IndexOptions{})
 		return err
 	}
-	os.Remove(path)
 	if os.Link(s.spec.Path, path) == nil {
 		return nil
 	}
-	if err := copyFile(path, s.spec.Path); err != nil {
+	err = durable.WriteFile(path, func(w io.Writer) error { return copyFile(w, s.spec.Path) })
+	if err != nil {
 		return fmt.Errorf("data: snapshot of %s: %w", s.spec.Path, err)
 	}
 	return nil
 }
 
-func copyFile(to, from string) (err error) {
-	in, err := os.Open(from)
+func copyFile(to io.Writer, path string) error {
+	from, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
+	defer from.Close()
+	_, err = io.Copy(to, from)
 	return err
 }
 
@@ -161,14 +215,14 @@ func (s *snapshots) open(seg segment) (Source, error) {
 // load reads a segment; ok is false where the run has not come to it yet.
 func (s *snapshots) load(number int64) (seg segment, ok bool, err error) {
 	path := s.segmentPath(number)
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return seg, false, nil
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &seg)
 	}
-	if err == nil && (seg.Number != number || seg.EndStep <= seg.FirstStep || len(seg.Snapshot) != 64) {
+	if err == nil && (seg.Number != number || seg.EndStep <= seg.FirstStep || len(seg.Snapshot) != fingerprintDigits) {
 		err = fmt.Errorf("it does not describe segment %d: %s", number, text)
 	}
 	if err != nil {
@@ -181,8 +235,7 @@ func (s *snapshots) load(number int64) (seg segment, ok bool, err error) {
 // and a resumed run trusts it. Syncing the folder also makes the name of the
 // list durable, which was given before.
 func (s *snapshots) store(seg segment) error {
-	var disk durable.FS
-	err := disk.WriteFile(s.segmentPath(seg.Number), func(w io.Writer) error {
+	err := durable.WriteFile(s.segmentPath(seg.Number), func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(seg)
 	})
 	if err != nil {

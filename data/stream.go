@@ -94,34 +94,58 @@ func NewStream(ctx context.Context, opt Options, ref Refresh) (*Stream, error) {
 	return s, nil
 }
 
-// find walks along the segments of the run to the one of the start step.
-func (s *Stream) find(ctx context.Context) error {
+// Check refuses what a stream refuses that continues at a step with a global batch
+// of so many images. It changes nothing.
+func (ref Refresh) Check(step, globalBatch int64) error {
+	seg, _, err := ref.find(step)
+	if err != nil {
+		return err
+	}
+	return ref.sameBatch(seg, globalBatch)
+}
+
+// find walks along the segments of the run to the one of a step. It is new where
+// the next number has to begin there: the first segment of a run, or the one that
+// a run which ended with a segment goes on with; seg is then the one before.
+func (ref Refresh) find(step int64) (seg segment, isNew bool, err error) {
+	snaps := snapshots{dir: ref.Dir, spec: ref.Source}
 	for number := int64(0); ; number++ {
-		seg, ok, err := s.snaps.load(number)
-		if err != nil {
-			return err
+		next, ok, err := snaps.load(number)
+		switch {
+		case err != nil:
+			return seg, false, err
+		case !ok && step == seg.EndStep:
+			return seg, true, nil
+		case !ok:
+			return seg, false, fmt.Errorf("data: the snapshots in %s serve the steps up to %d, and the run continues at %d: bring the folder back, or start anew", ref.Dir, seg.EndStep, step)
+		case step < next.EndStep:
+			return next, false, nil
 		}
-		if !ok {
-			return s.findNew(ctx, number)
-		}
-		s.seg = seg
-		if s.opt.StartStep < seg.EndStep {
-			return s.begin(seg)
-		}
+		seg = next
 	}
 }
 
-// findNew begins a segment that is not on disk: the first of a run, or the one
-// that a run which ended with a segment goes on with.
-func (s *Stream) findNew(ctx context.Context, number int64) error {
-	end := int64(0)
-	if number > 0 {
-		end = s.seg.EndStep
+func (ref Refresh) sameBatch(seg segment, globalBatch int64) error {
+	if seg.GlobalBatch == globalBatch || seg.EndStep == 0 { // none yet
+		return nil
 	}
-	if s.opt.StartStep != end {
-		return fmt.Errorf("data: the snapshots in %s serve the steps up to %d, and the run continues at %d: bring the folder back, or start anew", s.ref.Dir, end, s.opt.StartStep)
+	return fmt.Errorf("data: the global batch is %d, and was %d when the snapshots in %s were taken: it cannot change in a run that refreshes its data", globalBatch, seg.GlobalBatch, ref.Dir)
+}
+
+// find goes to the segment of the start step.
+func (s *Stream) find(ctx context.Context) error {
+	seg, isNew, err := s.ref.find(s.opt.StartStep)
+	if err != nil {
+		return err
 	}
-	return s.advance(ctx, number)
+	s.seg = seg
+	switch {
+	case !isNew:
+		return s.begin(seg)
+	case seg.EndStep == 0:
+		return s.advance(ctx, 0)
+	}
+	return s.advance(ctx, seg.Number+1)
 }
 
 // advance goes to a segment: the one on disk, which a run that was set back
@@ -176,14 +200,20 @@ func (s *Stream) create(ctx context.Context, number int64) (segment, error) {
 	return seg, s.snaps.prune(number, s.ref.Keep)
 }
 
-// list is the snapshot for a segment: for the first the one that [OpenFirst]
-// has written down.
+// list is the snapshot for a segment: for the first the one that [First.Keep] has
+// written down, if it has.
 func (s *Stream) list(ctx context.Context, number int64) (taken, error) {
-	if number > 0 {
-		return s.snapshot(ctx)
+	if number == 0 {
+		fingerprint, known, err := s.snaps.first()
+		if known || err != nil {
+			return taken{fingerprint: fingerprint}, err
+		}
 	}
-	fingerprint, err := s.snaps.first(ctx)
-	return taken{fingerprint: fingerprint}, err
+	t, err := s.snapshot(ctx)
+	if err == nil && number == 0 {
+		err = t.err // there is no list before it that could go on
+	}
+	return t, err
 }
 
 // snapshot returns the list taken in the background, or takes one now. Its own
@@ -262,8 +292,8 @@ func (s *Stream) globalBatch() int64 {
 
 // begin opens a segment and its loader.
 func (s *Stream) begin(seg segment) error {
-	if g := s.globalBatch(); seg.GlobalBatch != g {
-		return fmt.Errorf("data: the global batch is %d, and was %d when the snapshots in %s were taken: it cannot change in a run that refreshes its data", g, seg.GlobalBatch, s.ref.Dir)
+	if err := s.ref.sameBatch(seg, s.globalBatch()); err != nil {
+		return err
 	}
 	src, err := s.snaps.open(seg)
 	if err != nil {

@@ -182,11 +182,11 @@ func TestURLIndex(t *testing.T) {
 
 	ref := Refresh{Source: spec, Dir: t.TempDir()}
 	ref.Source.URLs.Concurrency = 3
-	first, err := OpenFirst(t.Context(), ref)
+	first, err := OpenFirst(t.Context(), ref, func() (string, error) { return t.TempDir(), nil })
 	require.NoError(t, err)
-	defer first.Close()
-	require.Equal(t, Fingerprint(direct), Fingerprint(first))
-	require.Equal(t, 3*aheadOfRequests, first.(Prefetcher).Ahead(), "the options come along")
+	defer first.Source.Close()
+	require.Equal(t, Fingerprint(direct), Fingerprint(first.Source))
+	require.Equal(t, 3*aheadOfRequests, first.Source.(Prefetcher).Ahead(), "the options come along")
 }
 
 // A URL longer than an index keeps is a dead link, not the end of the listing.

@@ -107,7 +107,7 @@ func runFolder(t *testing.T, steps ...int64) string {
 	require.NoError(t, err)
 	text, err := experiment().Text()
 	require.NoError(t, err)
-	require.NoError(t, f.WriteFile(train.ResolvedFile, []byte(text)))
+	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{{Name: train.ResolvedFile, Data: []byte(text)}}}))
 	for _, step := range steps {
 		tensors := trunkTensors(t, uint64(step))
 		for i := range tensors {

@@ -26,64 +26,89 @@ const (
 	layoutFile    = "layout.json"           // the memory layout that was measured
 )
 
-// folder is the run folder with what pretraining keeps in it.
+// folder is the run folder with what pretraining keeps in it. Until begin it changes nothing.
 type folder struct {
 	*runfolder.Folder
 	metrics, bad *runfolder.Log
 	newest       *runfolder.Checkpoint // nil: none yet
 	arch         string
+	measured     *measuredLayout // by this start; begin keeps it
 }
 
-// openFolder takes the run folder of an experiment, tells what differs from its last start, and opens the logs where the
-// newest checkpoint ends.
-func openFolder(e *config.Experiment, version string, out io.Writer) (f *folder, err error) {
+// openFolder takes the run folder of an experiment, finds the checkpoint to continue from, and tells what differs from
+// the run so far.
+func openFolder(e *config.Experiment, out io.Writer) (f *folder, err error) {
 	keep := e.Run.Keep
 	if keep == 0 {
 		keep = math.MaxInt32
 	}
-	warn := func(message string) { fmt.Fprintln(out, "warning:", message) }
-	rf, err := runfolder.Open(e.Run.Dir, runfolder.Options{Keep: keep, Warn: warn})
+	rf, err := runfolder.Open(e.Run.Dir, runfolder.Options{
+		Keep: keep, Needs: []string{ModelFile, OptimizerFile, StateFile},
+		Warn: func(message string) { fmt.Fprintln(out, "warning:", message) },
+	})
 	if err != nil {
 		return nil, err
 	}
 	f = &folder{Folder: rf, arch: e.Model.Arch}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, rf.Close())
-		}
-	}()
-	if f.newest, err = rf.Newest(); err != nil && !errors.Is(err, runfolder.ErrNoCheckpoint) {
-		return nil, err
+	if f.newest, err = rf.Newest(); errors.Is(err, runfolder.ErrNoCheckpoint) {
+		return f, nil
 	}
-	if err = f.keepResolved(e, out); err != nil {
-		return nil, err
+	if err == nil {
+		err = f.compare(e, out)
 	}
-	if err = rf.WriteJSON(runfolder.VersionsFile, runfolder.NewVersions(version, torch.Version())); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, errors.Join(err, rf.Close())
 	}
-	if f.metrics, err = rf.Log(runfolder.MetricsLog, f.savedStep()); err != nil {
-		return nil, err
-	}
-	// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
-	f.bad, err = rf.Log(runfolder.BadImagesLog, f.savedStep()-1)
-	return f, err
+	return f, nil
 }
 
-// keepResolved writes the resolved experiment; on a restart it names the keys that have changed.
-func (f *folder) keepResolved(e *config.Experiment, out io.Writer) error {
+// compare names the keys that have changed since the run's last start.
+func (f *folder) compare(e *config.Experiment, out io.Writer) error {
+	before, err := config.Load(f.Path(ResolvedFile), nil)
+	var file *os.PathError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case errors.As(err, &file): // it cannot be read, and must not be replaced for that
+		return err
+	case err != nil:
+		fmt.Fprintf(out, "warning: the run's former %v; it will be replaced\n", err)
+		return nil
+	}
+	for _, change := range config.Changes(before, e) {
+		fmt.Fprintf(out, "warning: continuing a run with another %s\n", change)
+	}
+	return nil
+}
+
+// begin makes the start take effect, once everything was checked and the checkpoint was found to fit: it writes the
+// resolved experiment and opens the logs where the newest checkpoint ends.
+func (f *folder) begin(e *config.Experiment, version string) error {
 	text, err := e.Text()
 	if err != nil {
 		return err
 	}
-	before, err := config.Load(f.Path(ResolvedFile), nil)
-	if err == nil && f.newest != nil {
-		for _, change := range config.Changes(before, e) {
-			fmt.Fprintf(out, "warning: continuing a run with another %s\n", change)
-		}
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		fmt.Fprintf(out, "warning: the run's former %v; it is replaced\n", err)
+	versions, err := runfolder.JSONFile(runfolder.VersionsFile, runfolder.NewVersions(version, torch.Version()))
+	if err != nil {
+		return err
 	}
-	return f.WriteFile(ResolvedFile, []byte(text))
+	start := runfolder.Start{
+		Files: []runfolder.File{{Name: ResolvedFile, Data: []byte(text)}, versions},
+		// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
+		Logs: map[string]int64{runfolder.MetricsLog: f.savedStep(), runfolder.BadImagesLog: f.savedStep() - 1},
+	}
+	if f.measured != nil {
+		layout, err := runfolder.JSONFile(layoutFile, f.measured)
+		if err != nil {
+			return err
+		}
+		start.Files = append(start.Files, layout)
+	}
+	if err := f.Begin(start); err != nil {
+		return err
+	}
+	f.metrics, f.bad = f.Log(runfolder.MetricsLog), f.Log(runfolder.BadImagesLog)
+	return nil
 }
 
 // savedStep is the number of steps in the newest checkpoint, 0 without one.
@@ -172,8 +197,7 @@ func (f *folder) layout() (channelsLast, known bool) {
 	return l.ChannelsLast, json.Unmarshal(data, &l) == nil
 }
 
-func (f *folder) keepLayout(channelsLast bool) error {
-	return f.WriteJSON(layoutFile, measuredLayout{channelsLast})
-}
+// keepLayout has begin keep a measured layout.
+func (f *folder) keepLayout(channelsLast bool) { f.measured = &measuredLayout{channelsLast} }
 
 func (f *folder) close() { _ = f.Close() }

@@ -4,6 +4,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -37,6 +38,7 @@ type run struct {
 
 	source  data.Source      // with data.refresh the list that the run began with
 	refresh *data.Refresh    // nil without data.refresh
+	first   *data.First      // likewise
 	sampler *sampler.Sampler // of source
 	loader  loader
 
@@ -47,7 +49,7 @@ type run struct {
 
 	folder   *folder
 	state    State
-	begin    time.Time // of this process's steps
+	begun    time.Time // this process's steps
 	progress *progress
 }
 
@@ -59,13 +61,13 @@ type loader interface {
 }
 
 // Pretrain runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that
-// can be checked is checked before the first step. It returns nil when the run is complete, and the context's cause
-// when it was interrupted, after saving a checkpoint.
+// can be checked is checked first, then the start takes effect: one that is refused has changed nothing. It returns nil
+// when the run is complete, and the context's cause when it was interrupted, after saving a checkpoint.
 func Pretrain(ctx context.Context, e *config.Experiment, opt Options) error {
 	r := &run{e: e, opt: opt}
 	defer r.close()
 	for _, prepare := range []func(context.Context) error{
-		r.check, r.openSource, r.openFolder, r.buildSystem, r.resume, r.startLoader,
+		r.check, r.openFolder, r.openSource, r.buildSystem, r.resume, r.checkLoader,
 	} {
 		if err := prepare(ctx); err != nil {
 			return err
@@ -74,6 +76,9 @@ func Pretrain(ctx context.Context, e *config.Experiment, opt Options) error {
 	if r.state.Step >= r.plan.Steps {
 		r.say("The run is complete: %d of %d steps. Its latest checkpoint is %s", r.state.Step, r.plan.Steps, r.folder.latest())
 		return nil
+	}
+	if err := r.begin(ctx); err != nil {
+		return err
 	}
 	return r.train(ctx)
 }
@@ -97,6 +102,9 @@ func (r *run) check(context.Context) (err error) {
 	}
 	if r.e.Run.Threads > 0 {
 		torch.SetThreads(r.e.Run.Threads)
+	}
+	if err := inputs.Crops(r.e.Crops, r.e.Augment).Validate(); err != nil {
+		return fmt.Errorf("[[crops]] and [augment]: %w", err)
 	}
 	return nil
 }
@@ -125,17 +133,24 @@ func (r *run) openSource(ctx context.Context) (err error) {
 
 // openFirst opens the list that the run began with, which only the run folder knows.
 func (r *run) openFirst(ctx context.Context) (err error) {
-	if err = r.openFolder(ctx); err != nil {
-		return err
-	}
 	r.refresh = &data.Refresh{
 		Source: inputs.Spec(r.e.Data), Dir: r.folder.Path("snapshots"), Report: r.sayRefreshed,
 		Sampler: func(src data.Source, seed uint64) (*sampler.Sampler, error) {
 			return inputs.Order(src, r.e.Data, r.e.Optim.Batch, seed)
 		},
 	}
-	r.source, err = data.OpenFirst(ctx, *r.refresh)
+	if r.first, err = data.OpenFirst(ctx, *r.refresh, r.stagingFolder); err == nil {
+		r.source = r.first.Source
+	}
 	return err
+}
+
+// stagingFolder is where the first list waits until the start takes effect. A start that is refused removes it.
+func (r *run) stagingFolder() (dir string, err error) {
+	if err := r.folder.Make(); err != nil {
+		return "", err
+	}
+	return r.folder.Staging("snapshots")
 }
 
 func (r *run) sayRefreshed(s data.Snapshot) {
@@ -151,10 +166,7 @@ func (r *run) sayRefreshed(s data.Snapshot) {
 }
 
 func (r *run) openFolder(context.Context) (err error) {
-	if r.folder != nil {
-		return nil
-	}
-	r.folder, err = openFolder(r.e, r.opt.Version, r.opt.Out)
+	r.folder, err = openFolder(r.e, r.opt.Out)
 	return err
 }
 
@@ -192,7 +204,8 @@ func (r *run) chooseLayout(system *swav.SwAV) (bool, error) {
 		return false, err
 	}
 	r.say("Memory layout: %s", report)
-	return on, r.folder.keepLayout(on)
+	r.folder.keepLayout(on)
+	return on, nil
 }
 
 // resume continues the newest complete checkpoint, if there is one.
@@ -227,24 +240,47 @@ func (r *run) resume(context.Context) error {
 	return nil
 }
 
-func (r *run) startLoader(ctx context.Context) (err error) {
+// checkLoader refuses what the loader would refuse.
+func (r *run) checkLoader(context.Context) error {
+	opt := r.loaderOptions()
+	opt.Source, opt.Sampler = r.source, r.sampler
+	if r.refresh == nil {
+		return opt.Check()
+	}
+	opt.StartPosition = 0
+	return errors.Join(opt.Check(), r.refresh.Check(r.state.Step, int64(r.plan.Batch)))
+}
+
+func (r *run) loaderOptions() data.Options {
 	workers := r.e.Data.Workers
 	if workers == 0 {
 		workers = max(1, runtime.NumCPU()-1)
 	}
-	opt := data.Options{
+	return data.Options{
 		Spec:   inputs.Crops(r.e.Crops, r.e.Augment),
 		Decode: jpeg.Options{Orient: r.e.Data.EXIFOrientation}, Seed: r.e.Run.Seed,
-		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, Steps: r.plan.Steps,
+		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, StartPosition: r.state.Position, Steps: r.plan.Steps,
 		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(r.e.Data.MaxBadFraction),
-		BadLog: r.folder.badImages(),
 	}
+}
+
+// begin makes the start take effect: nothing is refused any more.
+func (r *run) begin(ctx context.Context) (err error) {
+	if err := r.folder.begin(r.e, r.opt.Version); err != nil {
+		return err
+	}
+	opt := r.loaderOptions()
+	opt.BadLog = r.folder.badImages()
 	if r.refresh != nil {
+		if err := r.first.Keep(); err != nil {
+			return err
+		}
 		r.refresh.EverySteps = r.plan.RefreshEvery
+		opt.StartPosition = 0
 		r.loader, err = opened(data.NewStream(ctx, opt, *r.refresh))
 		return err
 	}
-	opt.Source, opt.Sampler, opt.StartPosition = r.source, r.sampler, r.state.Position
+	opt.Source, opt.Sampler = r.source, r.sampler
 	r.loader, err = opened(data.NewLoader(ctx, opt))
 	return err
 }

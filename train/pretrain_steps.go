@@ -17,7 +17,7 @@ import (
 // train does the steps and leaves a checkpoint, whatever ends them.
 func (r *run) train(ctx context.Context) error {
 	r.describe()
-	r.begin = time.Now()
+	r.begun = time.Now()
 	r.progress = newProgress(r.opt, r.state.Step, r.plan.Steps)
 	loop := &Loop{
 		Start: r.state.Step, Total: r.plan.Steps, Step: r.step, DetailEvery: r.plan.LogEvery,
@@ -42,7 +42,7 @@ func (r *run) train(ctx context.Context) error {
 	if s := inputs.Spec(r.e.Data).Cache.Stats(); s.Hits+s.Misses > 0 {
 		r.say("Cache: %v", s)
 	}
-	r.say("Done: %d steps in %s. The latest checkpoint is %s", done, time.Since(r.begin).Round(time.Second), r.folder.latest())
+	r.say("Done: %d steps in %s. The latest checkpoint is %s", done, time.Since(r.begun).Round(time.Second), r.folder.latest())
 	return nil
 }
 

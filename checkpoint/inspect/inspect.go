@@ -68,7 +68,8 @@ func inspectRun(path string) (*Report, error) {
 		return nil, err
 	}
 	newest, err := runfolder.Newest(path, func(message string) { r.Warnings = append(r.Warnings, message) })
-	if errors.Is(err, runfolder.ErrNoCheckpoint) {
+	var unusable *runfolder.UnusableError
+	if errors.Is(err, runfolder.ErrNoCheckpoint) || errors.As(err, &unusable) {
 		r.Warnings = append(r.Warnings, err.Error())
 		return r, nil
 	}

@@ -78,6 +78,7 @@ func run(t *testing.T) string {
 	dir := filepath.Join(t.TempDir(), "run")
 	f, err := runfolder.Open(dir, runfolder.Options{})
 	require.NoError(t, err)
+	require.NoError(t, f.Begin(runfolder.Start{}))
 	defer f.Close()
 	for step := int64(1); step <= 2; step++ {
 		require.NoError(t, f.Save(step, func(w *runfolder.Writer) error {

@@ -5,11 +5,15 @@ package runfolder_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,216 +22,292 @@ import (
 
 	"seer/checkpoint/runfolder"
 	"seer/internal/durable"
+	"seer/internal/durable/durabletest"
 )
 
-var errCrash = errors.New("simulated crash")
-
-// crash stops a protocol before its operation number at: that one and all later
-// ones fail, as for a process that is gone.
-type crash struct {
-	at, count int
-	powerCut  bool
-	unsynced  map[string]bool
-	trace     []string
+// process is one training process on a file system: it looks at the folder, starts,
+// and saves some steps, logging each. What it was told to be durable goes into the
+// journal.
+type journal struct {
+	saved    int64 // the newest step whose Save returned success
+	settings int   // number of the newest settings whose Begin returned success
+	started  int   // settings that were tried
 }
 
-func (c *crash) fs() *durable.FS { return &durable.FS{Before: c.before} }
+// settings is the file that stands for everything a start writes.
+const settings = "settings"
 
-func (c *crash) before(op durable.Op, path, from string) error {
-	c.count++
-	switch {
-	case c.count-1 == c.at:
-		c.die(op, path)
-		return errCrash
-	case c.count-1 > c.at:
-		return errCrash
+func process(j *journal, disk durable.FS, saves int64, warn func(string)) (err error) {
+	f, err := runfolder.Open("/runs/one", runfolder.Options{Keep: 2, FS: disk, Warn: warn})
+	if err != nil {
+		return err
 	}
-	c.trace = append(c.trace, string(op)+" "+filepath.Base(path))
-	switch op {
-	case durable.OpWrite:
-		c.unsynced[path] = true
-	case durable.OpSync:
-		delete(c.unsynced, path)
-	case durable.OpRename:
-		for dirty := range c.unsynced {
-			if rest, ok := strings.CutPrefix(dirty, from); ok {
-				delete(c.unsynced, dirty)
-				c.unsynced[path+rest] = true
+	defer func() { err = errors.Join(err, f.Close()) }()
+	step := int64(0)
+	c, err := f.Newest()
+	switch {
+	case err == nil:
+		step = c.Step
+	case !errors.Is(err, runfolder.ErrNoCheckpoint):
+		return err
+	}
+	j.started++
+	err = f.Begin(runfolder.Start{
+		Files: []runfolder.File{{Name: settings, Data: fmt.Appendf(nil, "%d", j.started)}},
+		Logs:  map[string]int64{runfolder.MetricsLog: step},
+	})
+	if err != nil {
+		return err
+	}
+	j.settings = j.started
+	for range saves {
+		for range 2 {
+			step++
+			if err := f.Log(runfolder.MetricsLog).Append(metric{Step: step}); err != nil {
+				return err
 			}
 		}
+		if err := f.Save(step, write(step, byte(step))); err != nil {
+			return err
+		}
+		j.saved = step
 	}
 	return nil
 }
 
-// die leaves the traces of the death: half a write, and after a power cut the
-// loss of what was never synced.
-func (c *crash) die(op durable.Op, path string) {
-	if op == durable.OpWrite {
-		if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
-			fmt.Fprint(f, "torn write")
-			f.Close()
-		}
-	}
-	if c.powerCut {
-		for dirty := range c.unsynced {
-			_ = os.Truncate(dirty, 0) // it may be deleted already
-		}
-	}
-}
-
-// memoryDir is a temporary folder in memory where there is one: the simulations
-// make thousands of fsyncs, which there take no time and here prove nothing.
-func memoryDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "seer-runfolder-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-	return dir
-}
-
-// crashEverywhere runs a scenario once for each of its operations, crashing there,
-// and checks what a restart finds.
-func crashEverywhere(t *testing.T, scenario func(t *testing.T, dir string, fs *durable.FS), check func(t *testing.T, dir string)) {
-	for _, powerCut := range []bool{false, true} {
-		for at := 0; ; at++ {
-			dir := memoryDir(t)
-			c := &crash{at: at, powerCut: powerCut, unsynced: map[string]bool{}}
-			scenario(t, dir, c.fs())
-			check(t, dir)
-			if t.Failed() {
-				t.Fatalf("crash at operation %d (power cut %v) after:\n%s", at, powerCut, strings.Join(c.trace, "\n"))
-			}
-			if c.count <= at {
-				require.Greater(t, at, 10, "the scenario has operations")
-				break
-			}
-		}
-	}
-}
-
-// prepare saves checkpoints with a sound file system.
-func prepare(t *testing.T, dir string, opt runfolder.Options, saves ...func(f *runfolder.Folder) error) {
-	f, err := runfolder.Open(dir, opt)
+// intact checks what a process finds in a folder after the journal's history.
+func intact(t *testing.T, j *journal, disk durable.FS) {
+	t.Helper()
+	f, err := runfolder.Open("/runs/one", runfolder.Options{Keep: 2, FS: disk})
 	require.NoError(t, err)
-	for _, save := range saves {
-		require.NoError(t, save(f))
+	step := int64(0)
+	c, err := f.Newest()
+	if errors.Is(err, runfolder.ErrNoCheckpoint) {
+		require.Zero(t, j.saved)
+	} else {
+		require.NoError(t, err)
+		step = c.Step
+		require.GreaterOrEqual(t, step, j.saved)
+		model, err := c.Read(runfolder.ModelFile)
+		require.NoError(t, err)
+		require.Equal(t, weights(byte(step))[0].Data, model[len(model)-4096:])
+	}
+	require.NoError(t, f.Begin(runfolder.Start{Logs: map[string]int64{runfolder.MetricsLog: step}}))
+	if number, err := readOn(disk, "/runs/one/"+settings); j.settings > 0 || err == nil {
+		require.NoError(t, err)
+		n, err := strconv.Atoi(number)
+		require.NoError(t, err)
+		require.True(t, n >= j.settings && n <= j.started, "settings %d of %d to %d", n, j.settings, j.started)
+	}
+	var want strings.Builder
+	for i := range step {
+		fmt.Fprintf(&want, "{\"step\":%d,\"loss\":0}\n", i+1)
+	}
+	lines, err := readOn(disk, "/runs/one/metrics.jsonl")
+	require.NoError(t, err)
+	require.Equal(t, want.String(), lines, "every step of the checkpoint is logged once")
+
+	require.NoError(t, f.Save(step+1, write(step+1, byte(step+1))), "the run goes on")
+	j.saved = step + 1
+	for _, name := range stepsOn(t, disk, "/runs/one") {
+		require.NotContains(t, name, ".", "nothing is left over")
 	}
 	require.NoError(t, f.Close())
 }
 
-func save(step int64, fill byte) func(*runfolder.Folder) error {
-	return func(f *runfolder.Folder) error { return f.Save(step, write(step, fill)) }
+// powerCut fails the operations from number at on, as for a process that is gone.
+type powerCut struct{ at, count int }
+
+var errPowerCut = errors.New("power cut")
+
+func (p *powerCut) before(durabletest.Op, string) error {
+	if p.count++; p.count > p.at {
+		return errPowerCut
+	}
+	return nil
 }
 
-// dying runs one save in a folder whose process may die at any time.
-func dying(t *testing.T, dir string, fs *durable.FS, saves ...func(f *runfolder.Folder) error) {
-	f, err := runfolder.Open(dir, runfolder.Options{Keep: 1, FS: fs})
-	if err != nil {
-		require.ErrorIs(t, err, errCrash)
-		return
+// seeded is a source of random numbers whose seed a failure shows.
+func seeded(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// After a power cut at any operation, whatever of the unsynced data is lost, the
+// folder opens, with the newest checkpoint that was reported as saved.
+func TestPowerCutAtEveryOperation(t *testing.T) {
+	random := seeded(t)
+	for at := 0; ; at++ {
+		memory, before := durabletest.NewMemory(), journal{}
+		require.NoError(t, process(&before, memory, 2, nil)) // it saves steps 2 and 4
+		before.started++                                     // intact may see what the process below writes
+		cut, j := &powerCut{at: at}, before
+		j.started--
+		err := process(&j, &durabletest.Faulty{FS: memory, Before: cut.before}, 2, nil)
+		for _, share := range []float64{0, .5, .9} {
+			found := j
+			intact(t, &found, memory.Crash(random, share))
+			if t.Failed() {
+				t.Fatalf("power cut at operation %d, share %v", at, share)
+			}
+		}
+		if err == nil {
+			require.Greater(t, at, 60, "the protocol has operations")
+			return
+		}
+		require.ErrorIs(t, err, errPowerCut)
 	}
-	for _, save := range saves {
-		if err := save(f); err != nil {
-			require.ErrorIs(t, err, errCrash)
-			break
+}
+
+// Machines that crash again and again, also while they recover.
+func TestManyPowerCuts(t *testing.T) {
+	random := seeded(t)
+	for range 60 {
+		disk, j := durable.FS(durabletest.NewMemory()), journal{}
+		for range 8 {
+			cut := &powerCut{at: random.IntN(160)}
+			err := process(&j, &durabletest.Faulty{FS: disk, Before: cut.before}, 1+random.Int64N(3), nil)
+			if err != nil {
+				require.ErrorIs(t, err, errPowerCut)
+			}
+			disk = disk.(*durabletest.Memory).Crash(random, random.Float64())
+		}
+		intact(t, &j, disk)
+	}
+}
+
+// An operation that fails, once or from then on, is reported and loses nothing.
+func TestFailureOfEveryOperation(t *testing.T) {
+	for _, problem := range []error{syscall.EIO, syscall.ENOSPC, syscall.ESTALE} {
+		for _, once := range []bool{true, false} {
+			for at := 0; ; at++ {
+				memory, j := durabletest.NewMemory(), journal{}
+				require.NoError(t, process(&j, memory, 3, nil))
+				var reports strings.Builder
+				var failed durabletest.Op
+				count := 0
+				failing := &durabletest.Faulty{FS: memory, Before: func(op durabletest.Op, path string) error {
+					if count++; count == at+1 || count > at && !once {
+						failed = op
+						return problem
+					}
+					return nil
+				}}
+				err := process(&j, failing, 2, func(message string) { fmt.Fprintln(&reports, message) })
+				fmt.Fprintln(&reports, err)
+				if failed == "" {
+					require.Greater(t, at, 100)
+					break
+				}
+				// That a file which was only read does not close tells nobody anything.
+				if failed != durabletest.OpClose {
+					require.Contains(t, reports.String(), problem.Error(), "operation %d, %s", at, failed)
+				}
+				intact(t, &j, memory)
+				if t.Failed() {
+					t.Fatalf("%v at operation %d (%s), once %v", problem, at, failed, once)
+				}
+			}
 		}
 	}
-	require.NoError(t, f.Close()) // the kernel closes a dead process's files too
 }
 
-// restart is what the next process sees, first as a reader and then as the owner,
-// who must also be able to save.
-func restart(t *testing.T, dir string, allowed map[int64]byte) {
-	reader, err := runfolder.Newest(dir, nil)
-	require.NoError(t, err)
-	step, fill := read(t, reader)
-	assert.Equal(t, allowed[step], fill, "step %d", step)
-
-	f, err := runfolder.Open(dir, runfolder.Options{Keep: 1})
-	require.NoError(t, err)
-	defer f.Close()
-	owner, err := f.Newest()
-	require.NoError(t, err)
-	ownerStep, ownerFill := read(t, owner)
-	assert.Equal(t, step, ownerStep)
-	assert.Equal(t, fill, ownerFill)
-
-	require.NoError(t, f.Save(90, write(90, 90)))
-	newest, err := f.Newest()
-	require.NoError(t, err)
-	step, _ = read(t, newest)
-	assert.Equal(t, int64(90), step)
-	assert.Equal(t, []string{"90"}, steps(t, dir), "nothing is left over")
-}
-
-func TestCrashWhileSaving(t *testing.T) {
-	crashEverywhere(t,
-		func(t *testing.T, dir string, fs *durable.FS) {
-			prepare(t, dir, runfolder.Options{}, save(1, 1))
-			dying(t, dir, fs, save(2, 2), save(3, 3))
-		},
-		func(t *testing.T, dir string) { restart(t, dir, map[int64]byte{1: 1, 2: 2, 3: 3}) })
-}
-
-func TestCrashWhileReplacingTheSameStep(t *testing.T) {
-	crashEverywhere(t,
-		func(t *testing.T, dir string, fs *durable.FS) {
-			prepare(t, dir, runfolder.Options{}, save(5, 1))
-			dying(t, dir, fs, save(5, 2))
-		},
-		func(t *testing.T, dir string) {
-			c, err := runfolder.Newest(dir, nil)
+// A refused start is one that ends before Begin: nothing in the folder changes,
+// whatever fails on the way.
+func TestFailedLookChangesNothing(t *testing.T) {
+	memory, j := durabletest.NewMemory(), journal{}
+	require.NoError(t, process(&j, memory, 3, nil))
+	before := dump(t, memory, "/runs")
+	for at := 0; ; at++ {
+		count := 0
+		f, err := runfolder.Open("/runs/one", runfolder.Options{FS: &durabletest.Faulty{FS: memory, Before: func(durabletest.Op, string) error {
+			if count++; count == at+1 {
+				return syscall.EIO
+			}
+			return nil
+		}}})
+		if err == nil {
+			_, err = f.Newest()
+			require.NoError(t, f.Close())
+		}
+		require.Equal(t, before, dump(t, memory, "/runs"))
+		if count <= at {
 			require.NoError(t, err)
-			_, fill := read(t, c)
-			assert.Contains(t, []byte{1, 2}, fill)
-			restart(t, dir, map[int64]byte{5: fill})
-		})
+			return
+		}
+	}
 }
 
-// A process may also die while it clears up after one that died.
-func TestCrashWhileRecovering(t *testing.T) {
-	crashEverywhere(t,
-		func(t *testing.T, dir string, fs *durable.FS) {
-			prepare(t, dir, runfolder.Options{}, save(5, 1))
-			checkpoints := filepath.Join(dir, runfolder.CheckpointsDir)
-			require.NoError(t, os.Rename(filepath.Join(checkpoints, "step-000000005"), filepath.Join(checkpoints, "step-000000005.old")))
-			require.NoError(t, os.Mkdir(filepath.Join(checkpoints, "step-000000005.tmp"), 0o755))
-			require.NoError(t, os.Mkdir(filepath.Join(checkpoints, "step-000000003.tmp"), 0o755))
-			dying(t, dir, fs, save(6, 6))
-		},
-		func(t *testing.T, dir string) { restart(t, dir, map[int64]byte{5: 1, 6: 6}) })
+// A start that fails for want of room has replaced nothing.
+func TestFullDiskAtTheStart(t *testing.T) {
+	memory, j := durabletest.NewMemory(), journal{}
+	require.NoError(t, process(&j, memory, 2, nil))
+	before := dump(t, memory, "/runs")
+	full := &durabletest.Faulty{FS: memory, Before: func(op durabletest.Op, _ string) error {
+		if op == durabletest.OpWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}
+	require.ErrorIs(t, process(&j, full, 1, nil), syscall.ENOSPC)
+	require.Equal(t, before, dump(t, memory, "/runs"))
+
+	empty := durabletest.NewMemory()
+	full.FS = empty
+	require.ErrorIs(t, process(&journal{}, full, 1, nil), syscall.ENOSPC)
+	require.Empty(t, dump(t, empty, "/"))
 }
 
-func TestCrashWhileCuttingALog(t *testing.T) {
-	const before = "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n"
-	crashEverywhere(t,
-		func(t *testing.T, dir string, fs *durable.FS) {
-			prepare(t, dir, runfolder.Options{}, save(1, 1))
-			require.NoError(t, os.WriteFile(filepath.Join(dir, runfolder.MetricsLog), []byte(before), 0o644))
-			dying(t, dir, fs, func(f *runfolder.Folder) error {
-				_, err := f.Log(runfolder.MetricsLog, 1)
-				return err
-			}, save(2, 2))
-		},
-		func(t *testing.T, dir string) {
-			got, err := os.ReadFile(filepath.Join(dir, runfolder.MetricsLog))
-			require.NoError(t, err)
-			assert.Contains(t, []string{before, "{\"step\":1}\n"}, string(got))
-		})
+func TestPowerCutWhileReplacingTheSameStep(t *testing.T) {
+	random := seeded(t)
+	for at := 0; ; at++ {
+		memory := durabletest.NewMemory()
+		f := openOn(t, memory, "/runs/one", runfolder.Options{})
+		require.NoError(t, f.Save(5, write(5, 5)))
+		require.NoError(t, f.Close())
+		cut := &powerCut{at: 1 << 30}
+		f = look(t, "/runs/one", runfolder.Options{FS: &durabletest.Faulty{FS: memory, Before: cut.before}})
+		_, err := f.Newest()
+		require.NoError(t, err)
+		require.NoError(t, f.Begin(runfolder.Start{}))
+		cut.at, cut.count = at, 0
+		err = f.Save(5, write(5, 6))
+		for range 10 {
+			f := look(t, "/runs/one", runfolder.Options{FS: memory.Crash(random, random.Float64())})
+			c, e := f.Newest()
+			require.NoError(t, e)
+			model, e := c.Read(runfolder.ModelFile)
+			require.NoError(t, e)
+			last := model[len(model)-1]
+			require.Contains(t, []byte{5, 6}, last)
+			require.True(t, err != nil || last == 6)
+		}
+		if cut.count <= at {
+			return
+		}
+	}
 }
 
 // The order of operations is the protocol: content before names, names before
 // deletion.
 func TestOrderOfSave(t *testing.T) {
-	dir := t.TempDir()
-	c := &crash{at: 1 << 30, unsynced: map[string]bool{}}
-	f := open(t, dir, runfolder.Options{Keep: 1, FS: c.fs()})
+	var trace []string
+	traced := &durabletest.Faulty{FS: durabletest.NewMemory(), Before: func(op durabletest.Op, path string) error {
+		if !op.Reads() {
+			name := filepath.Base(path)
+			if durable.IsTemp(name) {
+				name = "temporary"
+			}
+			trace = append(trace, string(op)+" "+name)
+		}
+		return nil
+	}}
+	f := openOn(t, traced, "/runs/one", runfolder.Options{Keep: 1})
 	require.NoError(t, f.Save(1, write(1, 1)))
-	c.trace = nil
+	trace = nil
 	require.NoError(t, f.Save(2, write(2, 2)))
-	assert.Equal(t, strings.Split(`remove step-000000002.tmp
-mkdir step-000000002.tmp
+	assert.Equal(t, strings.Split(`mkdir step-000000002.tmp
 create model.safetensors
 write model.safetensors
 sync model.safetensors
@@ -240,11 +320,86 @@ sync MANIFEST.json
 syncdir step-000000002.tmp
 rename step-000000002
 syncdir checkpoints
-symlink latest
-syncdir `+filepath.Base(dir)+`
+symlink temporary
+rename latest
+syncdir one
 rename step-000000001.tmp
-remove step-000000001.tmp`, "\n"), c.trace)
-	assert.Empty(t, c.unsynced)
+syncdir checkpoints
+remove MANIFEST.json
+remove model.safetensors
+remove state.json
+remove step-000000001.tmp`, "\n"), trace)
+}
+
+// openOn is open on another file system.
+func openOn(t *testing.T, disk durable.FS, dir string, opt runfolder.Options) *runfolder.Folder {
+	t.Helper()
+	opt.FS = disk
+	return open(t, dir, opt)
+}
+
+func readOn(disk durable.FS, path string) (string, error) {
+	f, err := disk.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	return string(data), err
+}
+
+// dump is everything below a path.
+func dump(t *testing.T, disk durable.FS, path string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	entries, err := disk.ReadDir(path)
+	require.NoError(t, err)
+	for _, e := range entries {
+		name := filepath.Join(path, e.Name())
+		switch {
+		case e.IsDir():
+			all[name] = "folder"
+			maps.Copy(all, dump(t, disk, name))
+		case e.Type().IsRegular():
+			all[name], err = readOn(disk, name)
+			require.NoError(t, err)
+		default:
+			all[name], err = disk.Readlink(name)
+			require.NoError(t, err)
+		}
+	}
+	return all
+}
+
+func stepsOn(t *testing.T, disk durable.FS, dir string) []string {
+	t.Helper()
+	entries, err := disk.ReadDir(filepath.Join(dir, runfolder.CheckpointsDir))
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimLeft(strings.TrimPrefix(e.Name(), "step-"), "0"))
+	}
+	return names
+}
+
+// cut shortens a file.
+func cut(t *testing.T, disk durable.FS, path string) {
+	t.Helper()
+	require.NoError(t, disk.Remove(path))
+	f, err := disk.Create(path, 0o644)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+// memoryDir is a temporary folder in memory where there is one: fsyncs take no time
+// there.
+func memoryDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "seer-runfolder-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	return dir
 }
 
 // childVariable makes the test binary play a training process.
@@ -272,13 +427,12 @@ func saveForever(dir string) error {
 	case !errors.Is(err, runfolder.ErrNoCheckpoint):
 		return err
 	}
-	log, err := f.Log(runfolder.MetricsLog, step)
-	if err != nil {
+	if err := f.Begin(runfolder.Start{Logs: map[string]int64{runfolder.MetricsLog: step}}); err != nil {
 		return err
 	}
 	for {
 		step++
-		if err := log.Append(metric{Step: step}); err != nil {
+		if err := f.Log(runfolder.MetricsLog).Append(metric{Step: step}); err != nil {
 			return err
 		}
 		if err := f.Save(step, write(step, byte(step))); err != nil {
@@ -316,9 +470,8 @@ func TestKill(t *testing.T) {
 	}
 	require.Positive(t, last, "no child came to its first checkpoint")
 
-	f := open(t, dir, runfolder.Options{})
-	_, err := f.Log(runfolder.MetricsLog, last)
-	require.NoError(t, err)
+	f := look(t, dir, runfolder.Options{})
+	continued(t, f, runfolder.MetricsLog, last)
 	lines, err := runfolder.ReadLog[metric](f.Path(runfolder.MetricsLog))
 	require.NoError(t, err)
 	require.Len(t, lines, int(last))

@@ -9,6 +9,7 @@
 //	  metrics.jsonl          one JSON object a line, each with its "step"
 //	  bad_images.jsonl       images that could not be read
 //	  checkpoints/
+//	    step-….damaged/      set aside: neither loaded nor deleted
 //	    step-000000123/      model.safetensors, optimizer.safetensors, state.json, MANIFEST.json
 //	  latest                 a link to the newest of them, for people
 //	  lock                   held by the process that writes here
@@ -16,12 +17,14 @@
 // A checkpoint is written to step-….tmp, its files are synced, MANIFEST.json gets
 // their sizes and CRC-32C sums, the folder is renamed and its parent is synced.
 // So a folder with its final name is complete unless the disk itself failed; the
-// sums find that. Loading takes the newest checkpoint that proves complete and
-// says which ones it passed over. The link plays no part in it.
+// sums find that. Loading takes the newest checkpoint that proves complete. It
+// passes over what is proven to be damaged, and says so; what cannot be read
+// proves nothing, and stops it. The link "latest" plays no part in it.
 //
-// [Folder.Log] continues a file of JSON lines after a resume: lines of steps that
-// the resumed run will do again are dropped, so that no step occurs twice.
+// A start is a transaction: [Open] and [Folder.Newest] look, [Folder.Begin] writes
+// once all else was checked, and [Folder.Close] without Begin leaves everything as
+// it was. Begin continues the logs: lines of steps that a resumed run will do again
+// are dropped, so that no step occurs twice.
 //
-// [Open] takes the lock and may write. [Newest] and [Resolve] only read and
-// work beside a running training.
+// [Newest] and [Resolve] only read and work beside a running training.
 package runfolder

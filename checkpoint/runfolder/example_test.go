@@ -41,6 +41,9 @@ func threeSteps(dir string) error {
 	} else if !errors.Is(err, runfolder.ErrNoCheckpoint) {
 		return err
 	}
+	if err := run.Begin(runfolder.Start{}); err != nil {
+		return err
+	}
 	fmt.Println("starts at step", first)
 	return run.Save(first+3, func(w *runfolder.Writer) error {
 		return w.JSON(runfolder.StateFile, map[string]int64{"step": first + 3})

@@ -3,14 +3,11 @@
 package runfolder
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
-	"strings"
-	"time"
+	"slices"
 
 	"seer/internal/durable"
 )
@@ -29,24 +26,40 @@ type Options struct {
 	Keep int
 	// KeepEvery also keeps checkpoints whose step is a multiple of it; 0 keeps none.
 	KeepEvery int64
+	// Needs are the files without which a checkpoint is not complete.
+	Needs []string
 	// Warn is told about what was repaired or passed over; nil drops it.
 	Warn func(message string)
-	// FS lets tests interrupt the protocol; nil is the real one.
-	FS *durable.FS
+	// FS is the file system; nil is the disk. Only the disk knows locks.
+	FS durable.FS
 }
 
-// Folder is a run folder that this process owns.
+// Folder is a run folder that no other process writes to.
+//
+// [Open] and [Folder.Newest] change nothing. [Folder.Begin] is the one step by
+// which a start takes effect: a start that is refused before it closes the folder
+// and leaves it as it was.
 type Folder struct {
 	dir  string
 	opt  Options
-	lock *os.File
-	logs []*Log
-	// spoiled are checkpoints whose content is not what their manifest says.
-	spoiled map[string]bool
+	disk durable.FS
+	lock *lock // nil: the folder does not exist, or cannot be locked
+
+	made    []string // folders that this process made, the outermost first
+	staging []string
+	begun   bool
+	logs    map[string]*Log
+
+	sound  map[string]bool // checkpoints that this process wrote or read whole
+	warned map[string]bool // checkpoints that could not be read
+	aside  []move          // what Begin renames
+	newest *Checkpoint     // as Newest gave it away
 }
 
-// Open makes or opens a run folder, takes its lock and clears what a killed
-// process left half-written.
+// move is a checkpoint folder that is set aside under another name.
+type move struct{ dir, suffix, why string }
+
+// Open looks at a run folder, which need not exist yet, and takes its lock.
 func Open(dir string, opt Options) (*Folder, error) {
 	if opt.Keep <= 0 {
 		opt.Keep = 2
@@ -54,18 +67,43 @@ func Open(dir string, opt Options) (*Folder, error) {
 	if opt.Warn == nil {
 		opt.Warn = func(string) {}
 	}
-	if err := os.MkdirAll(filepath.Join(dir, CheckpointsDir), 0o755); err != nil {
-		return nil, fmt.Errorf("run folder %s: %w", dir, err)
+	if opt.FS == nil {
+		opt.FS = durable.Disk
 	}
-	lock, err := takeLock(filepath.Join(dir, lockName), dir)
+	f := &Folder{dir: dir, opt: opt, disk: opt.FS, logs: map[string]*Log{}, sound: map[string]bool{}, warned: map[string]bool{}}
+	exists, err := isFolder(f.disk, dir)
+	if err == nil && exists {
+		err = f.takeLock()
+	}
 	if err != nil {
-		return nil, err
-	}
-	f := &Folder{dir: dir, opt: opt, lock: lock, spoiled: map[string]bool{}}
-	if err := f.recover(); err != nil {
-		return nil, errors.Join(fmt.Errorf("run folder %s: %w", dir, err), f.Close())
+		return nil, f.named(err)
 	}
 	return f, nil
+}
+
+// isFolder tells a folder from nothing; a file or a link to nothing is an error.
+func isFolder(disk durable.FS, path string) (bool, error) {
+	info, err := disk.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return true, nil
+	case err == nil:
+		return false, fmt.Errorf("%s is a file: a folder is needed, or a name that is free", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	if _, err := disk.Lstat(path); err == nil {
+		return false, fmt.Errorf("%s is a link to a folder that does not exist: is a disk not mounted?", path)
+	}
+	return false, nil
+}
+
+func (f *Folder) named(err error) error {
+	var inUse *InUseError
+	if errors.As(err, &inUse) { // says it itself
+		return err
+	}
+	return fmt.Errorf("run folder %s: %w", f.dir, err)
 }
 
 // Dir is the folder's path.
@@ -76,95 +114,71 @@ func (f *Folder) Path(names ...string) string {
 	return filepath.Join(append([]string{f.dir}, names...)...)
 }
 
-// Close closes the logs and gives the lock back.
+// Make makes the folder and takes its lock, for what has to be put there before
+// the start is certain. Close undoes it, unless Begin was called.
+func (f *Folder) Make() error {
+	made, err := durable.MkdirAll(f.disk, f.Path(CheckpointsDir))
+	f.made = append(f.made, made...)
+	if err != nil {
+		return f.named(err)
+	}
+	if f.lock != nil || f.disk != durable.Disk {
+		return nil
+	}
+	if err := f.takeLock(); err != nil {
+		return f.named(err)
+	}
+	if !slices.Contains(f.made, filepath.Clean(f.dir)) {
+		return f.named(errors.New("another process has begun a run here meanwhile: start again"))
+	}
+	return nil
+}
+
+// Staging makes a folder inside for what takes its place after Begin, which leaves
+// it alone. Close removes it with what is still in it.
+func (f *Folder) Staging(name string) (string, error) {
+	dir := durable.TempName(f.Path(name))
+	if err := f.disk.Mkdir(dir); err != nil {
+		return "", f.named(err)
+	}
+	f.staging = append(f.staging, dir)
+	return dir, nil
+}
+
+// Close closes the logs and gives the lock back. Of a start that was refused
+// nothing stays.
 func (f *Folder) Close() error {
 	var errs []error
 	for _, l := range f.logs {
 		errs = append(errs, l.Close())
 	}
-	// Closing the descriptor releases the lock. The file stays: removing it could
-	// take it from a process that has just opened it.
-	return errors.Join(append(errs, f.lock.Close())...)
+	for _, dir := range f.staging {
+		errs = append(errs, durable.RemoveAll(f.disk, dir))
+	}
+	if !f.begun {
+		errs = append(errs, f.undo())
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.release(f.begun))
+		f.lock = nil
+	}
+	return errors.Join(errs...)
 }
 
-// WriteFile replaces one file at the top of the folder atomically.
-func (f *Folder) WriteFile(name string, data []byte) error {
-	return f.opt.FS.WriteFile(f.Path(name), func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-// WriteJSON replaces one file at the top of the folder with an indented JSON
-// document.
-func (f *Folder) WriteJSON(name string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.Path(name), err)
-	}
-	return f.WriteFile(name, append(data, '\n'))
-}
-
-// recover finishes or undoes what an interrupted process began. Only the owner
-// of the lock may: another's temporary folder may be in use.
-func (f *Folder) recover() error {
-	parent := f.Path(CheckpointsDir)
-	if err := f.clearTemporary(f.dir); err != nil {
-		return err
-	}
-	if err := f.clearTemporary(parent); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(parent)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		final, replaced := strings.CutSuffix(e.Name(), oldSuffix)
-		if !replaced {
-			continue
-		}
-		if err := f.recoverReplaced(filepath.Join(parent, final)); err != nil {
-			return err
+// undo removes what Make has made. The parents of the run folder may be in use by
+// others: they go only if they are empty.
+func (f *Folder) undo() error {
+	var err error
+	for _, dir := range slices.Backward(f.made) {
+		switch dir {
+		case filepath.Clean(f.dir):
+			err = durable.RemoveAll(f.disk, dir)
+		default:
+			_ = f.disk.Remove(dir)
 		}
 	}
-	return nil
-}
-
-func (f *Folder) clearTemporary(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !durable.IsTemp(e.Name()) && !strings.HasSuffix(e.Name(), tempSuffix) {
-			continue
-		}
-		f.warn("removed %s, left by an interrupted process", filepath.Join(dir, e.Name()))
-		if err := f.opt.FS.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// recoverReplaced: a checkpoint was being replaced by a newer one of the same
-// step. Whichever of the two has the final name wins.
-func (f *Folder) recoverReplaced(final string) error {
-	if _, err := os.Stat(final); err == nil {
-		return f.opt.FS.RemoveAll(final + oldSuffix)
-	}
-	if err := f.opt.FS.Rename(final+oldSuffix, final); err != nil {
-		return err
-	}
-	return f.opt.FS.SyncDir(filepath.Dir(final))
+	f.made = nil
+	return err
 }
 
 func (f *Folder) warn(format string, args ...any) { f.opt.Warn(fmt.Sprintf(format, args...)) }
-
-// owner is what the lock file tells about its holder.
-type owner struct {
-	PID     int       `json:"pid"`
-	Host    string    `json:"host"`
-	Started time.Time `json:"started"`
-}

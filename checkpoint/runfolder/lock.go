@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 	"time"
+
+	"seer/internal/durable"
 )
 
 // InUseError says that another process writes to the run folder.
@@ -28,29 +31,71 @@ func (e *InUseError) Error() string {
 		e.Dir, e.PID, e.Host, e.Started.Format(time.DateTime))
 }
 
-// takeLock holds an advisory lock for as long as the returned file is open; the
-// kernel releases it when the process dies in whatever way, so that no stale lock
-// can stay behind.
-func takeLock(path, dir string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+// owner is what the lock file tells about its holder.
+type owner struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Started time.Time `json:"started"`
+}
+
+// lock is an advisory lock for as long as its file is open; the kernel releases it
+// when the process dies in whatever way, so that no stale lock can stay behind.
+type lock struct {
+	file *os.File
+	made bool // by this process
+}
+
+// takeLock locks the folder, if it is on the disk.
+func (f *Folder) takeLock() (err error) {
+	if f.disk != durable.Disk {
+		return nil
+	}
+	path := f.Path(lockName)
+	for f.lock == nil && err == nil {
+		f.lock, err = tryLock(path, f.dir)
+	}
+	return err
+}
+
+// tryLock returns nil and no error where the file was removed by a holder that let
+// go of it in the same moment.
+func tryLock(path, dir string) (*lock, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	made := err == nil
+	if errors.Is(err, os.ErrExist) {
+		file, err = os.OpenFile(path, os.O_RDWR, 0)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("run folder %s: %w", dir, err)
+		return nil, err
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, inUse(path, dir)
+			return nil, inUse(file, dir)
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := signLock(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+	if !stillNamed(file, path) {
+		return nil, file.Close()
 	}
-	return file, nil
+	return &lock{file, made}, nil
 }
 
-// signLock writes who holds the lock, for the message of who finds it taken.
-func signLock(file *os.File) error {
+// stillNamed reports whether the open file is the one that has the name.
+func stillNamed(file *os.File, path string) bool {
+	opened, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(opened, named)
+}
+
+// sign writes who holds the lock, for the message of who finds it taken.
+func (l *lock) sign() error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "this host"
@@ -59,21 +104,45 @@ func signLock(file *os.File) error {
 	if err != nil {
 		return err
 	}
-	if err := file.Truncate(0); err != nil {
+	if err := l.file.Truncate(0); err != nil {
 		return err
 	}
-	_, err = file.WriteAt(append(data, '\n'), 0)
+	_, err = l.file.WriteAt(append(data, '\n'), 0)
 	return err
 }
 
-func inUse(path, dir string) error {
+// release gives the lock back. The file of a run stays, without the signature; one
+// that was only made to look at the folder goes.
+func (l *lock) release(begun bool) error {
+	var err error
+	switch {
+	case begun:
+		err = l.file.Truncate(0)
+	case l.made:
+		if err = os.Remove(l.file.Name()); errors.Is(err, os.ErrNotExist) {
+			err = nil // with the whole folder
+		}
+	}
+	return errors.Join(err, l.file.Close())
+}
+
+// ownerBytes bounds what is read of a lock file, which may be anything.
+const ownerBytes = 4096
+
+// inUse tells who holds the lock. A holder that is still looking at the folder has
+// not signed: then there may be the signature of a process that was killed.
+func inUse(file *os.File, dir string) error {
 	var o owner
-	data, err := os.ReadFile(path)
+	data, err := io.ReadAll(io.LimitReader(file, ownerBytes))
 	if err == nil {
 		err = json.Unmarshal(data, &o)
 	}
-	if err != nil {
-		o = owner{} // the holder has not signed yet
+	if host, e := os.Hostname(); err != nil || e == nil && host == o.Host && !alive(o.PID) {
+		o = owner{}
 	}
 	return &InUseError{Dir: dir, PID: o.PID, Host: o.Host, Started: o.Started}
+}
+
+func alive(pid int) bool {
+	return pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"seer/internal/durable"
 )
 
 // Names of the logs of a run.
@@ -20,28 +22,17 @@ const (
 	BadImagesLog = "bad_images.jsonl"
 )
 
+const (
+	logPerm fs.FileMode = 0o644
+	// maxLine is far above any line of a log. More without a line feed is what a
+	// crash left of a file, such as gigabytes of zeros: one torn line.
+	maxLine = 1 << 18
+)
+
 // Log appends JSON lines to a file. It is safe for use by several goroutines.
 type Log struct {
 	mu   sync.Mutex
-	file *os.File
-}
-
-// Log opens a log of the run, keeping the lines up to a step: a run that resumes
-// at step n does n+1 again, and would otherwise report it twice. Lines without a
-// "step" stay, torn lines go. A run that begins without a checkpoint passes -1,
-// which keeps no step of an earlier attempt.
-func (f *Folder) Log(name string, step int64) (*Log, error) {
-	path := f.Path(name)
-	if err := f.cutLog(path, step); err != nil {
-		return nil, fmt.Errorf("continue %s after step %d: %w", path, step, err)
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	l := &Log{file: file}
-	f.logs = append(f.logs, l)
-	return l, nil
+	file durable.File
 }
 
 // Append writes one value as a line of JSON, in one call to the system, so that a
@@ -51,9 +42,7 @@ func (l *Log) Append(v any) error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, err = l.file.Write(append(data, '\n'))
+	_, err = l.Write(append(data, '\n'))
 	return err
 }
 
@@ -84,39 +73,48 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// cutLog rewrites a log without the lines that follow the step; atomically, and
-// only when there is something to drop.
-func (f *Folder) cutLog(path string, step int64) error {
-	old, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// cutLog writes a log anew without the lines that follow the step, beside the old
+// one. It is nil where there is nothing to drop.
+func (f *Folder) cutLog(path string, step int64) (*durable.Pending, error) {
+	dropped, err := f.countDropped(path, step)
+	if err != nil || dropped == 0 {
+		return nil, err
 	}
+	old, err := f.disk.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer old.Close()
-	dropped := 0
-	if err := eachLine(old, func(line []byte) error {
+	p, err := durable.CreateOn(f.disk, path, 0)
+	if err != nil {
+		return nil, err
+	}
+	f.warn("dropping %d lines of %s that follow step %d", dropped, path, step)
+	return p, eachLine(old, func(line []byte) error {
+		if !keepLine(line, step) {
+			return nil
+		}
+		_, err := p.Write(line)
+		return err
+	})
+}
+
+func (f *Folder) countDropped(path string, step int64) (dropped int, err error) {
+	old, err := f.disk.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer old.Close()
+	err = eachLine(old, func(line []byte) error {
 		if !keepLine(line, step) {
 			dropped++
 		}
 		return nil
-	}); err != nil || dropped == 0 {
-		return err
-	}
-	f.warn("dropped %d lines of %s that follow step %d", dropped, path, step)
-	if _, err := old.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	return f.opt.FS.WriteFile(path, func(w io.Writer) error {
-		return eachLine(old, func(line []byte) error {
-			if !keepLine(line, step) {
-				return nil
-			}
-			_, err := w.Write(line)
-			return err
-		})
 	})
+	return dropped, err
 }
 
 // keepLine drops torn lines, whether cut at the end of the file or followed by a
@@ -131,15 +129,19 @@ func keepLine(line []byte, step int64) bool {
 	return head.Step == nil || *head.Step <= step
 }
 
-// eachLine passes every line with its line feed; the last may have none.
+// eachLine passes every line with its line feed; the last may have none, and one
+// over maxLine is passed as its beginning.
 func eachLine(r io.Reader, do func(line []byte) error) error {
-	reader := bufio.NewReaderSize(r, 1<<16)
+	reader := bufio.NewReaderSize(r, maxLine)
 	for {
-		line, err := reader.ReadBytes('\n')
+		line, err := reader.ReadSlice('\n')
 		if len(line) > 0 {
-			if err := do(line); err != nil {
-				return err
+			if e := do(line); e != nil {
+				return e
 			}
+		}
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = reader.ReadSlice('\n')
 		}
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -19,6 +19,13 @@ type metric struct {
 	Loss float64 `json:"loss"`
 }
 
+// continued begins a run with a log behind a step.
+func continued(t *testing.T, f *runfolder.Folder, name string, step int64) *runfolder.Log {
+	t.Helper()
+	require.NoError(t, f.Begin(runfolder.Start{Logs: map[string]int64{name: step}}))
+	return f.Log(name)
+}
+
 func TestLogContinuesWithoutDuplicates(t *testing.T) {
 	const before = `{"step":1,"loss":4}
 {"event":"started"}
@@ -36,15 +43,16 @@ func TestLogContinuesWithoutDuplicates(t *testing.T) {
 		"nothing to drop":      {"{\"step\":1}\n", 1, "{\"step\":1}\n"},
 		"torn in the middle":   {"{\"step\":1}\n{\"ste{\"step\":2}\n{\"step\":3}\n", 3, "{\"step\":1}\n{\"step\":3}\n"},
 		"empty":                {"", 5, ""},
+		"zeros":                {"{\"step\":1}\n" + strings.Repeat("\x00", 3<<20), 20, "{\"step\":1}\n"},
+		"zeros, then a line":   {strings.Repeat("\x00", 3<<20) + "\n{\"step\":1}\n", 20, "{\"step\":1}\n"},
 		"cut number":           {"{\"step\":1}\n{\"step\":12", 20, "{\"step\":1}\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := open(t, t.TempDir(), runfolder.Options{})
+			f := look(t, t.TempDir(), runfolder.Options{})
 			path := f.Path(runfolder.MetricsLog)
 			require.NoError(t, os.WriteFile(path, []byte(tt.content), 0o644))
-			log, err := f.Log(runfolder.MetricsLog, tt.step)
-			require.NoError(t, err)
+			log := continued(t, f, runfolder.MetricsLog, tt.step)
 			require.NoError(t, log.Append(metric{Step: 99, Loss: 1}))
 			got, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -54,9 +62,8 @@ func TestLogContinuesWithoutDuplicates(t *testing.T) {
 }
 
 func TestLogIsSafeForManyWriters(t *testing.T) {
-	f := open(t, t.TempDir(), runfolder.Options{})
-	log, err := f.Log(runfolder.BadImagesLog, -1)
-	require.NoError(t, err)
+	f := look(t, t.TempDir(), runfolder.Options{})
+	log := continued(t, f, runfolder.BadImagesLog, -1)
 	var wait sync.WaitGroup
 	for i := range 8 {
 		wait.Go(func() {
@@ -66,7 +73,7 @@ func TestLogIsSafeForManyWriters(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	_, err = log.Write([]byte("{\"step\":1000}\n"))
+	_, err := log.Write([]byte("{\"step\":1000}\n"))
 	require.NoError(t, err)
 	lines, err := runfolder.ReadLog[metric](f.Path(runfolder.BadImagesLog))
 	require.NoError(t, err)
@@ -94,9 +101,8 @@ func TestReadLog(t *testing.T) {
 }
 
 func TestLogAfterClose(t *testing.T) {
-	f := open(t, t.TempDir(), runfolder.Options{})
-	log, err := f.Log(runfolder.MetricsLog, -1)
-	require.NoError(t, err)
+	f := look(t, t.TempDir(), runfolder.Options{})
+	log := continued(t, f, runfolder.MetricsLog, -1)
 	require.NoError(t, log.Close())
 	require.NoError(t, log.Close())
 	require.NoError(t, log.Sync())
@@ -108,11 +114,10 @@ func FuzzLog(f *testing.F) {
 	f.Add([]byte("{\"step\":1}\n{\"event\":\"x\"}\n{\"step\":9}\n{\"st"), int64(5))
 	f.Add([]byte("[]\nnull\n\n1\n{\"step\":null}\n"), int64(0))
 	f.Fuzz(func(t *testing.T, content []byte, step int64) {
-		folder := open(t, memoryDir(t), runfolder.Options{})
+		folder := look(t, memoryDir(t), runfolder.Options{})
 		path := folder.Path(runfolder.MetricsLog)
 		require.NoError(t, os.WriteFile(path, content, 0o644))
-		log, err := folder.Log(runfolder.MetricsLog, step)
-		require.NoError(t, err)
+		log := continued(t, folder, runfolder.MetricsLog, step)
 		require.NoError(t, log.Append(metric{Step: step}))
 		lines, err := runfolder.ReadLog[metric](path)
 		if err != nil { // lines of JSON that are no metrics stay, as they have no step to drop them by

@@ -69,7 +69,7 @@ func runDataShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	err = (*durable.FS)(nil).WriteFile(c.String("out"), func(w io.Writer) error { return png.Encode(w, sheet) })
+	err = durable.WriteFile(c.String("out"), func(w io.Writer) error { return png.Encode(w, sheet) })
 	if err == nil {
 		fmt.Fprintln(c.App.Writer, c.String("out"))
 	}

@@ -35,7 +35,7 @@ func runDataStats(c *cli.Context) error {
 		err = errors.Join(writeVerify(c, report), err)
 	}
 	if path := c.String("svg"); err == nil && path != "" {
-		if err = (*durable.FS)(nil).WriteFile(path, report.WriteSVG); err == nil {
+		if err = durable.WriteFile(path, report.WriteSVG); err == nil {
 			fmt.Fprintln(c.App.ErrWriter, "drawn in", path)
 		}
 	}

@@ -81,7 +81,7 @@ func runVerify(c *cli.Context, headersOnly bool, out output) (report *verify.Rep
 		err = run(nil)
 		return report, err
 	}
-	err = (*durable.FS)(nil).WriteFile(path, func(w io.Writer) error {
+	err = durable.WriteFile(path, func(w io.Writer) error {
 		lines := json.NewEncoder(w)
 		var failed error
 		err := run(func(f verify.Finding) { failed = errors.Join(failed, lines.Encode(f)) })

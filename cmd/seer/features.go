@@ -156,7 +156,7 @@ func features(ctx context.Context, b *eval.Backbone, im eval.Images, out string)
 }
 
 func writeNames(path string, src data.Source, indices []int64) error {
-	return (*durable.FS)(nil).WriteFile(path, func(out io.Writer) error {
+	return durable.WriteFile(path, func(out io.Writer) error {
 		w := bufio.NewWriter(out)
 		for _, i := range indices {
 			// One name a line, whatever a file system allows in names.

@@ -197,7 +197,7 @@ func keepResult(c *cli.Context, r eval.Result, e *config.Experiment) (string, er
 	}
 	line = append(line, '\n')
 	if path := c.String("out"); path != "" {
-		return path, (*durable.FS)(nil).WriteFile(path, func(w io.Writer) error {
+		return path, durable.WriteFile(path, func(w io.Writer) error {
 			_, err := w.Write(line)
 			return err
 		})

@@ -49,7 +49,7 @@ func runReport(c *cli.Context) error {
 	if path == "" {
 		path = filepath.Join(run.Dir, "report.html")
 	}
-	if err := (*durable.FS)(nil).WriteFile(path, run.HTML); err != nil {
+	if err := durable.WriteFile(path, run.HTML); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.App.Writer, path)
@@ -68,7 +68,7 @@ func writeCurves(run *runreport.Run, dir string) error {
 		if svg == nil {
 			continue
 		}
-		err = (*durable.FS)(nil).WriteFile(filepath.Join(dir, curve.Key+".svg"), func(w io.Writer) error {
+		err = durable.WriteFile(filepath.Join(dir, curve.Key+".svg"), func(w io.Writer) error {
 			_, err := w.Write(svg)
 			return err
 		})

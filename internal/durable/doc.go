@@ -8,6 +8,7 @@
 // the first fsync can survive a power cut that its content does not survive; a
 // rename without the second one can be forgotten.
 //
-// Every operation first asks [FS.Before], so that a test can stop a protocol
-// before each of its steps and look at what a restarted process would find.
+// [WriteFile] is what most callers need, [Create] serves those that stream or go
+// back in the file. Protocols of several files work on an [FS]: tests put a file
+// system in its place that fails and forgets (package durabletest).
 package durable

@@ -4,113 +4,87 @@ package durable
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
-// Op names one kind of operation on the file system.
-type Op string
-
-// The operations that [FS.Before] sees.
-const (
-	OpMkdir   Op = "mkdir"
-	OpCreate  Op = "create"
-	OpWrite   Op = "write"
-	OpSync    Op = "sync"
-	OpRename  Op = "rename"
-	OpSyncDir Op = "syncdir"
-	OpRemove  Op = "remove"
-	OpSymlink Op = "symlink"
-)
-
-// FS performs the operations of a durable protocol on the real file system. A
-// nil *FS is ready for use.
-type FS struct {
-	// Before is called ahead of every operation with the path that it changes, and
-	// for a rename with the path it comes from; an error makes the operation fail
-	// with that error and without effect.
-	Before func(op Op, path, from string) error
+// FS is what a durable protocol asks of a file system. Errors are those of
+// package os. Names are durable only after SyncDir of their folder, contents only
+// after Sync of their file.
+type FS interface {
+	// Open opens a file for reading.
+	Open(path string) (File, error)
+	// Create makes a new file for reading and writing; an existing one is an error,
+	// because two writers of one temporary file would interleave.
+	Create(path string, perm fs.FileMode) (File, error)
+	// Append opens a file for writing at its end, and makes it where there is none.
+	Append(path string, perm fs.FileMode) (File, error)
+	// Lstat describes a name, and a link as a link.
+	Lstat(path string) (fs.FileInfo, error)
+	// Stat describes what a name leads to.
+	Stat(path string) (fs.FileInfo, error)
+	ReadDir(path string) ([]fs.DirEntry, error)
+	Readlink(path string) (string, error)
+	// Mkdir makes one folder whose parent exists.
+	Mkdir(path string) error
+	// Rename gives a file or folder a new name, replacing a file of that name.
+	Rename(from, to string) error
+	// Remove deletes a file, a link or an empty folder.
+	Remove(path string) error
+	Symlink(target, link string) error
+	// SyncDir makes the names inside a folder durable.
+	SyncDir(path string) error
 }
 
-func (f *FS) before(op Op, path, from string) error {
-	if f == nil || f.Before == nil {
-		return nil
-	}
-	if err := f.Before(op, path, from); err != nil {
-		return &fs.PathError{Op: string(op), Path: path, Err: err}
-	}
-	return nil
+// File is an open file of an FS.
+type File interface {
+	io.Reader
+	io.ReaderAt
+	io.Writer
+	io.WriterAt
+	io.Closer
+	Name() string
+	Stat() (fs.FileInfo, error)
+	Chmod(mode fs.FileMode) error
+	// Sync flushes the content to the device.
+	Sync() error
 }
 
-// File is a file being written; its writes and syncs go through the FS.
-type File struct {
-	fs *FS
-	f  *os.File
-}
+// Disk is the real file system.
+var Disk FS = disk{}
 
-// Create makes a new file for writing; an existing one is an error, because two
-// writers of one temporary file would interleave.
-func (f *FS) Create(path string) (*File, error) {
-	if err := f.before(OpCreate, path, ""); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+type disk struct{}
+
+// opened keeps a nil *os.File out of the interface.
+func opened(f *os.File, err error) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{fs: f, f: file}, nil
+	return f, nil
 }
 
-// Write implements io.Writer.
-func (w *File) Write(p []byte) (int, error) {
-	if err := w.fs.before(OpWrite, w.f.Name(), ""); err != nil {
-		return 0, err
-	}
-	return w.f.Write(p)
+func (disk) Open(path string) (File, error) { return opened(os.Open(path)) }
+
+func (disk) Create(path string, perm fs.FileMode) (File, error) {
+	return opened(os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm))
 }
 
-// Sync flushes the content to the device.
-func (w *File) Sync() error {
-	if err := w.fs.before(OpSync, w.f.Name(), ""); err != nil {
-		return err
-	}
-	return w.f.Sync()
+func (disk) Append(path string, perm fs.FileMode) (File, error) {
+	return opened(os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, perm))
 }
 
-// Close closes the file without syncing it.
-func (w *File) Close() error { return w.f.Close() }
+func (disk) Lstat(path string) (fs.FileInfo, error)     { return os.Lstat(path) }
+func (disk) Stat(path string) (fs.FileInfo, error)      { return os.Stat(path) }
+func (disk) ReadDir(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
+func (disk) Readlink(path string) (string, error)       { return os.Readlink(path) }
+func (disk) Mkdir(path string) error                    { return os.Mkdir(path, 0o755) }
+func (disk) Rename(from, to string) error               { return os.Rename(from, to) }
+func (disk) Remove(path string) error                   { return os.Remove(path) }
+func (disk) Symlink(target, link string) error          { return os.Symlink(target, link) }
 
-// Mkdir makes one folder whose parent exists.
-func (f *FS) Mkdir(path string) error {
-	if err := f.before(OpMkdir, path, ""); err != nil {
-		return err
-	}
-	return os.Mkdir(path, 0o755)
-}
-
-// Rename gives a file or folder a new name, replacing a file of that name.
-func (f *FS) Rename(from, to string) error {
-	if err := f.before(OpRename, to, from); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
-}
-
-// RemoveAll deletes a file or a folder with all it holds.
-func (f *FS) RemoveAll(path string) error {
-	if err := f.before(OpRemove, path, ""); err != nil {
-		return err
-	}
-	return os.RemoveAll(path)
-}
-
-// SyncDir makes the names inside a folder durable.
-func (f *FS) SyncDir(path string) error {
-	if err := f.before(OpSyncDir, path, ""); err != nil {
-		return err
-	}
+func (disk) SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err
@@ -122,19 +96,4 @@ func (f *FS) SyncDir(path string) error {
 		return err
 	}
 	return nil
-}
-
-// ReplaceSymlink makes link point to target, atomically over an older link.
-func (f *FS) ReplaceSymlink(target, link string) error {
-	if err := f.before(OpSymlink, link, ""); err != nil {
-		return err
-	}
-	temp := tempName(link)
-	if err := os.Symlink(target, temp); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, link); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return f.SyncDir(filepath.Dir(link))
 }

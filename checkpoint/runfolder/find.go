@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+
+package runfolder
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Resolve finds the file of weights that a path on the command line means: a
+// file itself, a checkpoint's folder, a run folder or its "latest".
+func Resolve(path string, warn func(message string)) (string, error) {
+	path = filepath.Clean(path)
+	info, err := os.Stat(path)
+	switch {
+	case filepath.Base(path) == LatestName && IsRunFolder(filepath.Dir(path)):
+		// The link may be missing or older than the newest checkpoint.
+		path = filepath.Dir(path)
+	case err != nil:
+		return "", err
+	case !info.IsDir():
+		return path, nil
+	case !IsRunFolder(path):
+		c, err := Load(path)
+		if err != nil {
+			return "", fmt.Errorf("%w; a run folder, a checkpoint folder or a file is needed", err)
+		}
+		return filepath.Join(c.Dir, ModelFile), nil
+	}
+	c, err := Newest(path, warn)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(c.Dir, ModelFile), nil
+}
+
+// IsRunFolder tells a run folder by its folder of checkpoints.
+func IsRunFolder(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, CheckpointsDir))
+	return err == nil && info.IsDir()
+}
