@@ -20,7 +20,7 @@ type codec struct {
 var codecs = map[string]codec{
 	"png":  {pngHeader, decodePNG},
 	"gif":  gifCodec,
-	"webp": goWebP,
+	"webp": webpCodec,
 	"bmp":  goBMP,
 	"tiff": goTIFF,
 }

@@ -2,57 +2,139 @@
 
 package formats
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"regexp"
+)
 
-// ExifOrientation returns tag 0x0112 of the first directory of a TIFF block,
-// which is what an EXIF block is (TIFF 6.0, section 2), or 1 where there is none
-// or it makes no sense: a wrong orientation is never a reason to lose an image.
-func ExifOrientation(b []byte) int {
-	var order binary.ByteOrder = binary.LittleEndian
-	if len(b) < 8 {
+// Orientation returns what Pillow's exif_transpose goes by: tag 0x0112 of an
+// EXIF block, and where that has none the first tiff:Orientation of an XMP
+// packet. It is 1 where there is neither or it makes no sense. A block at which
+// Pillow would raise an error is none: that is no reason to lose an image.
+func Orientation(exif, xmp []byte) int {
+	v, found := exifOrientation(exif)
+	if m := xmpOrientation.FindSubmatch(xmp); !found && m != nil {
+		v = int(m[1][0] - '0')
+	}
+	if v < 1 || v > 8 {
 		return 1
 	}
-	switch string(b[:4]) {
-	case "II*\x00":
-	case "MM\x00*":
-		order = binary.BigEndian
-	default:
-		return 1
-	}
-	p := uint64(order.Uint32(b[4:]))
-	if p+2 > uint64(len(b)) {
-		return 1
-	}
-	entries := uint64(order.Uint16(b[p:]))
-	for i := range entries {
-		at := p + 2 + 12*i
-		if at+12 > uint64(len(b)) {
-			return 1
-		}
-		const orientation, short = 0x0112, 3
-		if order.Uint16(b[at:]) != orientation {
-			continue
-		}
-		v := int(order.Uint16(b[at+8:]))
-		if order.Uint16(b[at+2:]) != short || v < 1 || v > 8 {
-			return 1
-		}
-		return v
-	}
-	return 1
+	return v
 }
 
-// riffChunk returns the data of the first chunk of that type, or nil.
-func riffChunk(data []byte, kind string) []byte {
-	for p := uint64(12); p+8 <= uint64(len(data)); {
-		n := uint64(binary.LittleEndian.Uint32(data[p+4:]))
-		if p+8+n > uint64(len(data)) {
-			return nil
-		}
-		if string(data[p:p+4]) == kind {
-			return data[p+8 : p+8+n]
-		}
-		p += 8 + n + n&1 // chunks are padded to even length
+var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
+
+// exifOrientation reads the tag from the first directory of a TIFF block, which
+// is what an EXIF block is (TIFF 6.0, section 2), and tells whether there is one.
+// A value that is no whole number is 0.
+func exifOrientation(b []byte) (v int, found bool) {
+	for range 2 {
+		b = bytes.TrimPrefix(b, []byte("Exif\x00\x00"))
 	}
-	return nil
+	if len(b) < 8 {
+		return 0, false
+	}
+	d := exifDirectory{data: b}
+	switch string(b[:4]) {
+	case "II*\x00", "II\x00*": // Pillow takes the first alone for right, but reads all
+		d.order = binary.LittleEndian
+	case "MM\x00*", "MM*\x00", "MM\x00+":
+		d.order = binary.BigEndian
+	default:
+		return 0, false
+	}
+	p := uint64(d.order.Uint32(b[4:]))
+	if p+2 > uint64(len(b)) {
+		return 0, false
+	}
+	for i := range uint64(d.order.Uint16(b[p:])) {
+		at := p + 2 + 12*i
+		if at+12 > uint64(len(b)) {
+			return 0, false
+		}
+		tag := d.order.Uint16(b[at:])
+		if d.seen[tag/64]>>(tag%64)&1 != 0 {
+			continue // the first counts
+		}
+		value, more := d.entry(b[at : at+12])
+		if !more {
+			return 0, false
+		}
+		const orientation = 0x0112
+		if value != nil && tag == orientation {
+			return d.whole(d.order.Uint16(b[at+2:]), value), true
+		}
+		if value != nil {
+			d.seen[tag/64] |= 1 << (tag % 64)
+		}
+	}
+	return 0, false
+}
+
+// exifDirectory follows the entries of a directory.
+type exifDirectory struct {
+	data    []byte
+	order   binary.ByteOrder
+	outside uint64 // bytes of values that do not fit into their entries, so far
+	seen    [1 << 16 / 64]uint64
+}
+
+// exifSizes are the bytes of a value by its type.
+var exifSizes = [...]uint64{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+
+// entry returns the value of an entry, or nil where Pillow passes over it, and
+// whether Pillow reads on: not behind a value that lies outside of the block.
+func (d *exifDirectory) entry(e []byte) (value []byte, more bool) {
+	kind := int(d.order.Uint16(e[2:]))
+	if kind >= len(exifSizes) || exifSizes[kind] == 0 {
+		return nil, true
+	}
+	n := exifSizes[kind] * uint64(d.order.Uint32(e[4:]))
+	if n == 0 {
+		return nil, true
+	}
+	if n <= 4 {
+		return e[8 : 8+n], true
+	}
+	if d.outside += n; d.outside > uint64(len(d.data)) {
+		return nil, true
+	}
+	at := uint64(d.order.Uint32(e[8:]))
+	if at+n > uint64(len(d.data)) {
+		return nil, false
+	}
+	return d.data[at : at+n], true
+}
+
+// whole returns the first number of a value, or 0 where it is none of 1 to 8.
+func (d *exifDirectory) whole(kind uint16, b []byte) int {
+	num := 0.0
+	switch kind {
+	case 3:
+		num = float64(d.order.Uint16(b))
+	case 4, 13:
+		num = float64(d.order.Uint32(b))
+	case 5:
+		num = float64(d.order.Uint32(b)) / float64(d.order.Uint32(b[4:]))
+	case 6:
+		num = float64(int8(b[0]))
+	case 8:
+		num = float64(int16(d.order.Uint16(b)))
+	case 9:
+		num = float64(int32(d.order.Uint32(b)))
+	case 10:
+		num = float64(int32(d.order.Uint32(b))) / float64(int32(d.order.Uint32(b[4:])))
+	case 11:
+		num = float64(math.Float32frombits(d.order.Uint32(b)))
+	case 12:
+		num = math.Float64frombits(d.order.Uint64(b))
+	case 16:
+		num = float64(d.order.Uint64(b))
+	}
+	if num >= 1 && num <= 8 && num == math.Trunc(num) {
+		return int(num)
+	}
+	return 0
 }

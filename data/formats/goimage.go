@@ -11,16 +11,12 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 // The formats that Go's decoders read.
 var (
-	goWebP = goCodec("webp", webp.DecodeConfig, webp.Decode, func(data []byte) int {
-		return ExifOrientation(bytes.TrimPrefix(riffChunk(data, "EXIF"), []byte("Exif\x00\x00")))
-	})
 	goBMP  = goCodec("bmp", bmp.DecodeConfig, bmp.Decode, nil)
-	goTIFF = goCodec("tiff", tiff.DecodeConfig, tiff.Decode, ExifOrientation)
+	goTIFF = goCodec("tiff", tiff.DecodeConfig, tiff.Decode, func(data []byte) int { return Orientation(data, nil) })
 )
 
 func goCodec(format string, config func(io.Reader) (image.Config, error), decode func(io.Reader) (image.Image, error),
@@ -63,9 +59,6 @@ func goDecode(data []byte, h Header, decode func(io.Reader) (image.Image, error)
 	if err != nil {
 		return nil, codecError(h.Format, err)
 	}
-	if planes := videoPlanes(m, h); planes != nil {
-		return &Image{W: h.W, H: h.H, Channels: 3, Pix: webpYCbCr(planes, h.W, h.H)}, nil
-	}
 	img := &Image{W: h.W, H: h.H, Channels: 3, Pix: make([]byte, h.W*h.H*3)}
 	b := m.Bounds().Intersect(image.Rect(0, 0, h.W, h.H))
 	fill := rowFunc(m)
@@ -73,20 +66,6 @@ func goDecode(data []byte, h Header, decode func(io.Reader) (image.Image, error)
 		fill(img.Pix[(y*h.W+b.Min.X)*3:], b.Min.X, b.Max.X, y)
 	}
 	return img, nil
-}
-
-// videoPlanes returns the planes of a lossy WebP, or nil.
-func videoPlanes(m image.Image, h Header) *image.YCbCr {
-	if h.Format != "webp" || m.Bounds() != image.Rect(0, 0, h.W, h.H) {
-		return nil
-	}
-	switch m := m.(type) {
-	case *image.YCbCr:
-		return m
-	case *image.NYCbCrA:
-		return &m.YCbCr
-	}
-	return nil
 }
 
 // rowFunc returns a function that writes the pixels x0..x1 of row y of m as RGB.

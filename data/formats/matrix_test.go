@@ -100,10 +100,12 @@ func TestDecodesAsPillow(t *testing.T) {
 					continue
 				}
 				checkPixels(t, name, want.picture, want.Tolerance, a.files[name+".rgb"], img, err)
+				upright := want.picture
 				if want.Upright != nil {
-					img, err := turned.Decode(data)
-					checkPixels(t, name+", upright", *want.Upright, want.Tolerance, nil, img, err)
+					upright = *want.Upright
 				}
+				img, err = turned.Decode(data)
+				checkPixels(t, name+", upright", upright, want.Tolerance, nil, img, err)
 			}
 		})
 	}

@@ -70,7 +70,7 @@ func pngHeader(data []byte) (Header, error) {
 		return Header{Format: "png"}, err
 	}
 	h := Header{Format: "png", W: int(min(f.w, math.MaxInt32)), H: int(min(f.h, math.MaxInt32)),
-		Orientation: ExifOrientation(pngExif(data))}
+		Orientation: pngOrientation(data)}
 	return h, nil
 }
 

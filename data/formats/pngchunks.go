@@ -158,18 +158,3 @@ func (f *pngFile) frameData(c pngChunk) error {
 	}
 	return f.sequence(f.data[c.at:])
 }
-
-// pngExif returns the data of the last eXIf chunk, or nil.
-func pngExif(data []byte) (exif []byte) {
-	f := &pngFile{data: data}
-	for p := 8; ; {
-		c, ok := f.next(p)
-		if !ok || c.kind == "IEND" || c.n > len(data)-c.at {
-			return exif
-		}
-		if c.kind == "eXIf" {
-			exif = data[c.at : c.at+c.n]
-		}
-		p = c.at + c.n + 4
-	}
-}

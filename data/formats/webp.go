@@ -2,57 +2,41 @@
 
 package formats
 
-import "image"
+/*
+#cgo LDFLAGS: -lwebpdemux -lwebp
+#include "fm_webp.h"
+*/
+import "C"
 
-// webpYCbCr converts the planes of a lossy WebP as libwebp does, and with it
-// PIL: VP8 stores video levels (luma 16 to 235), which image/color's conversion
-// takes for JPEG's, and the half-size colour planes are interpolated, where
-// image.YCbCr repeats their pixels.
-func webpYCbCr(m *image.YCbCr, w, h int) []byte {
-	pix := make([]byte, w*h*3)
-	cw, ch := (w+1)/2, (h+1)/2
-	cb, cr := make([]int, w), make([]int, w)
-	for y := range h {
-		// The chroma rows that this row lies between, the nearer one first.
-		near := y / 2
-		far := min(max(near+(y&1)*2-1, 0), ch-1)
-		chromaRow(cb, m.Cb[near*m.CStride:][:cw], m.Cb[far*m.CStride:][:cw])
-		chromaRow(cr, m.Cr[near*m.CStride:][:cw], m.Cr[far*m.CStride:][:cw])
-		row := pix[y*w*3:]
-		for x, l := range m.Y[y*m.YStride:][:w] {
-			row[3*x], row[3*x+1], row[3*x+2] = videoRGB(int(l), cb[x], cr[x])
-		}
+import "fmt"
+
+// webpCodec decodes WebP as Pillow does with the animation decoder of libwebp.
+var webpCodec = codec{header: webpHeader, decode: decodeWebP}
+
+// webpHeader also checks that the file is whole, which Pillow asks for.
+func webpHeader(data []byte) (Header, error) {
+	h := Header{Format: "webp", Orientation: 1}
+	switch kind := string(data[12:min(len(data), 16)]); kind {
+	case "VP8 ", "VP8L", "VP8X":
+	default:
+		return h, &Error{Reason: Corrupt, Format: "webp", Detail: fmt.Sprintf(
+			"its first chunk is %q; allowed are \"VP8 \", \"VP8L\" and \"VP8X\"", kind)}
 	}
-	return pix
-}
-
-// chromaRow doubles a row of colour samples: every result is 9/16 of the nearest
-// sample, 3/16 of each of its two neighbours and 1/16 of the diagonal one, with
-// libwebp's intermediate rounding; at the left and right edge 3/4 and 1/4.
-func chromaRow(dst []int, near, far []byte) {
-	last := len(dst) - 1
-	edge := func(i int) int { return (3*int(near[i]) + int(far[i]) + 2) >> 2 }
-	dst[0] = edge(0)
-	for x := 1; 2*x-1 <= last; x++ {
-		if x == len(near) { // an even width ends on a sample's right half
-			dst[last] = edge(x - 1)
-			break
-		}
-		n0, n1, f0, f1 := int(near[x-1]), int(near[x]), int(far[x-1]), int(far[x])
-		sum := n0 + n1 + f0 + f1 + 8
-		dst[2*x-1] = ((sum+2*(n1+f0))>>3 + n0) >> 1
-		if 2*x <= last {
-			dst[2*x] = ((sum+2*(n0+f1))>>3 + n1) >> 1
-		}
+	var out C.fm_webp
+	err := Limits{}.withDefaults().inC("webp", func(c *C.fm_context) C.int {
+		return C.fm_webp_header(c, bytePtr(data), C.size_t(len(data)), &out)
+	})
+	if err != nil {
+		return h, err
 	}
+	h.W, h.H = int(out.w), int(out.h)
+	h.Orientation = Orientation(data[out.exif:out.exif+out.exif_size], data[out.xmp:out.xmp+out.xmp_size])
+	return h, nil
 }
 
-// videoRGB is BT.601 from video levels in libwebp's fixed point.
-func videoRGB(y, cb, cr int) (r, g, b byte) {
-	l := y * 19077 >> 8
-	return videoClip(l + cr*26149>>8 - 14234),
-		videoClip(l - cb*6419>>8 - cr*13320>>8 + 8708),
-		videoClip(l + cb*33050>>8 - 17685)
+func decodeWebP(data []byte, h Header, lim Limits) (*Image, error) {
+	img := lim.image(h, 3)
+	return img, lim.inC("webp", func(c *C.fm_context) C.int {
+		return C.fm_webp_decode(c, bytePtr(data), C.size_t(len(data)), C.int(h.W), C.int(h.H), bytePtr(img.Pix))
+	})
 }
-
-func videoClip(v int) byte { return byte(min(max(v>>6, 0), 255)) }

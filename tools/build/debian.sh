@@ -36,6 +36,7 @@ image_packages=(
   "libjpeg62-turbo-dev jpeglib.h"
   "zlib1g-dev zlib.h"
   "libdeflate-dev libdeflate.h"
+  "libwebp-dev webp/demux.h"
 )
 
 # missing_images: the packages whose header the compiler does not find.
@@ -72,7 +73,7 @@ ensure_images() {
   ((${#missing[@]})) || return 0
   [[ -f $tp/images/PACKAGES && $(<"$tp/images/PACKAGES") == "${missing[*]}" ]] && return
   have_apt || die "headers of image libraries are missing; bring what Debian calls ${missing[*]} with your system's packages" \
-    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel"
+    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel libwebp-devel"
   if ((EUID == 0)); then apt_install "${missing[@]}"; else unpack_images "${missing[@]}"; fi
 }
 
