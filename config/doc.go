@@ -15,5 +15,6 @@
 // by either, so that the file Encode writes loads back to an equal Experiment.
 //
 // The package is pure: it opens TOML files and, in CheckData alone, looks whether
-// the data exist. It imports neither torch nor the data loader.
+// the data exist. It imports neither torch nor
+// the data loader; of package data it knows the specification of crops, which has the rules for them.
 package config

@@ -15,7 +15,8 @@ type Experiment struct {
 	// Version of the file format; required, so that an old file is refused and
 	// not misread. Allowed: 1.
 	Version int `toml:"version"`
-	// Name of the experiment, used in logs. Default: the file's name without ".toml".
+	// Name of the experiment: of its run folder, where run.dir does not say another,
+	// and in results. Default: the file's name without ".toml".
 	Name string `toml:"name"`
 	// Base is another TOML file, relative to this one, whose values this file
 	// overlays: tables merge, arrays are replaced as a whole. At most two levels.
@@ -73,8 +74,9 @@ type Data struct {
 	// "index".
 	// Default "auto".
 	Kind string `toml:"kind"`
-	// Labels reads sub-folders (or the IDX label file) as classes. Pretraining does
-	// not use them. Default false.
+	// Labels asks for a class for every image: sub-folders, a list's labels, .cls or
+	// .json members, the IDX label file. A source without them is refused, images
+	// outside of classes are left out. Training does not look at them. Default false.
 	Labels bool `toml:"labels"`
 	// Workers decode and augment; 0 means one a core, less one for the trainer.
 	// Batches do not depend on it. Default 0.

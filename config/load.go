@@ -5,14 +5,18 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"seer/internal/nearest"
 )
 
 // maxBases is how many files may stand under one: a recipe, its family's base, and
@@ -34,6 +38,9 @@ type file struct {
 // A base gives everything but name and run.dir, so that two experiments over the
 // same base do not write into one folder.
 func Load(path string, sets []string) (*Experiment, error) {
+	if path == "" {
+		return nil, errors.New("which experiment? The name of its file is empty")
+	}
 	chain, err := readChain(path)
 	if err != nil {
 		return nil, err
@@ -73,13 +80,19 @@ func readChain(path string) ([]file, error) {
 		}
 		seen = append(seen, absolute)
 		f, err := readFile(path)
+		if err != nil && len(chain) > 0 {
+			return nil, fmt.Errorf("%s: base = %q: %w; a base is looked for beside the file that names it", chain[0].path, chain[0].base, err)
+		}
 		if err != nil {
 			return nil, err
 		}
 		chain = append([]file{f}, chain...)
 		path = ""
 		if f.base != "" {
-			path = filepath.Join(filepath.Dir(f.path), f.base)
+			path = f.base
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(filepath.Dir(f.path), f.base)
+			}
 		}
 	}
 	return chain, nil
@@ -87,11 +100,59 @@ func readChain(path string) ([]file, error) {
 
 // readFile reads one file far enough to know its base and its version.
 func readFile(path string) (file, error) {
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return file{}, fmt.Errorf("read experiment: %w%s", err, nearFile(path))
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return file{}, fmt.Errorf("read experiment: %s is a folder%s", path, filesIn(path))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return file{}, fmt.Errorf("read experiment: %w", err)
 	}
+	if len(text) > maxFile {
+		return file{}, fmt.Errorf("%s: is over %d KiB: no experiment is; name a TOML file", path, maxFile>>10)
+	}
 	return parseFile(path, string(text))
+}
+
+// maxFile bounds what is read of a file that is no experiment.
+const maxFile = 1 << 20
+
+// nearFile names the experiment that was probably meant by a name that is not there, and says what a shell would have
+// replaced in it.
+func nearFile(path string) string {
+	hint := unexpanded(path)
+	var names []string
+	dir := filepath.Dir(path)
+	found, _ := filepath.Glob(filepath.Join(escape(dir), "*.toml"))
+	for _, name := range found {
+		names = append(names, filepath.Base(name))
+	}
+	base := strings.TrimSuffix(filepath.Base(path), ".toml") + ".toml"
+	if near := nearest.Names(base, names, 2); len(near) > 0 {
+		for i := range near {
+			near[i] = filepath.Join(dir, near[i])
+		}
+		return hint + "; nearest: " + strings.Join(near, ", ")
+	}
+	return hint
+}
+
+// filesIn suggests an experiment of a folder that was given in its place.
+func filesIn(dir string) string {
+	found, _ := filepath.Glob(filepath.Join(escape(dir), "*.toml"))
+	if len(found) == 0 {
+		return ": name a TOML file"
+	}
+	return ": name a file in it, such as " + found[0]
+}
+
+// escape keeps a folder's name from being a pattern.
+func escape(path string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(path)
 }
 
 func parseFile(path, text string) (file, error) {
@@ -170,12 +231,36 @@ var typeError = regexp.MustCompile(`^toml: line (\d+) \(last key "(.*?)"\): (.*)
 func located(path string, err error) error {
 	var parse toml.ParseError
 	if m := typeError.FindStringSubmatch(err.Error()); m != nil {
-		return fmt.Errorf("%s:%s: %s: %s", path, m[1], m[2], m[3])
+		hint := ""
+		if !strings.Contains(m[3], "already been defined") {
+			hint = wantedFor(m[2])
+		}
+		return fmt.Errorf("%s:%s: %s: %s%s", path, m[1], m[2], strings.TrimSuffix(m[3], "."), hint)
 	}
 	if errors.As(err, &parse) {
 		return fmt.Errorf("%s:%d: %s", path, parse.Position.Line, parse.Message)
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+// wantedFor says what a key holds, where a value of another type was found.
+func wantedFor(key string) string {
+	t := reflect.TypeFor[Experiment]()
+	for part := range strings.SplitSeq(key, ".") {
+		inner := tableOf(t)
+		if inner == nil {
+			return ""
+		}
+		i := slices.IndexFunc(reflect.VisibleFields(inner), func(f reflect.StructField) bool { return keyName(f) == part })
+		if i < 0 {
+			return ""
+		}
+		t = inner.Field(i).Type
+	}
+	if tableOf(t) != nil && t.Kind() == reflect.Struct {
+		return "; wanted is a table with " + strings.Join(keysOf(t, ""), ", ")
+	}
+	return "; wanted is " + wanted(t)
 }
 
 // lineOf finds the line a dotted key stands on, for messages: the library keeps

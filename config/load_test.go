@@ -5,6 +5,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +78,13 @@ func TestLoadErrorsNameFileLineAndNearestKey(t *testing.T) {
 		{"duration without a unit", "version = 1\n[train]\nduration = '100'\n", []string{"x.toml:3:", "it has no unit"}},
 		{"duration as a number", "version = 1\n[train]\nduration = 100\n", []string{"x.toml:3:", "it has no unit"}},
 		{"wrong length", "version = 1\n[[crops]]\ncount = 1\nscale = [1.0]\n", []string{"x.toml:4:", "2"}},
+		{"type of a list of tables", "version = 1\ncrops = 3\n", []string{"x.toml:2: crops:", "wanted is a list of tables such as [{count = 2"}},
+		{"type of a table", "version = 1\noptim = 3\n", []string{"x.toml:2: optim:", "wanted is a table with batch, base_lr"}},
+		{"too large", "version = 1\n[optim]\nbatch = 99999999999999999999\n", []string{"x.toml:3: optim.batch: 99999999999999999999 is out of range for int64; wanted is a whole number"}},
+		{"a name of another program", "version = 1\n[optim]\nlr = 3\n", []string{"x.toml:3: optim.lr: unknown key; here that is optim.base_lr"}},
+		{"Windows", "\xef\xbb\xbfversion = 1\r\n[run]\r\nsed = 3\r\n", []string{"x.toml:3: run.sed: unknown key; nearest: run.seed"}},
+		{"UTF-16", "\xff\xfev\x00e\x00", []string{"x.toml:1:", "UTF-8"}},
+		{"endless", strings.Repeat("# \n", 1<<19), []string{"x.toml: is over 1024 KiB: no experiment is"}},
 		{"syntax", "version = 1\n[run\n", []string{"x.toml:3:", "end table name"}},
 		{"same key twice", "version = 1\nname = 'a'\nname = 'b'\n", []string{"x.toml:3:", "name"}},
 		{"another case", "version = 1\n[optim]\nBatch = 2\n", []string{"x.toml:3: optim.Batch: unknown key; nearest: optim.batch"}},
@@ -94,6 +102,32 @@ func TestLoadErrorsNameFileLineAndNearestKey(t *testing.T) {
 	}
 	_, err := Load(filepath.Join(t.TempDir(), "none.toml"), nil)
 	assert.ErrorContains(t, err, "none.toml")
+}
+
+func TestFilesThatAreNotThere(t *testing.T) {
+	path := write(t, map[string]string{"quickstart.toml": "version = 1", "other.toml": "version = 1\nbase = '~/b.toml'"}, "quickstart.toml")
+	dir := filepath.Dir(path)
+	for name, want := range map[string]string{
+		"":                                   "which experiment?",
+		dir:                                  "is a folder: name a file in it, such as " + filepath.Join(dir, "other.toml"),
+		t.TempDir():                          "is a folder: name a TOML file",
+		filepath.Join(dir, "quikstart.toml"): "nearest: " + path,
+		filepath.Join(dir, "quickstart"):     "nearest: " + path,
+		"~/x.toml":                           "~ is not expanded here",
+		"$HOME/x.toml":                       "$HOME is not expanded here",
+		"${HOME}/x.toml":                     "${HOME} is not expanded here",
+		filepath.Join(dir, "other.toml"):     "a base is looked for beside the file that names it",
+		"/dev/zero":                          "no experiment is",
+	} {
+		_, err := Load(name, nil)
+		assert.ErrorContains(t, err, want, name)
+	}
+	e, err := Load(write(t, map[string]string{"x.toml": "\xef\xbb\xbfversion = 1\r\n[run]\r\ndir = 'räumliche Läufe'\r\n"}, "x.toml"), nil)
+	require.NoError(t, err, "as Windows writes it")
+	assert.Equal(t, "räumliche Läufe", e.Run.Dir)
+	absolute, err := Load(write(t, map[string]string{"x.toml": "version = 1\nbase = '" + path + "'"}, "x.toml"), nil)
+	require.NoError(t, err, "a base may have an absolute path")
+	assert.Equal(t, "x", absolute.Name)
 }
 
 func TestBase(t *testing.T) {

@@ -4,9 +4,14 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
+
+	"seer/internal/redact"
 )
 
 // Problem is one thing wrong with, or doubtful about, a value.
@@ -19,7 +24,7 @@ type Problem struct {
 // String is "path = value: why".
 func (p Problem) String() string {
 	if text, ok := p.Value.(string); ok {
-		return fmt.Sprintf("%s = %q: %s", p.Path, text, p.Why)
+		return fmt.Sprintf("%s = %q: %s", p.Path, redact.URL(text), p.Why)
 	}
 	return fmt.Sprintf("%s = %v: %s", p.Path, p.Value, p.Why)
 }
@@ -41,11 +46,12 @@ func (e *Invalid) Error() string {
 type checker struct {
 	problems []Problem
 	warnings []Problem
+	infinite []string // paths whose values are not finite, which is all there is to say about them
 }
 
 // refuse notes a problem when bad.
 func (c *checker) refuse(bad bool, path string, value any, format string, args ...any) {
-	if bad {
+	if bad && !slices.Contains(c.infinite, path) {
 		c.problems = append(c.problems, Problem{path, value, fmt.Sprintf(format, args...)})
 	}
 }
@@ -64,7 +70,37 @@ func (c *checker) err() error {
 	return &Invalid{Problems: c.problems}
 }
 
-// The bounds are written so that NaN, which TOML can spell, passes none of them.
+// finite refuses numbers that are not: TOML can spell nan and inf, and no key has a use for them. It comes before other
+// checks, which then say nothing about these keys. Their bounds pass no NaN either: an experiment may come from code.
+func (c *checker) finite(path string, v reflect.Value) {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		if !v.IsNil() {
+			c.finite(path, v.Elem())
+		}
+	case v.Kind() == reflect.Float64:
+		bad := math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0)
+		c.refuse(bad, path, v.Float(), "must be finite")
+		if bad {
+			c.infinite = append(c.infinite, path)
+		}
+	case v.Kind() == reflect.Array: // of numbers: one value
+		for i := range v.Len() {
+			if f := v.Index(i).Float(); !slices.Contains(c.infinite, path) && (math.IsNaN(f) || math.IsInf(f, 0)) {
+				c.refuse(true, path, v.Interface(), "must be finite")
+				c.infinite = append(c.infinite, path)
+			}
+		}
+	case v.Kind() == reflect.Slice && tableOf(v.Type()) != nil:
+		for i := range v.Len() {
+			c.finite(entry(path, i), v.Index(i))
+		}
+	case v.Kind() == reflect.Struct && tableOf(v.Type()) != nil:
+		for i := range v.NumField() {
+			c.finite(strings.TrimPrefix(path+"."+keyName(v.Type().Field(i)), "."), v.Field(i))
+		}
+	}
+}
 
 func (c *checker) oneOf(path, value string, allowed ...string) {
 	c.refuse(!slices.Contains(allowed, value), path, value, "allowed are %q", allowed)
@@ -86,15 +122,35 @@ func (c *checker) atLeast(path string, value, least int) {
 	c.refuse(value < least, path, value, "must be %d or more", least)
 }
 
-// interval wants low ≤ high, both over 0 and at most limit.
-func (c *checker) interval(path string, value [2]float64, limit float64) {
-	good := value[0] > 0 && value[0] <= value[1] && value[1] <= limit
-	c.refuse(!good, path, value, "must be [low, high] with 0 < low ≤ high ≤ %g", limit)
+func (c *checker) within(path string, value, least, most int) {
+	c.atLeast(path, value, least)
+	c.refuse(value > most, path, value, "must be at most %d", most)
 }
 
 // length wants a duration longer than nothing.
 func (c *checker) length(path string, d Duration) {
 	c.refuse(!(d.Value > 0), path, d.String(), "must be longer than nothing, such as %q", "100it")
+}
+
+// variable is how shells write one.
+var variable = regexp.MustCompile(`\$(\{\w+\}|[A-Za-z_]\w*)`)
+
+// unexpanded says that a path holds what only a shell replaces, or nothing.
+func unexpanded(path string) string {
+	switch {
+	case path == "~" || strings.HasPrefix(path, "~/"):
+		return " (~ is not expanded here: write the folder itself)"
+	case variable.MatchString(path):
+		return fmt.Sprintf(" (%s is not expanded here: write its value)", variable.FindString(path))
+	}
+	return ""
+}
+
+// place checks a folder that will be made where it is not there: a shell's shorthand in it would become a name.
+func (c *checker) place(path, dir string) {
+	why := unexpanded(dir)
+	c.refuse(why != "", path, dir, "would be made under this very name%s", why)
+	c.refuse(strings.ContainsRune(dir, 0), path, dir, "no name holds a zero byte")
 }
 
 // CheckData looks whether the files that the task reads are there.
@@ -105,8 +161,8 @@ func (e *Experiment) CheckData(task Task) error {
 			continue // opening it shows what is there
 		}
 		_, err := os.Stat(s.path)
-		missing := err != nil && !strings.ContainsAny(s.path, "*?[{")
-		c.refuse(s.path != "" && missing, s.key, s.path, "no such file or folder; give yours with --set %s=PATH", s.key)
+		missing := err != nil && (!strings.ContainsAny(s.path, "*?[{") || unexpanded(s.path) != "")
+		c.refuse(s.path != "" && missing, s.key, s.path, "no such file or folder%s; give yours with --set %s=PATH", unexpanded(s.path), s.key)
 	}
 	return c.err()
 }

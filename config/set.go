@@ -9,8 +9,11 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
+
+	"seer/internal/redact"
 )
 
 // Set applies overrides, each "table.key=value", in order, and reports all that are wrong.
@@ -18,7 +21,7 @@ func (e *Experiment) Set(sets []string) error {
 	var problems []error
 	for _, s := range sets {
 		if err := e.setOne(s); err != nil {
-			problems = append(problems, fmt.Errorf("--set %s: %w", s, err))
+			problems = append(problems, fmt.Errorf("--set %s: %w", redact.Setting(s), err))
 		}
 	}
 	return errors.Join(problems...)
@@ -30,10 +33,16 @@ func (e *Experiment) setOne(s string) error {
 	if !found || path == "" {
 		return errors.New("must have the form table.key=value")
 	}
+	if !utf8.ValidString(s) {
+		return errors.New("is no UTF-8 text")
+	}
 	if path == "base" || path == "version" {
 		return errors.New("belongs to the file and cannot be overridden")
 	}
 	field, err := find(reflect.ValueOf(e).Elem(), path)
+	if missing := (*indexError)(nil); errors.As(err, &missing) {
+		return missing.toWrite(text)
+	}
 	if err != nil {
 		return err
 	}
@@ -61,6 +70,9 @@ func assign(v reflect.Value, text string) error {
 	quoted := strings.HasPrefix(text, `"`) || strings.HasPrefix(text, "'")
 	if isText && !quoted {
 		return assignText(v, text)
+	}
+	if text == "" && v.Kind() != reflect.Slice {
+		return errors.New("the value is empty")
 	}
 	err := assignTOML(v, text)
 	if err != nil && (v.Kind() == reflect.Slice || v.Kind() == reflect.Array) && tableOf(v.Type()) == nil {

@@ -52,19 +52,27 @@ func TestSet(t *testing.T) {
 
 func TestSetErrors(t *testing.T) {
 	for set, wants := range map[string][]string{
-		"optim.batch":             {"must have the form table.key=value"},
-		"=3":                      {"must have the form"},
-		"optim.bacth=3":           {"--set optim.bacth=3: unknown key; nearest: optim.batch"},
-		"optim.batch.x=3":         {"unknown key"},
-		"optim=3":                 {"is a table", "optim.batch, optim.base_lr"},
-		"optim.batch=many":        {"wanted is a whole number"},
-		"optim.batch=1.5":         {"wanted is a whole number"},
-		"optim.base_lr=fast":      {"wanted is a number"},
-		"data.labels=yes":         {"wanted is true or false"},
-		"train.duration=5":        {"it has no unit", "wanted is a duration"},
-		"swav.hidden=[a]":         {"wanted is a list, each a whole number"},
-		"augment.std=1,2":         {"has 2 values", "a list of 3, each a number"},
-		"crops.0.size=3":          {`index "0"`},
+		"optim.batch":                      {"must have the form table.key=value"},
+		"=3":                               {"must have the form"},
+		"optim.bacth=3":                    {"--set optim.bacth=3: unknown key; nearest: optim.batch"},
+		"optim.batch.x=3":                  {"unknown key"},
+		"optim=3":                          {"is a table", "optim.batch, optim.base_lr"},
+		"optim.batch=many":                 {"wanted is a whole number"},
+		"optim.batch=1.5":                  {"wanted is a whole number"},
+		"optim.base_lr=fast":               {"wanted is a number"},
+		"data.labels=yes":                  {"wanted is true or false"},
+		"train.duration=5":                 {"it has no unit", "wanted is a duration"},
+		"swav.hidden=[a]":                  {"wanted is a list, each a whole number"},
+		"augment.std=1,2":                  {"has 2 values", "a list of 3, each a number"},
+		"crops.0.size=3":                   {`index "0": crops has no entries yet: write the whole list, crops=[{count = 2, size = 224, scale = [0.14, 1.0]}]`},
+		"optim.rules.lr_mult=3":            {"optim.rules=[{match = '.*', lr_mult = 1.0}]"},
+		"optim.batch=":                     {"the value is empty", "wanted is a whole number"},
+		"optim.batch=99999999999999999999": {"out of range", "wanted is a whole number"},
+		"optim.batch=1e3":                  {"wanted is a whole number"},
+		"optim.lr=3":                       {"unknown key; here that is optim.base_lr"},
+		"batch_size=3":                     {"here that is optim.batch"},
+		"data.source=\xff":                 {"is no UTF-8 text"},
+		"data.sourc=https://user:SECRET@host/?sig=SECRET": {"--set data.sourc=https://host/: unknown key; nearest: data.source"},
 		"crops.x.size=3":          {`index "x"`},
 		"crops=[{sizes = 3}]":     {`unknown key "sizes"`},
 		"crops=3":                 {"a list of tables"},
@@ -78,6 +86,17 @@ func TestSetErrors(t *testing.T) {
 		for _, want := range wants {
 			assert.ErrorContains(t, err, want, set)
 		}
+	}
+	const crops = "version = 1\n[[crops]]\n[[crops]]\n"
+	for set, want := range map[string]string{
+		"crops.size=64":          "write crops.0.size=64",
+		"crops.5.size=64":        `index "5": the entries of crops are numbered, 0 to 1: write crops.0.size=64`,
+		"crops.scale=[0.2, 1.0]": "write crops.0.scale=[0.2, 1.0]",
+		"crops.0.sizes=3":        "nearest: crops.size",
+		"crops.-1.size=3":        "write crops.0.size=3",
+	} {
+		_, err := load(t, crops, set)
+		assert.ErrorContains(t, err, want, set)
 	}
 	_, err := load(t, "version = 1", "a=1", "b=2")
 	assert.ErrorContains(t, err, "--set a=1")

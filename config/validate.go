@@ -3,6 +3,7 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,6 +20,13 @@ const (
 	KNNEval    Task = "knn"
 )
 
+// Far over what any machine has or any run needs: these bound typing errors.
+const (
+	maxThreads = 4096
+	maxBatch   = 1 << 24
+	maxWidth   = 1 << 20 // channels
+)
+
 // customArch is the architecture whose parameters stand in the file.
 const customArch = "regnet_y"
 
@@ -27,6 +35,7 @@ const customArch = "regnet_y"
 // no published run would have.
 func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	var c checker
+	c.finite("", reflect.ValueOf(*e))
 	c.run(e.Run)
 	c.cache(e.Data.Cache)
 	switch task {
@@ -35,7 +44,8 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.shuffle(e.Data, int64(e.Optim.Batch))
 		c.model(e.Model)
 		c.crops(e.Crops, e.Model)
-		c.augment(e.Augment)
+		c.views(e.Crops, e.Augment)
+		c.normalise(e.Augment)
 		c.swav(e)
 		c.optim(e.Optim)
 		c.schedule(e.Schedule)
@@ -66,10 +76,11 @@ func (m Model) Trunk() (arch.Params, error) {
 
 func (c *checker) run(r Run) {
 	c.refuse(r.Dir == "", "run.dir", r.Dir, "a run needs a folder")
+	c.place("run.dir", r.Dir)
 	c.oneOf("run.device", r.Device, "auto", "cpu", "cuda")
 	c.oneOf("run.precision", r.Precision, "fp32", "bf16", "fp16")
 	c.oneOf("run.channels_last", r.ChannelsLast, "auto", "on", "off")
-	c.atLeast("run.threads", r.Threads, 0)
+	c.within("run.threads", r.Threads, 0, maxThreads)
 	c.atLeast("run.keep", r.Keep, 0)
 	c.length("run.log_every", r.LogEvery)
 	c.length("run.checkpoint_every", r.CheckpointEvery)
@@ -80,8 +91,8 @@ func (c *checker) run(r Run) {
 func (c *checker) data(d Data) {
 	c.refuse(d.Source == "", "data.source", d.Source, "say where the images are, for example --set data.source=DIR")
 	c.kind("data.kind", d.Kind)
-	c.atLeast("data.workers", d.Workers, 0)
-	c.atLeast("data.prefetch", d.Prefetch, 1)
+	c.within("data.workers", d.Workers, 0, maxThreads)
+	c.within("data.prefetch", d.Prefetch, 1, 1024)
 	c.probability("data.max_bad_fraction", d.MaxBadFraction)
 	c.refuse(d.Refresh.Value > 0 && d.Kind == "idx", "data.refresh", d.Refresh.String(), "an IDX file does not change; leave it out")
 	c.subset("data.subset", d.Subset)
@@ -114,6 +125,7 @@ func (c *checker) shuffle(d Data, batch int64) {
 func (c *checker) cache(k Cache) {
 	c.refuse(k.Dir != "" && k.Size == 0, "data.cache.size", "", "say how much of the disk the cache may take, such as 200GB")
 	c.refuse(k.Dir == "" && k.Size != 0, "data.cache.dir", "", "name the cache's folder, or leave its size out")
+	c.place("data.cache.dir", k.Dir)
 	c.refuse(k.Size != 0 && k.Size < 64<<20, "data.cache.size", k.Size.String(), "must be 64MiB or more")
 }
 
@@ -147,19 +159,6 @@ func (c *checker) model(m Model) {
 	c.refuse(custom && m.Arch != customArch, "model.arch", m.Arch, "fixes depth, w0, wa, wm and group_width; remove them or use arch = %q", customArch)
 }
 
-func (c *checker) augment(a Augment) {
-	c.probability("augment.flip", a.Flip)
-	c.probability("augment.gray", a.Gray)
-	c.probability("augment.jitter.p", a.Jitter.P)
-	c.notNegative("augment.jitter.brightness", a.Jitter.Brightness)
-	c.notNegative("augment.jitter.contrast", a.Jitter.Contrast)
-	c.notNegative("augment.jitter.saturation", a.Jitter.Saturation)
-	c.refuse(!(a.Jitter.Hue >= 0 && a.Jitter.Hue <= 0.5), "augment.jitter.hue", a.Jitter.Hue, "must be 0 to 0.5, which is half a turn")
-	c.probability("augment.blur.p", a.Blur.P)
-	c.interval("augment.blur.sigma", a.Blur.Sigma, 100)
-	c.normalise(a)
-}
-
 func (c *checker) normalise(a Augment) {
 	for i := range a.Mean {
 		c.refuse(!(a.Mean[i] >= 0 && a.Mean[i] <= 1), "augment.mean", a.Mean, "every value must be 0 to 1: pixels are")
@@ -169,6 +168,7 @@ func (c *checker) normalise(a Augment) {
 
 func (c *checker) optim(o Optim) {
 	c.refuse(o.Batch < 1, "optim.batch", o.Batch, "give the number of images a step over all processes")
+	c.refuse(o.Batch > maxBatch, "optim.batch", o.Batch, "must be at most %d", maxBatch)
 	c.positive("optim.base_lr", o.BaseLR)
 	c.atLeast("optim.base_batch", o.BaseBatch, 1)
 	c.oneOf("optim.scaling", o.Scaling, "linear", "sqrt", "none")

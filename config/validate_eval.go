@@ -5,6 +5,8 @@ package config
 import (
 	"cmp"
 	"fmt"
+
+	"seer/data/augment"
 )
 
 // entry is the path of an element of a list.
@@ -14,13 +16,16 @@ func (c *checker) linear(l Linear) {
 	c.labelled("linear", l.Train, l.Val, l.Kind, l.TrainSubset)
 	c.length("linear.duration", l.Duration)
 	c.total("linear.duration", l.Duration)
-	c.atLeast("linear.batch", l.Batch, 1)
+	c.within("linear.batch", l.Batch, 1, maxProbeBatch)
 	c.positive("linear.base_lr", l.BaseLR)
 	c.momentum("linear", l.Momentum, l.Nesterov)
 	c.notNegative("linear.weight_decay", l.WeightDecay)
 	c.oneOf("linear.schedule", l.Schedule, "step", "cosine", "constant")
 	c.steps("linear", l.Schedule == "step", l.Milestones, l.Gamma)
-	c.interval("linear.scale", l.Scale, 1)
+	c.refuse(l.Scale == [2]float64{}, "linear.scale", l.Scale, "say which share of the image's area a crop has, such as [0.08, 1.0]")
+	random := augment.RandomResizedCropFlip(max(l.Crop, 1))
+	random.Groups[0].Scale = l.Scale
+	c.probeViews("linear", random)
 	c.resize("linear", l.Resize, l.Crop)
 }
 
@@ -29,7 +34,7 @@ func (c *checker) knn(k KNN, l Linear) {
 	c.labelled("knn", train, val, kind, k.TrainSubset)
 	c.atLeast("knn.k", k.K, 1)
 	c.positive("knn.temperature", k.Temperature)
-	c.atLeast("knn.batch", k.Batch, 1)
+	c.within("knn.batch", k.Batch, 1, maxProbeBatch)
 	c.resize("knn", k.Resize, k.Crop)
 }
 
@@ -52,9 +57,12 @@ func (c *checker) labelled(section, train, val, kind string, subset Subset) {
 	c.subset(section+".train_subset", subset)
 }
 
+// maxProbeBatch is far over any batch that helps; it bounds a typing error.
+const maxProbeBatch = 1 << 20
+
 // resize checks the evaluation transform: short side, then centre crop.
 func (c *checker) resize(section string, resize, crop int) {
-	c.refuse(resize < 1 || resize > 4096, section+".resize", resize, "must be 1 to 4096 pixels")
-	c.refuse(crop < 1 || crop > 4096, section+".crop", crop, "must be 1 to 4096 pixels")
+	c.refuse(resize == 0, section+".resize", resize, "must be 1 to %d pixels", augment.MaxSize)
+	c.probeViews(section, augment.Eval(resize, crop))
 	c.doubt(resize > 0 && crop > resize, section+".crop", crop, "is larger than the resized side of %d; the border is black", resize)
 }

@@ -27,25 +27,23 @@ func (c *checker) crops(crops []Crop, m Model) {
 }
 
 func (c *checker) crop(path string, crop Crop, stride int) {
-	c.atLeast(path+".count", crop.Count, 1)
-	c.refuse(crop.Size < 1 || crop.Size > 4096, path+".size", crop.Size, "must be 1 to 4096 pixels")
-	c.interval(path+".scale", crop.Scale, 1)
-	c.interval(path+".ratio", crop.Ratio, 100)
+	c.refuse(crop.Count == 0, path+".count", crop.Count, "say how many crops an image gets: 1 or more")
+	c.refuse(crop.Scale == [2]float64{}, path+".scale", crop.Scale, "say which share of the image's area a crop has, such as [0.14, 1.0]")
 	c.doubt(crop.Size > 0 && crop.Size%stride != 0, path+".size", crop.Size, "is no multiple of the trunk's stride of %d; it works, but computes more than it has to", stride)
 }
 
 func (c *checker) swav(e *Experiment) {
 	s := e.SwAV
 	for i, width := range s.Hidden {
-		c.atLeast(entry("swav.hidden", i), width, 1)
+		c.within(entry("swav.hidden", i), width, 1, maxWidth)
 	}
-	c.atLeast("swav.out", s.Out, 1)
-	c.atLeast("swav.prototypes", s.Prototypes, 2)
+	c.within("swav.out", s.Out, 1, maxWidth)
+	c.within("swav.prototypes", s.Prototypes, 2, 1<<30)
 	c.positive("swav.temperature", s.Temperature)
 	c.positive("swav.epsilon", s.Epsilon)
 	// Scores reach 1, and exp(1/ε) has to stay a float32 even without the shift.
 	c.doubt(s.Epsilon < 0.0125, "swav.epsilon", s.Epsilon, "exp(1/ε) leaves the range of fp32; published runs have 0.03 to 0.05")
-	c.atLeast("swav.sinkhorn_iterations", s.SinkhornIterations, 1)
+	c.within("swav.sinkhorn_iterations", s.SinkhornIterations, 1, 10000)
 	c.assignCrops(s.AssignCrops, e.Crops)
 	c.queue(s, e.Optim.Batch)
 	c.prototypes(s, e.Optim.Batch)
@@ -82,7 +80,7 @@ func cropSizes(crops []Crop) []int {
 }
 
 func (c *checker) queue(s SwAV, batch int) {
-	c.atLeast("swav.queue_length", s.QueueLength, 0)
+	c.within("swav.queue_length", s.QueueLength, 0, 1<<30)
 	if s.QueueLength <= 0 || batch <= 0 {
 		return
 	}

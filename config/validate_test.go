@@ -4,9 +4,11 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -35,6 +37,59 @@ func TestValid(t *testing.T) {
 		assert.NoError(t, err, task)
 		assert.Empty(t, warnings, task)
 	}
+}
+
+// Whatever number of whatever section, also one that the task does not use: nan and inf are typing errors.
+func TestNumbersAreFinite(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		e := valid()
+		e.Optim.Rules = []Rule{{Match: ".*", LRMult: &v}}
+		e.Optim.BaseLR, e.Linear.Gamma, e.KNN.Temperature, e.Augment.Mean[1], e.Crops[1].Scale[0], e.Model.WA = v, v, v, v, v, v
+		_, err := e.Validate(Pretrain)
+		for _, path := range []string{"optim.base_lr", "optim.rules.0.lr_mult", "linear.gamma", "knn.temperature"} {
+			assert.ErrorContains(t, err, fmt.Sprintf("%s = %v: must be finite\n", path, v))
+		}
+		assert.Regexp(t, `augment.mean = \[.*\]: must be finite`, err.Error())
+		assert.Regexp(t, `crops.1.scale = \[.*\]: must be finite`, err.Error())
+		assert.Equal(t, 1, strings.Count(err.Error(), "optim.base_lr"), "nothing more is said about it")
+	}
+}
+
+// Counts that nothing could hold are refused by their keys, before anything multiplies them.
+func TestCountsAreBounded(t *testing.T) {
+	for _, key := range []string{
+		"optim.batch", "linear.batch", "knn.batch", "data.workers", "data.prefetch", "run.threads", "swav.hidden", "swav.out", "swav.prototypes",
+		"swav.sinkhorn_iterations", "swav.queue_length", "crops.0.count", "crops.0.size", "linear.resize", "linear.crop", "knn.resize", "knn.crop",
+		"model.depth", "model.w0",
+	} {
+		for _, number := range []string{"9223372036854775807", "-9223372036854775808", "-1"} {
+			e := valid()
+			e.Model = Model{Arch: "regnet_y", Depth: 6, W0: 32, WA: 32, WM: 2.2, GroupWidth: 16}
+			require.NoError(t, e.Set([]string{key + "=" + number}))
+			task := map[bool]Task{true: LinearEval, false: Pretrain}[strings.HasPrefix(key, "linear")]
+			if strings.HasPrefix(key, "knn") {
+				task = KNNEval
+			}
+			_, err := e.Validate(task)
+			assert.Error(t, err, "%s = %s", key, number)
+		}
+	}
+}
+
+// A shell's shorthand in a folder that would be made becomes no name.
+func TestNothingIsExpanded(t *testing.T) {
+	for _, dir := range []string{"~", "~/runs", "$HOME/runs", "runs/${USER}", "a\x00b"} {
+		e := valid()
+		e.Run.Dir = dir
+		_, err := e.Validate(Pretrain)
+		assert.ErrorContains(t, err, "run.dir", dir)
+		e.Run.Dir, e.Data.Source = "runs/x", dir
+		assert.ErrorContains(t, e.CheckData(Pretrain), "no such file", dir)
+	}
+	e := valid()
+	e.Run.Dir = "runs/a~b $5 é"
+	_, err := e.Validate(Pretrain)
+	assert.NoError(t, err)
 }
 
 // broken is a valid experiment with one thing wrong.

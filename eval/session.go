@@ -13,6 +13,7 @@ import (
 	"seer/config"
 	"seer/data"
 	"seer/inputs"
+	"seer/internal/redact"
 )
 
 // Session runs the probes of one experiment on one backbone. Features that both probes need are computed once.
@@ -42,7 +43,8 @@ type labelled struct {
 
 // Result is one line of a table, and of results.jsonl.
 type Result struct {
-	Task string `json:"task"` // "linear-eval" or "knn"
+	Task       string `json:"task"`       // "linear-eval" or "knn"
+	Experiment string `json:"experiment"` // its name
 	Origin
 	Top1        float64 `json:"top1"` // per cent
 	Top5        float64 `json:"top5"`
@@ -98,6 +100,7 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	out := s.result("linear-eval", r.Accuracy, train, begin)
+	l.Train, l.Val = redact.URL(l.Train), redact.URL(l.Val)
 	out.Loss, out.Steps, out.Train, out.Val = r.Loss, r.Steps, l.Train, l.Val
 	out.Settings, err = settings(l)
 	return out, err
@@ -149,14 +152,15 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	out := s.result("knn", a, train, begin)
-	out.Train, out.Val = trainPath, valPath
+	k.Train, k.Val = redact.URL(k.Train), redact.URL(k.Val)
+	out.Train, out.Val = redact.URL(trainPath), redact.URL(valPath)
 	out.Settings, err = settings(k)
 	return out, err
 }
 
 func (s *Session) result(task string, a Accuracy, train *labelled, begin time.Time) Result {
 	return Result{
-		Task: task, Origin: s.Backbone.Origin, Top1: a.Percent1(), Top5: a.Percent5(), Classes: train.classes(),
+		Task: task, Experiment: s.Experiment.Name, Origin: s.Backbone.Origin, Top1: a.Percent1(), Top5: a.Percent5(), Classes: train.classes(),
 		TrainImages: train.images.Len(), ValImages: a.Images, Seed: s.Experiment.Run.Seed,
 		Seconds: time.Since(begin).Seconds(),
 	}

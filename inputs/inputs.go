@@ -11,17 +11,16 @@ import (
 
 	"seer/config"
 	"seer/data"
-	"seer/data/augment"
 	"seer/data/fetch"
 	"seer/data/sampler"
 )
 
-// Spec says where the images of [data] are and how they are had, without labels: pretraining has no use for them. For
-// another source under the same settings its path, kind and labels take their place.
+// Spec says where the images of [data] are and how they are had. For another source under the same settings its path,
+// kind and labels take their place.
 func Spec(d config.Data) data.SourceSpec {
 	u := d.URLs
 	return data.SourceSpec{
-		Path: d.Source, Kind: d.Kind, Window: d.ShuffleWindow * d.ShuffleLanes,
+		Path: d.Source, Kind: d.Kind, Labels: d.Labels, Window: d.ShuffleWindow * d.ShuffleLanes,
 		Cache:  data.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)},
 		Column: u.Column, URLs: fetch.Options{
 			Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),
@@ -106,20 +105,4 @@ func readLines(path string) (map[string]bool, error) {
 		}
 	}
 	return lines, scan.Err()
-}
-
-// Crops is the multi-crop augmentation of a pretraining experiment: one group for each entry of [[crops]], all with the
-// same colours, blur and flip.
-func Crops(crops []config.Crop, a config.Augment) augment.Spec {
-	var spec augment.Spec
-	for _, c := range crops {
-		spec.Groups = append(spec.Groups, augment.Group{
-			Kind: augment.RandomResized, Count: c.Count, Size: c.Size, Scale: c.Scale, Ratio: c.Ratio,
-			Flip: a.Flip, Gray: a.Gray,
-			Jitter: augment.Jitter{P: a.Jitter.P, Brightness: a.Jitter.Brightness, Contrast: a.Jitter.Contrast,
-				Saturation: a.Jitter.Saturation, Hue: a.Jitter.Hue},
-			Blur: augment.Blur{P: a.Blur.P, Min: a.Blur.Sigma[0], Max: a.Blur.Sigma[1]},
-		})
-	}
-	return spec
 }

@@ -11,7 +11,6 @@ import (
 
 	"seer/config"
 	"seer/data"
-	"seer/data/augment"
 	"seer/data/datatest"
 	"seer/data/fetch"
 )
@@ -81,9 +80,9 @@ func TestSpec(t *testing.T) {
 	want := fetch.Defaults
 	want.MaxRedirects, want.Retries = 0, 0 // these have no key, and zero stands for them
 	require.Equal(t, data.SourceSpec{Kind: "auto", URLs: want}, Spec(d))
-	d.Source, d.Kind, d.URLs = "l.parquet", "urls", config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
+	d.Source, d.Kind, d.Labels, d.URLs = "l.parquet", "urls", true, config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
 	d.Cache, d.ShuffleWindow, d.ShuffleLanes = config.Cache{Dir: "cache", Size: 2e9}, 100, 4
-	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Window: 400, Cache: data.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
+	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Labels: true, Window: 400, Cache: data.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
 		Timeout: 500 * time.Millisecond, MaxBytes: 3 << 20, AllowPrivate: true, IgnoreRobotsTag: true, Contact: "me",
 	}}, Spec(d))
 }
@@ -91,13 +90,4 @@ func TestSpec(t *testing.T) {
 func TestBadFractionZeroAllowsNone(t *testing.T) {
 	require.Equal(t, -1., BadFraction(0))
 	require.Equal(t, .25, BadFraction(.25))
-}
-
-func TestCropsShareColours(t *testing.T) {
-	spec := Crops(
-		[]config.Crop{{Count: 2, Size: 224, Scale: [2]float64{.14, 1}}, {Count: 4, Size: 96, Scale: [2]float64{.05, .14}}},
-		config.Augment{Flip: .5, Gray: .2,
-			Jitter: config.Jitter{P: .8, Brightness: .8, Contrast: .8, Saturation: .8, Hue: .2},
-			Blur:   config.Blur{P: .5, Sigma: [2]float64{.1, 2}}})
-	require.Equal(t, augment.SEER(), spec)
 }

@@ -97,14 +97,14 @@ func (r *run) check(context.Context) (err error) {
 		return err
 	}
 	r.warn(warnings)
+	if err = inputs.CheckMemory(r.e, 1); err != nil {
+		return err
+	}
 	if r.dev, err = torch.ParseDevice(r.e.Run.Device); err != nil {
 		return fmt.Errorf("run.device: %w", err)
 	}
 	if r.e.Run.Threads > 0 {
 		torch.SetThreads(r.e.Run.Threads)
-	}
-	if err := inputs.Crops(r.e.Crops, r.e.Augment).Validate(); err != nil {
-		return fmt.Errorf("[[crops]] and [augment]: %w", err)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (r *run) check(context.Context) (err error) {
 func (r *run) openSource(ctx context.Context) (err error) {
 	if r.e.Data.Refresh.Value > 0 {
 		err = r.openFirst(ctx)
-	} else {
+	} else if err = r.e.CheckData(config.Pretrain); err == nil {
 		r.source, err = data.OpenContext(ctx, inputs.Spec(r.e.Data))
 	}
 	if err != nil {
@@ -257,7 +257,7 @@ func (r *run) loaderOptions() data.Options {
 		workers = max(1, runtime.NumCPU()-1)
 	}
 	return data.Options{
-		Spec:   inputs.Crops(r.e.Crops, r.e.Augment),
+		Spec:   r.e.Views(),
 		Decode: jpeg.Options{Orient: r.e.Data.EXIFOrientation}, Seed: r.e.Run.Seed,
 		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, StartPosition: r.state.Position, Steps: r.plan.Steps,
 		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(r.e.Data.MaxBadFraction),

@@ -8,6 +8,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/bench"
+	"seer/config"
+	"seer/inputs"
 )
 
 func benchLoaderCommand() *cli.Command {
@@ -36,6 +38,14 @@ func benchLoaderCommand() *cli.Command {
 	}
 }
 
+// checkViews refuses crops that cannot be made, or would not fit into memory.
+func checkViews(e *config.Experiment) error {
+	if err := e.Views().Validate(); err != nil {
+		return err
+	}
+	return inputs.CheckMemory(e, 1)
+}
+
 func runBenchLoader(c *cli.Context) error {
 	if err := given(c, "images"); err != nil {
 		return err
@@ -58,6 +68,10 @@ func runBenchLoader(c *cli.Context) error {
 	}
 	if c.IsSet("kind") {
 		e.Data.Kind = c.String("kind")
+	}
+	e.Crops, e.Optim.Batch = crops, c.Int("batch")
+	if err := checkViews(e); err != nil {
+		return err
 	}
 	r, err := bench.Loader(c.Context, bench.LoaderOptions{
 		Data: e.Data, Crops: crops, Batch: c.Int("batch"), Workers: c.Int("workers"),

@@ -45,7 +45,7 @@ func sourceSpec(c *cli.Context, b *bars) (data.SourceSpec, error) {
 		return data.SourceSpec{}, err
 	}
 	spec := inputs.Spec(e.Data)
-	spec.Labels = c.Bool("labels")
+	spec.Labels = spec.Labels || c.Bool("labels")
 	if c.IsSet("kind") {
 		spec.Kind = c.String("kind")
 	}

@@ -50,6 +50,11 @@ func runDataShow(c *cli.Context) error {
 	if err := out.check(); err != nil {
 		return err
 	}
+	rows := *e
+	rows.Optim.Batch = c.Int("images")
+	if err := checkViews(&rows); err != nil {
+		return err
+	}
 	src, err := data.OpenContext(c.Context, inputs.Spec(e.Data))
 	if err != nil {
 		return err
@@ -63,7 +68,7 @@ func runDataShow(c *cli.Context) error {
 		return err
 	}
 	sheet, err := contact.Draw(c.Context, data.Options{
-		Source: src, Sampler: order, Spec: inputs.Crops(e.Crops, e.Augment), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
+		Source: src, Sampler: order, Spec: e.Views(), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
 		Seed: e.Run.Seed, Batch: c.Int("images"), StartPosition: c.Int64("from"), MaxBadFraction: 1,
 	})
 	if err != nil {

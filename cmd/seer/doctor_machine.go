@@ -10,9 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +20,7 @@ import (
 	"seer/bench"
 	"seer/data/jpeg"
 	"seer/internal/release"
+	"seer/internal/resident"
 	"seer/torch"
 )
 
@@ -65,7 +64,7 @@ const needMemory = 1 << 30
 
 func checkMemory(context.Context, *cli.Context) finding {
 	const what = "memory"
-	total, free, err := memory()
+	total, free, err := resident.Machine()
 	if err != nil {
 		return failed(what, err, "/proc must be mounted")
 	}
@@ -74,58 +73,6 @@ func checkMemory(context.Context, *cli.Context) finding {
 		f.bad, f.advice = true, "at least 1 GB must be free: stop other programs, or use a machine with more"
 	}
 	return f
-}
-
-// memory reads the kernel's account, and a container's limit where that is lower.
-func memory() (total, free int64, err error) {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0, 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		kb, _ := strconv.ParseInt(fields[1], 10, 64)
-		switch fields[0] {
-		case "MemTotal:":
-			total = kb << 10
-		case "MemAvailable:":
-			free = kb << 10
-		}
-	}
-	if limit, err := cgroup("memory.max"); err == nil && limit < total {
-		used, err := cgroup("memory.current")
-		if err == nil {
-			total, free = limit, min(free, limit-used+cachedFiles())
-		}
-	}
-	return total, free, nil
-}
-
-// cgroup reads a number of the container that this process runs in (cgroup v2 inside a container).
-func cgroup(name string) (int64, error) {
-	text, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", name))
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-}
-
-// cachedFiles counts as used in a container's account, and is given up when memory is asked for.
-func cachedFiles() int64 {
-	text, err := os.ReadFile("/sys/fs/cgroup/memory.stat")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if n, ok := strings.CutPrefix(line, "inactive_file "); ok {
-			bytes, _ := strconv.ParseInt(strings.TrimSpace(n), 10, 64)
-			return bytes
-		}
-	}
-	return 0
 }
 
 func gigabytes(n int64) string { return fmt.Sprintf("%.1f GB", float64(n)/1e9) }

@@ -144,6 +144,9 @@ func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, contex
 	for _, w := range warnings {
 		progress.warn(w.String())
 	}
+	if err := e.CheckData(task); err != nil {
+		return err
+	}
 	spec.Warn = progress.warn
 	b, err := eval.OpenBackbone(spec)
 	if err != nil {

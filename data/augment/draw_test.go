@@ -193,7 +193,7 @@ func TestValidate(t *testing.T) {
 		"flip is 1.5":       func(g *Group) { g.Flip = 1.5 },
 		"gray is NaN":       func(g *Group) { g.Gray = math.NaN() },
 		"jitter.hue is 0.6": func(g *Group) { g.Jitter.Hue = .6 },
-		"radius is":         func(g *Group) { g.Blur.Max = 100 },
+		"blur.sigma is":     func(g *Group) { g.Blur.Max = 100 },
 	} {
 		g := Views(1, 32, .1, 1)
 		change(&g)

@@ -3,8 +3,8 @@
 package augment
 
 import (
+	"errors"
 	"fmt"
-	"math"
 )
 
 // Kind says how a group cuts its view out of the image.
@@ -149,56 +149,89 @@ const MaxSize = 4096
 // sums up to there.
 const MaxBlur = 40
 
-// Validate reports the first field of s that makes no sense, by its name, the
-// value found and what is allowed.
-func (s Spec) Validate() error {
-	if s.Crops() < 1 {
-		return fmt.Errorf("augment: the groups ask for %d crops an image; at least 1 is needed", s.Crops())
+// MaxRatio bounds the aspect of a box, and one over it.
+const MaxRatio = 100
+
+// MaxJitter bounds the half-widths of brightness, contrast and saturation.
+const MaxJitter = 100
+
+// MaxBytes bounds the crops of one image: two hundred of 1024 pixels stay within it. More is a typing error, and would
+// take a machine's memory batch by batch.
+const MaxBytes = 1 << 30
+
+// Problem is a field of a [Spec] that makes no sense.
+type Problem struct {
+	Group   int    // its index; -1 for the groups together
+	Field   string // "size", "jitter.hue", "blur.sigma", …; "" for the groups together
+	Value   any
+	Allowed string
+}
+
+func (p Problem) String() string {
+	if p.Group < 0 {
+		return fmt.Sprintf("augment: the groups ask for %v; %s", p.Value, p.Allowed)
 	}
-	for i, g := range s.Groups {
-		if err := g.validate(); err != nil {
-			return fmt.Errorf("augment: group %d: %w", i, err)
-		}
+	return fmt.Sprintf("augment: group %d: %s is %v; allowed: %s", p.Group, p.Field, p.Value, p.Allowed)
+}
+
+// Validate reports the first of the [Spec.Problems].
+func (s Spec) Validate() error {
+	for _, p := range s.Problems() {
+		return errors.New(p.String())
 	}
 	return nil
 }
 
-func (g Group) validate() error {
-	switch {
-	case g.Kind > Stretched:
-		return fmt.Errorf("kind is %d; allowed: 0 (random resized), 1 (centred), 2 (stretched)", g.Kind)
-	case g.Count < 0:
-		return fmt.Errorf("count is %d; allowed: 0 or more", g.Count)
-	case g.Size < 1 || g.Size > MaxSize:
-		return fmt.Errorf("size is %d; allowed: 1 to %d", g.Size, MaxSize)
-	case g.Resize < 0 || g.Resize > MaxSize:
-		return fmt.Errorf("resize is %d; allowed: 0 (same as size) to %d", g.Resize, MaxSize)
+// Problems lists everything that makes no sense. These are the only rules about crops and colours: configurations and
+// command lines are checked by them too.
+func (s Spec) Problems() []Problem {
+	var all []Problem
+	count, bytes := 0., 0.
+	for i, g := range s.Groups {
+		for _, p := range g.problems() {
+			p.Group = i
+			all = append(all, p)
+		}
+		count += float64(g.Count)
+		bytes += float64(g.Count) * float64(g.Size) * float64(g.Size) * 3
 	}
-	sc, ra := g.scale(), g.ratio()
-	if !(sc[0] > 0 && sc[0] <= sc[1] && sc[1] <= 1) {
-		return fmt.Errorf("scale is %v; allowed: 0 < low <= high <= 1", sc)
+	if len(all) > 0 {
+		return all
 	}
-	if !(ra[0] > 0 && ra[0] <= ra[1]) || math.IsInf(ra[1], 0) {
-		return fmt.Errorf("ratio is %v; allowed: 0 < low <= high", ra)
+	if count < 1 {
+		all = append(all, Problem{-1, "", "0 crops an image", "at least 1 is needed"})
 	}
-	return g.validateColour()
+	if bytes > MaxBytes {
+		all = append(all, Problem{-1, "", fmt.Sprintf("%.0f crops an image, %.4g bytes in all", count, bytes), fmt.Sprintf("at most %d bytes are allowed", MaxBytes)})
+	}
+	return all
 }
 
-func (g Group) validateColour() error {
+func (g Group) problems() (all []Problem) {
+	refuse := func(bad bool, field string, value any, allowed string, args ...any) {
+		if bad {
+			all = append(all, Problem{Field: field, Value: value, Allowed: fmt.Sprintf(allowed, args...)})
+		}
+	}
+	refuse(g.Kind > Stretched, "kind", g.Kind, "0 (random resized), 1 (centred), 2 (stretched)")
+	refuse(g.Count < 0, "count", g.Count, "0 or more")
+	refuse(g.Size < 1 || g.Size > MaxSize, "size", g.Size, "1 to %d", MaxSize)
+	refuse(g.Resize < 0 || g.Resize > MaxSize, "resize", g.Resize, "0 (same as size) to %d", MaxSize)
+	sc, ra := g.scale(), g.ratio()
+	refuse(!(sc[0] > 0 && sc[0] <= sc[1] && sc[1] <= 1), "scale", sc, "[low, high] with 0 < low ≤ high ≤ 1")
+	refuse(!(ra[0] > 0 && ra[0] <= ra[1] && ra[1] <= MaxRatio), "ratio", ra, "[low, high] with 0 < low ≤ high ≤ %d", MaxRatio)
 	for _, p := range []struct {
 		name     string
 		v, limit float64
 	}{
 		{"flip", g.Flip, 1}, {"gray", g.Gray, 1}, {"jitter.p", g.Jitter.P, 1}, {"blur.p", g.Blur.P, 1},
-		{"jitter.brightness", g.Jitter.Brightness, 100}, {"jitter.contrast", g.Jitter.Contrast, 100},
-		{"jitter.saturation", g.Jitter.Saturation, 100}, {"jitter.hue", g.Jitter.Hue, .5},
+		{"jitter.brightness", g.Jitter.Brightness, MaxJitter}, {"jitter.contrast", g.Jitter.Contrast, MaxJitter},
+		{"jitter.saturation", g.Jitter.Saturation, MaxJitter}, {"jitter.hue", g.Jitter.Hue, .5},
 	} {
-		if !(p.v >= 0 && p.v <= p.limit) {
-			return fmt.Errorf("%s is %v; allowed: 0 to %v", p.name, p.v, p.limit)
-		}
+		refuse(!(p.v >= 0 && p.v <= p.limit), p.name, p.v, "0 to %v", p.limit)
 	}
-	if b := g.Blur; b.P > 0 && !(b.Min >= 0 && b.Min <= b.Max && b.Max <= MaxBlur) {
-		return fmt.Errorf("blur's radius is [%v, %v]; allowed: 0 <= low <= high <= %d", b.Min, b.Max, MaxBlur)
-	}
-	return nil
+	b := g.Blur
+	refuse(b != (Blur{}) && !(b.Min > 0 && b.Min <= b.Max && b.Max <= MaxBlur), "blur.sigma", [2]float64{b.Min, b.Max},
+		"[low, high] with 0 < low ≤ high ≤ %d pixels", MaxBlur)
+	return all
 }

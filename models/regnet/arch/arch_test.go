@@ -209,7 +209,7 @@ func TestInvalidParams(t *testing.T) {
 
 func TestLookupNamesTheNearest(t *testing.T) {
 	_, err := Lookup("regnety_16gf")
-	assert.ErrorContains(t, err, `unknown architecture "regnety_16gf"; nearest: regnet_y_16gf`)
+	assert.ErrorContains(t, err, `unknown architecture "regnety_16gf"; that is regnet_y_16gf`)
 	_, err = Lookup("resnet50")
 	assert.ErrorContains(t, err, "allowed: regnet_y_200mf")
 	_, err = Lookup("")

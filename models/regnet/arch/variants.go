@@ -40,12 +40,20 @@ var variants = map[string]Params{
 }
 
 // Lookup returns the parameters of a variant. An unknown name is an error that
-// lists the nearest known ones.
+// says which variant it means in another library, or lists the nearest known ones.
 func Lookup(name string) (Params, error) {
 	if p, ok := variants[name]; ok {
 		return p, nil
 	}
 	names := Names()
+	switch other, ok, err := Spelled(name); {
+	case ok && variants[other+"_seer"] != (Params{}):
+		return Params{}, fmt.Errorf("unknown architecture %q; that is %s with torchvision's widths, or %[2]s_seer with those of timm, transformers and SEER", name, other)
+	case ok:
+		return Params{}, fmt.Errorf("unknown architecture %q; that is %s here", name, other)
+	case err != nil:
+		return Params{}, fmt.Errorf("unknown architecture %q: %w; allowed: %s", name, err, strings.Join(names, ", "))
+	}
 	if near := nearest.Names(name, names, 3); len(near) > 0 {
 		return Params{}, fmt.Errorf("unknown architecture %q; nearest: %s (of %d, regnet_y_200mf to regnet_y_10b)",
 			name, strings.Join(near, ", "), len(names))
