@@ -164,7 +164,11 @@ func (s *snapshots) take(ctx context.Context) (string, error) {
 	t.Close()
 	// An equal list is the same snapshot: the new file takes the old one's
 	// place, and runs that have that one open do not notice.
-	if err := os.Rename(incoming, s.indexPath(fingerprint)); err != nil {
+	err = os.Rename(incoming, s.indexPath(fingerprint))
+	if err == nil {
+		err = durable.Disk.SyncDir(s.dir)
+	}
+	if err != nil {
 		return "", fmt.Errorf("data: snapshot: %w", err)
 	}
 	return fingerprint, nil
@@ -232,8 +236,7 @@ func (s *snapshots) load(number int64) (seg segment, ok bool, err error) {
 }
 
 // store writes a segment whole or not at all: other ranks wait for the file,
-// and a resumed run trusts it. Syncing the folder also makes the name of the
-// list durable, which was given before.
+// and a resumed run trusts it.
 func (s *snapshots) store(seg segment) error {
 	err := durable.WriteFile(s.segmentPath(seg.Number), func(w io.Writer) error {
 		return json.NewEncoder(w).Encode(seg)

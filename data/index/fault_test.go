@@ -6,9 +6,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"seer/internal/durable"
+	"seer/internal/durable/durabletest"
 )
 
 // full is a disk with room for a number of bytes.
@@ -37,23 +41,40 @@ func TestEncoderReportsAFullDisk(t *testing.T) {
 	}
 }
 
-// closeFiles makes every later write of a builder fail, as a full disk does.
+// A disk that fills up at any time is an error that names the file, and leaves nothing.
 func TestFinishReportsFailedWrites(t *testing.T) {
-	for name, damage := range map[string]func(*Builder){
-		"records": func(b *Builder) { b.file.main.Close() },
-		"blocks":  func(b *Builder) { b.file.side.Close() },
-	} {
-		dir := t.TempDir()
-		path := filepath.Join(dir, "x.idx")
-		b, err := Create(path, Options{})
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.idx")
+	for _, op := range []durabletest.Op{durabletest.OpWrite, durabletest.OpSync, durabletest.OpRename} {
+		full := &durabletest.Faulty{FS: durable.Disk, Before: func(o durabletest.Op, _ string) error {
+			if o == op {
+				return syscall.ENOSPC
+			}
+			return nil
+		}}
+		b, err := createOn(full, path, Options{})
 		require.NoError(t, err)
 		fill(t, b, entries(100, Layout{}, 1))
-		damage(b)
 		_, err = b.Finish(Meta{})
-		require.ErrorIs(t, err, os.ErrClosed, name)
+		require.ErrorIs(t, err, syscall.ENOSPC, op)
 		require.ErrorContains(t, err, path)
 		requireOnly(t, dir)
 	}
+	b, err := Create(path, Options{})
+	require.NoError(t, err)
+	fill(t, b, entries(100, Layout{}, 1))
+	require.NoError(t, b.file.side.Close())
+	_, err = b.Finish(Meta{})
+	require.ErrorIs(t, err, os.ErrClosed, "the block table")
+	require.ErrorContains(t, err, path)
+	requireOnly(t, dir)
+}
+
+func TestSpecialFilesAreRefused(t *testing.T) {
+	_, err := Create("/dev/null", Options{})
+	require.ErrorContains(t, err, "a device")
+	_, err = Create(t.TempDir(), Options{})
+	require.ErrorContains(t, err, "a folder")
 }
 
 func TestSortingReportsLostRuns(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"seer/internal/durable"
 )
 
 const (
@@ -36,33 +38,47 @@ type Options struct {
 // file is a table being written: records into the file itself, the block table
 // beside it, because both grow at once.
 type file struct {
-	path         string
-	main, side   *os.File
-	mainW, sideW *bufio.Writer
+	path  string
+	main  *durable.Pending
+	side  *os.File
+	sideW *bufio.Writer
 }
 
 // Create builds a table in a file. The file appears under its name only when
 // Finish succeeds; temporary files lie beside it.
-func Create(path string, opt Options) (*Builder, error) {
+func Create(path string, opt Options) (*Builder, error) { return createOn(durable.Disk, path, opt) }
+
+func createOn(disk durable.FS, path string, opt Options) (*Builder, error) {
 	f := &file{path: path}
 	b := &Builder{file: f}
 	dir := filepath.Dir(path)
 	var err error
-	if f.main, err = os.CreateTemp(dir, filepath.Base(path)+".tmp-*"); err == nil {
-		f.side, err = os.CreateTemp(dir, filepath.Base(path)+".tmp-*")
+	if f.main, err = durable.CreateOn(disk, path, 0); err == nil {
+		f.side, err = scratch(dir)
 	}
 	if err != nil {
 		b.Abort()
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	f.mainW = bufio.NewWriterSize(f.main, 1<<20)
 	f.sideW = bufio.NewWriterSize(f.side, 1<<16)
-	f.mainW.Write(make([]byte, headerLen)) // errors stick until Flush
-	b.enc = newEncoder(opt.Layout, f.mainW, f.sideW)
+	f.main.Write(make([]byte, headerLen)) // errors stick until Finish
+	b.enc = newEncoder(opt.Layout, f.main, f.sideW)
 	if opt.Sort {
 		b.sorter = newSorter(dir, opt)
 	}
 	return b, nil
+}
+
+// scratch makes a file without a name, which is gone when its process is.
+func scratch(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, ".index-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Abort drops what was added and removes the temporary files. After Finish it
@@ -74,11 +90,11 @@ func (b *Builder) Abort() {
 	if b.file == nil {
 		return
 	}
-	for _, f := range []*os.File{b.file.main, b.file.side} {
-		if f != nil {
-			f.Close()
-			os.Remove(f.Name()) // gone already after the rename
-		}
+	if b.file.main != nil {
+		b.file.main.Abort() // nothing after Commit
+	}
+	if b.file.side != nil {
+		b.file.side.Close()
 	}
 }
 
@@ -92,46 +108,35 @@ func (b *Builder) finishFile(m Meta) (*Table, error) {
 	if err := f.assemble(&b.enc, m); err != nil {
 		return nil, fmt.Errorf("index: writing %s: %w", f.path, err)
 	}
-	if err := os.Chmod(f.main.Name(), 0o644); err != nil {
-		return nil, fmt.Errorf("index: %w", err)
-	}
-	if err := os.Rename(f.main.Name(), f.path); err != nil {
-		return nil, fmt.Errorf("index: %w", err)
-	}
-	if err := syncDir(filepath.Dir(f.path)); err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+	if err := f.main.Commit(); err != nil {
+		return nil, fmt.Errorf("index: writing %s: %w", f.path, err)
 	}
 	return Open(f.path)
 }
 
 // assemble appends the block table and the description to the records, then
-// writes the header over its placeholder and syncs.
+// writes the header over its placeholder.
 func (f *file) assemble(c *encoder, m Meta) error {
 	desc, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	blocksLen := (c.n + blockLen - 1) / blockLen * 8
-	f.mainW.Write(make([]byte, pad8(c.size)))
+	f.main.Write(make([]byte, pad8(c.size)))
 	if err := f.sideW.Flush(); err != nil {
 		return err
 	}
 	if _, err := f.side.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if _, err := io.Copy(f.mainW, f.side); err != nil {
+	if _, err := io.Copy(f.main, f.side); err != nil {
 		return err
 	}
-	f.mainW.Write(desc)
-	if err := f.mainW.Flush(); err != nil {
-		return err
-	}
+	f.main.Write(desc)
 	head := header{layout: c.layout, n: c.n, records: c.size, blocks: blocksLen, desc: int64(len(desc)), descSum: crc32.Checksum(desc, castagnoli)}
 	head.sum = finishHash(c.sum, c.n, m)
-	if _, err := f.main.WriteAt(head.encode(), 0); err != nil {
-		return err
-	}
-	return f.main.Sync()
+	_, err = f.main.WriteAt(head.encode(), 0)
+	return err
 }
 
 // header is the fixed part of a file; the package documentation has its bytes.
@@ -237,13 +242,3 @@ func Open(path string) (*Table, error) {
 }
 
 func pad8(n int64) int64 { return -n & 7 }
-
-// syncDir makes a rename durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}

@@ -66,7 +66,7 @@ func (s *sorter) sort() {
 // spill writes what is collected as a sorted run of length-prefixed records.
 func (s *sorter) spill() error {
 	s.sort()
-	f, err := os.CreateTemp(s.dir, ".index-run-*")
+	f, err := scratch(s.dir)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,6 @@ func (s *sorter) emitArena(emit func(*Entry) error) error {
 func (s *sorter) close() {
 	for _, f := range s.runs {
 		f.Close()
-		os.Remove(f.Name())
 	}
 	s.runs = nil
 }

@@ -3,16 +3,14 @@
 package npy
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
+
+	"seer/internal/durable"
 )
 
 // headerAlign is what NumPy aligns the data to, for memory mapping.
@@ -35,9 +33,8 @@ func header(rows, width int64) []byte {
 
 // Writer writes the rows of one file.
 type Writer struct {
-	path, temp  string
-	file        *os.File // nil after Close or Abort
-	buffer      *bufio.Writer
+	path        string
+	file        *durable.Pending // nil after Close or Abort
 	rows, width int64
 	written     int64 // rows
 	scratch     [16 << 10]byte
@@ -48,13 +45,12 @@ func Create(path string, rows, width int64) (*Writer, error) {
 	if rows < 0 || width < 1 || width > math.MaxInt32 {
 		return nil, fmt.Errorf("%s: shape (%d, %d): rows of 0 or more and a width of 1 or more are needed", path, rows, width)
 	}
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp-"+strconv.Itoa(os.Getpid()))
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	file, err := durable.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, temp: temp, file: file, buffer: bufio.NewWriterSize(file, 1<<20), rows: rows, width: width}
-	if _, err := w.buffer.Write(header(rows, width)); err != nil {
+	w := &Writer{path: path, file: file, rows: rows, width: width}
+	if _, err := file.Write(header(rows, width)); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	return w, nil
@@ -70,7 +66,7 @@ func (w *Writer) Write(values []float32) error {
 		for i, v := range chunk {
 			binary.LittleEndian.PutUint32(w.scratch[4*i:], math.Float32bits(v))
 		}
-		if _, err := w.buffer.Write(w.scratch[:4*len(chunk)]); err != nil {
+		if _, err := w.file.Write(w.scratch[:4*len(chunk)]); err != nil {
 			return err
 		}
 	}
@@ -80,30 +76,17 @@ func (w *Writer) Write(values []float32) error {
 
 // Close completes the file and gives it its name. Rows that are missing are an
 // error, and the file does not appear.
-func (w *Writer) Close() (err error) {
+func (w *Writer) Close() error {
 	if w.file == nil {
 		return fs.ErrClosed
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, w.Abort())
-		}
-	}()
 	if w.written != w.rows {
-		return fmt.Errorf("%s: %d rows were written, %d are needed", w.path, w.written, w.rows)
-	}
-	if err := w.buffer.Flush(); err != nil {
-		return err
-	}
-	if err := w.file.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(w.temp, w.path); err != nil {
-		return err
+		err := fmt.Errorf("%s: %d rows were written, %d are needed", w.path, w.written, w.rows)
+		return errors.Join(err, w.Abort())
 	}
 	file := w.file
 	w.file = nil
-	return file.Close()
+	return file.Commit()
 }
 
 // Abort drops an unfinished file; after Close it does nothing.
@@ -113,5 +96,5 @@ func (w *Writer) Abort() error {
 	}
 	file := w.file
 	w.file = nil
-	return errors.Join(file.Close(), os.Remove(w.temp))
+	return file.Abort()
 }

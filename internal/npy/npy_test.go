@@ -89,6 +89,14 @@ func TestMistakesLeaveNoFile(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// What is not a file is never replaced.
+func TestSpecialFilesAreRefused(t *testing.T) {
+	_, err := npy.Create("/dev/null", 1, 1)
+	require.ErrorContains(t, err, "a device")
+	_, err = npy.Create(t.TempDir(), 1, 1)
+	require.ErrorContains(t, err, "a folder")
+}
+
 func TestAbort(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.npy")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))

@@ -7,9 +7,6 @@ import "fmt"
 // Shorten lowers the number of rows to those written so far: where some rows turn out not to exist, such as those of
 // images that cannot be read. Only Close may follow.
 func (w *Writer) Shorten() error {
-	if err := w.buffer.Flush(); err != nil {
-		return err
-	}
 	h := header(w.written, w.width)
 	if had := len(header(w.rows, w.width)); len(h) != had {
 		return fmt.Errorf("%s: a header of %d bytes does not fit in place of one of %d", w.path, len(h), had)

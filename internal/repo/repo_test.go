@@ -173,3 +173,22 @@ func TestNoPathsOfAMachine(t *testing.T) {
 		}
 	}
 }
+
+// writers may make files in their own way: what they write is a lock, a cache with sums of its own, a log, or a tool's.
+var writers = []string{
+	"internal/durable", "checkpoint/runfolder/lock.go", "data/remote", "cmd/seer/probe.go", "data/datatest", "tools",
+}
+
+// Whatever a user asks for is written beside its name, synced and renamed, in one place.
+func TestFilesAreWrittenByDurable(t *testing.T) {
+	for _, path := range sources(t, ".go") {
+		if strings.HasSuffix(path, "_test.go") || within(strings.TrimPrefix(path, root+"/"), writers) {
+			continue
+		}
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, call := range []string{"os.Create(", "os.WriteFile(", "os.OpenFile("} {
+			assert.NotContains(t, string(data), call, "%s: use internal/durable", path)
+		}
+	}
+}
