@@ -21,7 +21,7 @@ var codecs = map[string]codec{
 	"png":  {pngHeader, decodePNG},
 	"gif":  gifCodec,
 	"webp": webpCodec,
-	"bmp":  goBMP,
+	"bmp":  {bmpHeader, decodeBMP},
 	"tiff": goTIFF,
 }
 

@@ -9,13 +9,11 @@ import (
 	"image/color"
 	"io"
 
-	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 )
 
 // The formats that Go's decoders read.
 var (
-	goBMP  = goCodec("bmp", bmp.DecodeConfig, bmp.Decode, nil)
 	goTIFF = goCodec("tiff", tiff.DecodeConfig, tiff.Decode, func(data []byte) int { return Orientation(data, nil) })
 )
 
@@ -45,7 +43,7 @@ func codecError(format string, err error) *Error {
 		reason = Truncated
 	}
 	var tif tiff.UnsupportedError
-	if errors.As(err, &tif) || errors.Is(err, bmp.ErrUnsupported) {
+	if errors.As(err, &tif) {
 		reason = Unsupported
 	}
 	return &Error{Reason: reason, Format: format, Detail: err.Error()}
