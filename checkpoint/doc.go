@@ -5,7 +5,9 @@
 // It writes safetensors and reads safetensors and PyTorch's .pth files, both the
 // zip archive and the older plain pickle. [Open] looks at the content, not at
 // the name. Nothing in a pickle is executed: classes outside a short list become
-// inert objects, which are left out and named in [File.Notes].
+// inert objects, which are searched for tensors, left out otherwise, and named in
+// [File.Notes]. What a file holds beside the tensors that are asked for never keeps
+// those from being read.
 //
 //	f, err := checkpoint.Open("trunk.pth")
 //	defer f.Close()
@@ -17,7 +19,8 @@
 // gigabytes is read tensor by tensor, and written from the caller's slices
 // without a second copy.
 //
-// The sub-packages build on it: names translates the keys of five ecosystems,
+// Package pickle below it is the machine that reads pickles. The other sub-packages
+// build on it: names translates the keys of five ecosystems,
 // weights fits a file to a model and reports what does not fit, runfolder keeps
 // the checkpoints of a run, inspect lists what any of them holds.
 package checkpoint

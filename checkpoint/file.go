@@ -28,10 +28,20 @@ type File struct {
 	metadata map[string]string
 	notes    []string
 
-	// readInto fills dst, which has exactly the bytes of tensor i.
-	readInto func(i int, dst []byte) error
-	r        io.ReaderAt
-	close    func() error
+	data  tensors
+	r     io.ReaderAt
+	close func() error
+}
+
+// tensors are the data of a file's tensors, by their position in its list.
+type tensors interface {
+	// readAt fills dst with a tensor's bytes from an offset on.
+	readAt(i int, dst []byte, offset int64) error
+	// scattered tells that the elements do not lie one behind the other, so that a
+	// part costs as much as the whole.
+	scattered(i int) bool
+	// stored is the number of bytes that the file holds: an expanded tensor has more.
+	stored(i int) int64
 }
 
 // Open reads a file's table of contents; the tensors stay on disk.
@@ -77,7 +87,7 @@ func OpenReader(r io.ReaderAt, size int64, name string) (*File, error) {
 		err = result.openZip(size)
 	case isPickle(head):
 		err = result.openLegacy(size)
-	case len(head) > 8 && head[8] == '{':
+	case len(head) > 8 && head[8] == '{' && !isText(head[:8]):
 		err = result.openSafetensors(size)
 	default:
 		err = formatErrorf(name, "", "%s", describeUnknown(head))
@@ -93,36 +103,6 @@ func (f *File) buildIndex() {
 	f.index = make(map[string]int, len(f.infos))
 	for i, info := range f.infos {
 		f.index[info.Name] = i
-	}
-}
-
-// sniffBytes reach to the magic word of a tar archive.
-const sniffBytes = 512
-
-// isPickle recognises the first object of a legacy file, the integer
-// 0x1950a86a20f9469cfc6c, in binary or text protocol.
-func isPickle(head []byte) bool {
-	return len(head) > 1 && head[0] == 0x80 && head[1] <= 5 ||
-		bytes.HasPrefix(head, []byte("L119547037146038801333356L"))
-}
-
-// describeUnknown names the usual mistakes behind a file that is no checkpoint.
-func describeUnknown(head []byte) string {
-	const allowed = "; a safetensors file or a file by torch.save is needed"
-	lower := bytes.ToLower(bytes.TrimSpace(head))
-	switch {
-	case len(head) == 0:
-		return "is empty" + allowed
-	case bytes.HasPrefix(head, []byte("version https://git-lfs")):
-		return "is a Git LFS pointer, not the file itself: run `git lfs pull`"
-	case bytes.HasPrefix(lower, []byte("<!doctype")), bytes.HasPrefix(lower, []byte("<html")):
-		return "is a web page, probably an error saved by a download" + allowed
-	case len(head) > 262 && bytes.HasPrefix(head[257:], []byte("ustar")):
-		return "is a tar archive (PyTorch wrote such files before 0.1.10): load and save it again with a newer PyTorch"
-	case bytes.HasPrefix(head, []byte("\x89HDF")):
-		return "is an HDF5 file" + allowed
-	default:
-		return fmt.Sprintf("is of unknown format, it begins with %q%s", head[:min(len(head), 16)], allowed)
 	}
 }
 
@@ -158,6 +138,9 @@ func (f *File) Read(name string) (Tensor, error) {
 	if !ok {
 		return Tensor{}, f.missing(name)
 	}
+	if err := f.affordable(name); err != nil {
+		return Tensor{}, err
+	}
 	t := Tensor{Name: info.Name, DType: info.DType, Shape: slices.Clone(info.Shape), Data: make([]byte, info.Bytes())}
 	return t, f.ReadInto(name, t.Data)
 }
@@ -175,8 +158,50 @@ func (f *File) ReadInto(name string, dst []byte) error {
 	if len(dst) == 0 {
 		return nil
 	}
-	if err := f.readInto(i, dst); err != nil {
+	if err := f.data.readAt(i, dst, 0); err != nil {
 		return fmt.Errorf("%s: tensor %q: %w", f.path, name, err)
+	}
+	return nil
+}
+
+// maxExpanded is how far a tensor that repeats its elements may grow in memory
+// that nobody has asked for.
+const maxExpanded = 1 << 30
+
+// affordable keeps a small file from asking for large memory.
+func (f *File) affordable(name string) error {
+	i := f.index[name]
+	if size := f.infos[i].Bytes(); size > maxExpanded && size > f.data.stored(i) {
+		return formatErrorf(f.path, name, "shape %v is expanded from %d bytes to %d; allowed are %d: in Python, save a contiguous copy",
+			f.infos[i].Shape, f.data.stored(i), size, maxExpanded)
+	}
+	return nil
+}
+
+// Pieces reads a tensor in parts of at most some bytes and hands them on, so that
+// one of many gigabytes can be looked through. A part is valid during the call.
+// Tensors whose elements lie scattered come whole.
+func (f *File) Pieces(name string, limit int64, use func(piece []byte) error) error {
+	info, ok := f.Lookup(name)
+	if !ok {
+		return f.missing(name)
+	}
+	i, size := f.index[name], info.Bytes()
+	if f.data.scattered(i) {
+		if err := f.affordable(name); err != nil {
+			return err
+		}
+		limit = size
+	}
+	buffer := make([]byte, min(size, limit))
+	for at := int64(0); at < size; at += limit {
+		piece := buffer[:min(limit, size-at)]
+		if err := f.data.readAt(i, piece, at); err != nil {
+			return fmt.Errorf("%s: tensor %q: %w", f.path, name, err)
+		}
+		if err := use(piece); err != nil {
+			return err
+		}
 	}
 	return nil
 }

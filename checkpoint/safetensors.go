@@ -3,9 +3,11 @@
 package checkpoint
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -27,30 +29,39 @@ const metadataKey = "__metadata__"
 // span is where a tensor's bytes lie in the file.
 type span struct{ begin, end int64 }
 
-// openSafetensors reads the header: 8 bytes of length, then JSON. Here the
-// library decodes the JSON; the checks are our own, because its own need the
-// whole file in memory and do not name the tensor.
+// safetensorsData are the tensors of one file.
+type safetensorsData struct {
+	r     io.ReaderAt
+	spans []span
+}
+
+func (s safetensorsData) scattered(int) bool { return false }
+func (s safetensorsData) stored(i int) int64 { return s.spans[i].end - s.spans[i].begin }
+
+func (s safetensorsData) readAt(i int, dst []byte, offset int64) error {
+	return readFull(s.r, dst, s.spans[i].begin+offset)
+}
+
+// openSafetensors reads the header: 8 bytes of length, then JSON.
 func (f *File) openSafetensors(size int64) error {
 	f.format = Safetensors
 	header, err := f.safetensorsHeader(size)
 	if err != nil {
 		return err
 	}
-	var decoded safetensors.Metadata
-	if err := json.Unmarshal(header, &decoded); err != nil {
-		return formatErrorf(f.path, "", "safetensors header: %v", err)
-	}
-	if m := decoded.Metadata(); m != nil {
-		f.metadata = m
-	}
-	base := 8 + int64(len(header))
-	spans, err := f.layout(decoded.Tensors(), size-base)
+	entries, err := f.decodeHeader(header)
 	if err != nil {
 		return err
 	}
-	f.readInto = func(i int, dst []byte) error {
-		return readFull(f.r, dst, base+spans[i].begin)
+	base := 8 + int64(len(header))
+	spans, err := f.layout(entries, size-base)
+	if err != nil {
+		return err
 	}
+	for i := range spans {
+		spans[i].begin, spans[i].end = spans[i].begin+base, spans[i].end+base
+	}
+	f.data = safetensorsData{f.r, spans}
 	return nil
 }
 
@@ -68,28 +79,81 @@ func (f *File) safetensorsHeader(size int64) ([]byte, error) {
 	return header, readFull(f.r, header, 8)
 }
 
+// headerEntry is a tensor in the header.
+type headerEntry struct {
+	name    string
+	DType   *string  `json:"dtype"`
+	Shape   []uint64 `json:"shape"`
+	Offsets []uint64 `json:"data_offsets"`
+}
+
+// decodeHeader reads the JSON name by name, because a map would hide a name that
+// occurs twice.
+func (f *File) decodeHeader(header []byte) ([]headerEntry, error) {
+	fail := func(err error) ([]headerEntry, error) {
+		return nil, formatErrorf(f.path, "", "safetensors header: %v", err)
+	}
+	if !utf8.Valid(header) {
+		return fail(errors.New("it is not valid UTF-8"))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(header))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return fail(fmt.Errorf("an object is needed, it begins with %v (%v)", token, err))
+	}
+	seen := map[string]bool{}
+	var entries []headerEntry
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return fail(err)
+		}
+		name := token.(string) // the decoder allows no other key
+		if seen[name] {
+			return nil, formatErrorf(f.path, name, "the safetensors header has this name twice")
+		}
+		seen[name] = true
+		if name == metadataKey {
+			err = decoder.Decode(&f.metadata)
+		} else {
+			entry := headerEntry{name: name}
+			err = decoder.Decode(&entry)
+			entries = append(entries, entry)
+		}
+		if err != nil {
+			return nil, formatErrorf(f.path, name, "safetensors header: %v", err)
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return fail(err)
+	}
+	if rest := bytes.TrimSpace(header[decoder.InputOffset():]); len(rest) > 0 {
+		return fail(fmt.Errorf("%.40q follows its end", rest))
+	}
+	return entries, nil
+}
+
 // layout fills f.infos and the spans in the order of the file, and checks what
-// the format promises: known types, lengths that fit the shapes, no hole, no
-// overlap, no rest.
-func (f *File) layout(tensors map[string]*safetensors.TensorInfo, dataBytes int64) ([]span, error) {
-	names := make([]string, 0, len(tensors))
-	for name := range tensors {
-		names = append(names, name)
+// the format promises: lengths that fit the shapes, no hole, no overlap, no rest.
+func (f *File) layout(entries []headerEntry, dataBytes int64) ([]span, error) {
+	for _, e := range entries {
+		if e.DType == nil || e.Shape == nil || len(e.Offsets) != 2 {
+			return nil, formatErrorf(f.path, e.name, "the safetensors header gives it no dtype, shape and two data_offsets")
+		}
 	}
 	// Empty tensors share an offset with their successor, so the name decides last.
-	slices.SortFunc(names, func(a, b string) int {
-		x, y := tensors[a].DataOffsets, tensors[b].DataOffsets
-		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]), strings.Compare(a, b))
+	slices.SortFunc(entries, func(a, b headerEntry) int {
+		x, y := a.Offsets, b.Offsets
+		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]), strings.Compare(a.name, b.name))
 	})
-	spans := make([]span, len(names))
-	end := int64(0)
-	for i, name := range names {
-		info, where, err := f.checkEntry(name, tensors[name], end)
+	spans := make([]span, len(entries))
+	end, last := int64(0), ""
+	for i, e := range entries {
+		info, where, err := f.checkEntry(e, end, last)
 		if err != nil {
 			return nil, err
 		}
 		f.infos = append(f.infos, info)
-		spans[i], end = where, where.end
+		spans[i], end, last = where, where.end, e.name
 	}
 	if end != dataBytes {
 		return nil, formatErrorf(f.path, "", "its tensors have %d bytes, the file holds %d: truncated, or written in part", end, dataBytes)
@@ -97,24 +161,33 @@ func (f *File) layout(tensors map[string]*safetensors.TensorInfo, dataBytes int6
 	return spans, nil
 }
 
-func (f *File) checkEntry(name string, t *safetensors.TensorInfo, begin int64) (Info, span, error) {
-	info := Info{Name: name, DType: DType(t.DType.String()), Shape: make([]int64, len(t.Shape))}
-	for i, d := range t.Shape {
+// checkEntry checks a tensor that should begin where the last one ended.
+func (f *File) checkEntry(e headerEntry, begin int64, last string) (Info, span, error) {
+	fail := func(format string, args ...any) (Info, span, error) {
+		return Info{}, span{}, formatErrorf(f.path, e.name, format, args...)
+	}
+	info := Info{Name: e.name, DType: DType(*e.DType), Shape: make([]int64, len(e.Shape))}
+	for i, d := range e.Shape {
 		if d > math.MaxInt64 {
-			return Info{}, span{}, formatErrorf(f.path, name, "shape %v is larger than any memory", t.Shape)
+			return fail("shape %v is larger than any memory", e.Shape)
 		}
 		info.Shape[i] = int64(d)
 	}
 	if err := info.check(); err != nil {
-		return Info{}, span{}, formatErrorf(f.path, name, "%v", err)
+		return fail("%v", err)
 	}
-	from, to := t.DataOffsets[0], t.DataOffsets[1]
-	if from != uint64(begin) || to < from || to-from != uint64(info.Bytes()) {
-		return Info{}, span{}, formatErrorf(f.path, name, "%s %v needs %d bytes at offset %d; the header says %d to %d",
-			info.DType, info.Shape, info.Bytes(), begin, from, to)
-	}
-	if to > math.MaxInt64 {
-		return Info{}, span{}, formatErrorf(f.path, name, "ends at byte %d, beyond any file", to)
+	from, to := e.Offsets[0], e.Offsets[1]
+	switch {
+	case from < uint64(begin):
+		return fail("begins at byte %d, within tensor %q, which ends at %d", from, last, begin)
+	case from > uint64(begin):
+		return fail("begins at byte %d, %d bytes behind the end of the tensor before it", from, from-uint64(begin))
+	case to < from || to > math.MaxInt64:
+		return fail("lies at bytes %d to %d, which no file has", from, to)
+	case dtypeBits[info.DType] == 0:
+		info.extent = int64(to - from) // a type of a later version of the format
+	case to-from != uint64(info.Bytes()):
+		return fail("%s %v needs %d bytes at offset %d; the header says %d to %d", info.DType, info.Shape, info.Bytes(), begin, from, to)
 	}
 	return info, span{int64(from), int64(to)}, nil
 }

@@ -30,21 +30,49 @@ const (
 	Bool DType = "BOOL"
 )
 
-var dtypeBytes = map[DType]int64{
-	F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, Bool: 1,
+// Types that files hold beside those. They are listed, and their bytes can be
+// read; nothing here computes with them.
+const (
+	C128       DType = "C128"
+	C64        DType = "C64"
+	C32        DType = "C32"
+	F8E4M3     DType = "F8_E4M3"
+	F8E5M2     DType = "F8_E5M2"
+	F8E8M0     DType = "F8_E8M0"
+	F8E4M3FNUZ DType = "F8_E4M3FNUZ"
+	F8E5M2FNUZ DType = "F8_E5M2FNUZ"
+	F6E2M3     DType = "F6_E2M3"
+	F6E3M2     DType = "F6_E3M2"
+	F4         DType = "F4"
+)
+
+// dtypeBits is the size of an element. The last few share bytes.
+var dtypeBits = map[DType]int64{
+	F64: 64, I64: 64, U64: 64, F32: 32, I32: 32, U32: 32, F16: 16, BF16: 16, I16: 16, U16: 16, I8: 8, U8: 8, Bool: 8,
+	C128: 128, C64: 64, C32: 32, F8E4M3: 8, F8E5M2: 8, F8E8M0: 8, F8E4M3FNUZ: 8, F8E5M2FNUZ: 8,
+	F6E2M3: 6, F6E3M2: 6, F4: 4,
 }
 
-// allowedDTypes is the list for error messages.
-const allowedDTypes = "F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL"
+// writable are the types that can be written, in the order of error messages.
+var writable = []DType{F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, Bool}
 
-// Size is the number of bytes of one element, 0 for an unknown type.
-func (d DType) Size() int64 { return dtypeBytes[d] }
+// Size is the number of bytes of one element, 0 for an unknown type and for those
+// whose elements are parts of a byte.
+func (d DType) Size() int64 {
+	if dtypeBits[d]%8 != 0 {
+		return 0
+	}
+	return dtypeBits[d] / 8
+}
 
 // Info describes a tensor without its data. An empty Shape is a scalar.
 type Info struct {
 	Name  string  `json:"name"`
 	DType DType   `json:"dtype"`
 	Shape []int64 `json:"shape"`
+
+	// extent is the size in bytes of a tensor whose type is not known here.
+	extent int64
 }
 
 // Elements is the product of the shape, 1 for a scalar.
@@ -57,18 +85,19 @@ func (i Info) Elements() int64 {
 }
 
 // Bytes is the size of the tensor's data.
-func (i Info) Bytes() int64 { return i.Elements() * i.DType.Size() }
+func (i Info) Bytes() int64 {
+	if i.extent > 0 {
+		return i.extent
+	}
+	return i.Elements() * dtypeBits[i.DType] / 8
+}
 
 // String is like `fc.weight F32 [1000 440]`.
 func (i Info) String() string { return fmt.Sprintf("%s %s %v", i.Name, i.DType, i.Shape) }
 
-// check makes Elements and Bytes safe to call: no negative dimension, no
-// overflow, a known type.
+// check makes Elements and Bytes safe to call: no negative dimension, no overflow.
 func (i Info) check() error {
-	size := i.DType.Size()
-	if size == 0 {
-		return fmt.Errorf("dtype %q is not supported; allowed are %s", i.DType, allowedDTypes)
-	}
+	size := max(dtypeBits[i.DType], 1)
 	if slices.Contains(i.Shape, 0) {
 		size = 0 // an empty tensor has 0 bytes, whatever its other dimensions
 	}
@@ -80,6 +109,9 @@ func (i Info) check() error {
 			return fmt.Errorf("shape %v of %s is larger than any memory", i.Shape, i.DType)
 		}
 		size *= d
+	}
+	if size%8 != 0 && dtypeBits[i.DType] > 0 {
+		return fmt.Errorf("shape %v of %s ends within a byte", i.Shape, i.DType)
 	}
 	return nil
 }
@@ -94,11 +126,14 @@ type Tensor struct {
 }
 
 // Info describes the tensor.
-func (t Tensor) Info() Info { return Info{t.Name, t.DType, t.Shape} }
+func (t Tensor) Info() Info { return Info{Name: t.Name, DType: t.DType, Shape: t.Shape} }
 
 // check tells whether the data have the length that type and shape ask for.
 func (t Tensor) check() error {
 	info := t.Info()
+	if !slices.Contains(writable, t.DType) {
+		return fmt.Errorf("dtype %q is not supported; allowed are %s", t.DType, strings.Trim(fmt.Sprint(writable), "[]"))
+	}
 	if err := info.check(); err != nil {
 		return err
 	}

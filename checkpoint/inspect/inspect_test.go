@@ -172,10 +172,10 @@ func ExampleInspect() {
 	fmt.Print(report)
 	// Output:
 	// ../testdata/foreign.pth: PyTorch zip archive, 1.9 kB
-	// keys: no key of a RegNetY trunk: 0 of the trunk, 0 of a classifier, 0 of a SwAV head, 1 others
-	// note: left out complex: tensor of torch.ComplexFloatStorage, a type that is not supported
+	// keys: no key of a RegNetY trunk: 0 of the trunk, 0 of a classifier, 0 of a SwAV head, 2 others
 	// note: left out bad: object of class posix.system
-	// NAME  DTYPE  SHAPE  BYTES
-	// good  F32    [2]    8
-	// total: 1 tensors, 2 elements, of them 0 parameters, 8 bytes
+	// NAME     DTYPE  SHAPE  BYTES
+	// good     F32    [2]    8
+	// complex  C64    [2]    16
+	// total: 2 tensors, 4 elements, of them 0 parameters, 24 bytes
 }

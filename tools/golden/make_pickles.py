@@ -12,11 +12,14 @@ so the tests need no numbers of their own.
 """
 import argparse
 import collections
+import dataclasses
 import os
 import pathlib
+import random
 import sys
 import zipfile
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -39,6 +42,43 @@ class Exploit:
 
     def __reduce__(self):
         return (os.system, ("touch exploited",))
+
+
+@dataclasses.dataclass
+class Settings:
+    """A dataclass that holds a tensor."""
+
+    name: str = "swav"
+    scale: torch.Tensor = None
+
+
+def strangers():
+    """Weights among all that programs keep beside them."""
+    torch.manual_seed(2)
+    best = np.float64(71.25)
+    itself = {}
+    itself["again"] = itself
+    parameter = torch.nn.Parameter(torch.ones(2))
+    parameter.tag = "a parameter with attributes"
+    return {
+        "model": torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.ReLU()),
+        "numpy_generator": np.random.default_rng(0).bit_generator.state,
+        "python_generator": random.getstate(),
+        "large_number": 10**400,
+        "array": np.zeros(9_000),
+        "paths": [f"{i:05d}.jpg" for i in range(1_001)],
+        "classes": {1, 2, 3},
+        "args": argparse.Namespace(lr=0.6, arch="regnet_y_16gf", out=pathlib.PurePosixPath("/out")),
+        "settings": Settings(scale=torch.full((1,), 0.5).expand(3)),
+        "best": best,
+        "itself": itself,
+        "parameter": parameter,
+        "quantised": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+        "sparse": torch.eye(3).to_sparse(),
+        "meta": torch.empty(3, device="meta"),
+        "eight_bits": torch.ones(3).to(torch.float8_e4m3fn),
+        "complex": torch.ones(2, dtype=torch.complex64),
+    }
 
 
 def state():
@@ -117,6 +157,10 @@ def main():
     torch.save(tensors, "state_protocol4.pth", pickle_protocol=4)
     torch.save(tensors, "state_legacy.pth", _use_new_zipfile_serialization=False)
 
+    torch.serialization.set_crc32_options(False)
+    torch.save(tensors, "state_unsummed.pth")
+    torch.serialization.set_crc32_options(True)
+
     nested = vissl()
     save_file(flat("", nested, {}), "vissl.safetensors")
     torch.save(nested, "vissl.pth")
@@ -128,6 +172,8 @@ def main():
     torch.save({"expanded": torch.ones(1).expand(4)}, "expanded.pth")
     torch.save(torch.nn.Linear(2, 1), "module_object.pth")
     torch.save({"epoch": 3}, "no_tensors.pth")
+    torch.save(strangers(), "strangers.pth")
+    torch.save(strangers(), "strangers_legacy.pth", _use_new_zipfile_serialization=False)
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 1)), "torchscript.pt")
     print("torch", torch.__version__, "python", sys.version.split()[0])
 
