@@ -43,8 +43,8 @@ func KNN(ctx context.Context, dev torch.Device, train, val *Features, o KNNOptio
 }
 
 func (o KNNOptions) check(train, val *Features) error {
-	if o.K < 1 || int64(o.K) > train.Len() {
-		return fmt.Errorf("knn.k = %d: there are %d training images; allowed are 1 to %d", o.K, train.Len(), train.Len())
+	if err := enough(o.K, train.Len()); err != nil {
+		return err
 	}
 	if !(o.Temperature > 0) {
 		return fmt.Errorf("knn.temperature = %v: must be over 0", o.Temperature)
@@ -53,6 +53,14 @@ func (o KNNOptions) check(train, val *Features) error {
 		return fmt.Errorf("k-NN: training features have width %d, validation features %d; compute both with one trunk", t, v)
 	}
 	return checkLabels(train, o.Classes)
+}
+
+// enough wants as many training images as neighbours.
+func enough(k int, images int64) error {
+	if k < 1 || int64(k) > images {
+		return fmt.Errorf("knn.k = %d: there are %d training images; allowed are 1 to %d", k, images, images)
+	}
+	return nil
 }
 
 // checkLabels makes an index out of range an error that names the image.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/BurntSushi/toml"
@@ -87,6 +89,9 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("linear.val: %w", err)
 	}
+	if err := s.comparable(ctx, train, val); err != nil {
+		return Result{}, fmt.Errorf("linear.val: %w", err)
+	}
 	if err := s.compute(ctx, "features of the validation images", val); err != nil {
 		return Result{}, err
 	}
@@ -133,6 +138,12 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	val, err := s.open(ctx, imageSet{valPath, kind, config.Subset{}, k.Resize, k.Crop}, k.Batch)
 	if err != nil {
 		return Result{}, fmt.Errorf("knn.val: %w", err)
+	}
+	if err := s.comparable(ctx, train, val); err != nil {
+		return Result{}, fmt.Errorf("knn.val: %w", err)
+	}
+	if err := enough(k.K, train.images.Len()); err != nil {
+		return Result{}, err
 	}
 	if err := s.compute(ctx, "features of the training images", train); err != nil {
 		return Result{}, err
@@ -218,6 +229,9 @@ func (s *Session) compute(ctx context.Context, stage string, set *labelled) (err
 	if set.features, err = s.Backbone.Extract(ctx, im); err != nil {
 		return fmt.Errorf("%s: %w", stage, err)
 	}
+	if set.features.Len() == 0 {
+		return fmt.Errorf("%s: none of the %d images could be used; the first is %s (%s: %v)", stage, im.Len(), bad[0].Name, bad[0].Reason, bad[0].Err)
+	}
 	if len(bad) > 0 && s.Warn != nil {
 		s.Warn(fmt.Sprintf("%s: %d of %d images could not be used and do not count; the first is %s (%s: %v)",
 			stage, len(bad), im.Len(), bad[0].Name, bad[0].Reason, bad[0].Err))
@@ -231,26 +245,93 @@ func (s *Session) progress(stage string, done, total int64) {
 	}
 }
 
-// aligned gives the validation features with labels that number the training classes: a validation folder may lack a
-// class, and then numbers its own differently. A class that the training images do not have is an error.
-func aligned(train, val *labelled) (*Features, error) {
+// numbers maps the labels of the validation images to those of the training images, by the names of the classes: a
+// validation folder may lack a class, and then numbers its own differently. -1 stands for a class that training lacks.
+func numbers(train, val *labelled) []int64 {
 	number := map[string]int64{}
 	for i, name := range train.images.Source.Classes() {
 		number[name] = int64(i)
 	}
-	names := val.images.Source.Classes()
+	out := make([]int64, 0, val.classes())
+	for _, name := range val.images.Source.Classes() {
+		at, ok := number[name]
+		if !ok {
+			at = -1
+		}
+		out = append(out, at)
+	}
+	return out
+}
+
+// comparable checks, before the trunk runs, that the validation images have labels and that training has their classes.
+func (s *Session) comparable(ctx context.Context, train, val *labelled) error {
+	to := numbers(train, val)
+	seen, err := train.seen(ctx)
+	if err != nil {
+		return err
+	}
+	missing := map[string]bool{}
+	err = val.each(ctx, func(i int64, label int) error {
+		if err := known(val, i, int64(label), to, train.classes()); err != nil {
+			return err
+		}
+		if seen != nil && !seen[to[label]] {
+			missing[val.images.Source.Classes()[label]] = true
+		}
+		return nil
+	})
+	if err == nil && len(missing) > 0 && s.Warn != nil {
+		s.Warn(fmt.Sprintf("%d of the %d classes of the validation images have no training image in the subset, and cannot be found: %q for one",
+			len(missing), val.classes(), slices.Min(slices.Collect(maps.Keys(missing)))))
+	}
+	return err
+}
+
+// seen tells which classes the training images of a subset have; nil for all images.
+func (l *labelled) seen(ctx context.Context) (map[int64]bool, error) {
+	if l.images.Len() == l.images.Source.Len() {
+		return nil, nil
+	}
+	seen := map[int64]bool{}
+	return seen, l.each(ctx, func(_ int64, label int) error { seen[int64(label)] = true; return nil })
+}
+
+// each goes through the labels of a set; i is the place of the image in the source.
+func (l *labelled) each(ctx context.Context, do func(i int64, label int) error) error {
+	for k := range l.images.Len() {
+		if k%4096 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		i := l.images.Sampler.Sequential(k)
+		if err := do(i, l.images.Source.Label(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known wants image i of the validation images to have a class, and one of the training images'.
+func known(val *labelled, i, label int64, to []int64, classes int) error {
+	if label < 0 || label >= int64(len(to)) {
+		return fmt.Errorf("validation image %s has no class", val.images.Source.Name(i))
+	}
+	if to[label] < 0 {
+		return fmt.Errorf("the validation images have a class %q that the %d classes of the training images lack: are both of one data set?",
+			val.images.Source.Classes()[label], classes)
+	}
+	return nil
+}
+
+// aligned gives the validation features with labels that number the training classes.
+func aligned(train, val *labelled) (*Features, error) {
+	to := numbers(train, val)
 	out := *val.features
 	out.Labels = make([]int64, len(val.features.Labels))
 	for i, label := range val.features.Labels {
-		if label < 0 || label >= int64(len(names)) {
-			return nil, fmt.Errorf("validation image %s has no class", val.images.Source.Name(val.features.Indices[i]))
+		if err := known(val, val.features.Indices[i], label, to, train.classes()); err != nil {
+			return nil, err
 		}
-		at, ok := number[names[label]]
-		if !ok {
-			return nil, fmt.Errorf("the validation images have a class %q that the %d classes of the training images lack: are both of one data set?",
-				names[label], len(number))
-		}
-		out.Labels[i] = at
+		out.Labels[i] = to[label]
 	}
 	return &out, nil
 }

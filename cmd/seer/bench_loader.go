@@ -39,11 +39,11 @@ func benchLoaderCommand() *cli.Command {
 }
 
 // checkViews refuses crops that cannot be made, or would not fit into memory.
-func checkViews(e *config.Experiment) error {
+func checkViews(e *config.Experiment, batch int) error {
 	if err := e.Views().Validate(); err != nil {
 		return err
 	}
-	return inputs.CheckMemory(e, 1)
+	return inputs.Fit(e.Views(), batch, e.Data.Prefetch)
 }
 
 func runBenchLoader(c *cli.Context) error {
@@ -69,8 +69,8 @@ func runBenchLoader(c *cli.Context) error {
 	if c.IsSet("kind") {
 		e.Data.Kind = c.String("kind")
 	}
-	e.Crops, e.Optim.Batch = crops, c.Int("batch")
-	if err := checkViews(e); err != nil {
+	e.Crops = crops
+	if err := checkViews(e, c.Int("batch")); err != nil {
 		return err
 	}
 	r, err := bench.Loader(c.Context, bench.LoaderOptions{

@@ -50,9 +50,7 @@ func runDataShow(c *cli.Context) error {
 	if err := out.check(); err != nil {
 		return err
 	}
-	rows := *e
-	rows.Optim.Batch = c.Int("images")
-	if err := checkViews(&rows); err != nil {
+	if err := checkViews(e, c.Int("images")); err != nil {
 		return err
 	}
 	src, err := data.OpenContext(c.Context, inputs.Spec(e.Data))

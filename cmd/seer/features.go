@@ -16,7 +16,9 @@ import (
 
 	"seer/config"
 	"seer/data"
+	"seer/data/augment"
 	"seer/eval"
+	"seer/inputs"
 	"seer/internal/durable"
 	"seer/internal/npy"
 	"seer/torch"
@@ -56,10 +58,8 @@ func runFeatures(c *cli.Context) error {
 	if err := given(c, "images", "out"); err != nil {
 		return err
 	}
-	for _, flag := range []string{"size", "batch"} {
-		if c.Int(flag) < 1 {
-			return fmt.Errorf("--%s %d: must be at least 1", flag, c.Int(flag))
-		}
+	if err := checkFeatureFlags(c); err != nil {
+		return err
 	}
 	if err := checkArray(c); err != nil {
 		return err
@@ -74,6 +74,26 @@ func runFeatures(c *cli.Context) error {
 	}
 	defer b.Close()
 	return writeFeatures(c, b, progress)
+}
+
+// checkFeatureFlags looks at the numbers before a trunk is read and its features are computed.
+func checkFeatureFlags(c *cli.Context) error {
+	for flag, least := range map[string]int{"size": 1, "batch": 1, "resize": 0, "workers": 0, "threads": 0} {
+		if c.Int(flag) < least {
+			return fmt.Errorf("--%s %d: must be at least %d", flag, c.Int(flag), least)
+		}
+	}
+	if f := c.Float64("max-bad-fraction"); !(f >= 0 && f <= 1) {
+		return fmt.Errorf("--max-bad-fraction %v: must be 0 (none) to 1 (all)", f)
+	}
+	views := augment.Eval(c.Int("resize"), c.Int("size"))
+	if err := views.Validate(); err != nil {
+		return fmt.Errorf("--size %d, --resize %d: %w", c.Int("size"), c.Int("resize"), err)
+	}
+	if err := inputs.Fit(views, c.Int("batch"), 2); err != nil {
+		return fmt.Errorf("--batch %d: %w", c.Int("batch"), err)
+	}
+	return nil
 }
 
 // checkArray looks at both files that features writes.
@@ -111,7 +131,7 @@ func writeFeatures(c *cli.Context, b *eval.Backbone, progress *bars) (err error)
 	defer func() { err = errors.Join(err, src.Close()) }()
 	im := eval.Images{
 		Source: src, Resize: c.Int("resize"), Crop: c.Int("size"), Batch: c.Int("batch"), Workers: c.Int("workers"),
-		Orient: c.Bool("exif-orientation"), MaxBadFraction: c.Float64("max-bad-fraction"),
+		Orient: c.Bool("exif-orientation"), MaxBadFraction: inputs.BadFraction(c.Float64("max-bad-fraction")),
 		OnBad:    func(bad data.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
 		Progress: func(done, total int64) { progress.update("features", done, total) },
 	}

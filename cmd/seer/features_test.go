@@ -61,6 +61,10 @@ func TestFeaturesLeavesBadImagesOut(t *testing.T) {
 	assert.ErrorContains(t, err, "1 of the last 8 images could not be used")
 	assert.NoFileExists(t, path)
 
+	_, _, err = invoke(t, append(args, "--max-bad-fraction", "0")...)
+	assert.ErrorContains(t, err, "1 of the last 8 images could not be used", "0 allows none")
+	assert.NoFileExists(t, path)
+
 	_, messages, err := invoke(t, append(args, "--max-bad-fraction", "0.2")...)
 	require.NoError(t, err)
 	assert.Contains(t, messages, "left out broken.jpg")
@@ -81,6 +85,12 @@ func TestFeaturesRefuses(t *testing.T) {
 		"size":      {good + " --size 0", "--size 0: must be at least 1"},
 		"batch":     {good + " --batch -1", "--batch -1: must be at least 1"},
 		"out":       {good + " --out x.txt", "name it x.npy"},
+		"no share":  {good + " --max-bad-fraction 1.5", "--max-bad-fraction 1.5: must be 0 (none) to 1 (all)"},
+		"NaN share": {good + " --max-bad-fraction NaN", "must be 0 (none) to 1 (all)"},
+		"large":     {good + " --size 5000", "allowed: 1 to 4096"},
+		"resize":    {good + " --resize -1", "--resize -1: must be at least 0"},
+		"memory":    {good + " --batch 99999999999", "--batch 99999999999: 3 batches of 99999999999 images"},
+		"workers":   {good + " --workers -1", "--workers -1: must be at least 0"},
 		"no folder": {good + " --out /nowhere/x.npy", "/nowhere"},
 		"images":    {good + " --images /nowhere", "/nowhere"},
 		"precision": {good + " --precision int8", "fp32, bf16 or fp16"},

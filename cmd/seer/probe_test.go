@@ -55,6 +55,71 @@ func TestProbeWritesOut(t *testing.T) {
 	assert.NoDirExists(t, run, "--out stands for the run folder")
 }
 
+// What two sets of images are wrong about is said before the trunk has seen any of them.
+func TestProbesCheckTheirSourcesFirst(t *testing.T) {
+	experiment, _ := experimentFile(t, coloured(t, 9))
+	other := coloured(t, 9)
+	require.NoError(t, os.Rename(filepath.Join(other, "red"), filepath.Join(other, "violet")))
+	dir := t.TempDir()
+	list := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, "@", other)), 0o644))
+		return path
+	}
+	good := list("good.txt", "@/green/001.png 0\n@/blue/002.png 1\n")
+	higher := list("higher.txt", "@/green/001.png 0\n@/blue/002.png 7\n")
+	bare := list("bare.txt", "@/green/001.png 0\n@/blue/002.png\n")
+	none := list("none.txt", "# none\n")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
+	for name, tt := range map[string]struct{ train, val, set, want string }{
+		"another class":         {"", other, "", `a class "violet" that the 3 classes of the training images lack`},
+		"a higher label":        {good, higher, "", `a class "7"`},
+		"no label":              {good, bare, "", "bare.txt"},
+		"no labels in training": {bare, good, "", "bare.txt"},
+		"an empty folder":       {"", filepath.Join(dir, "empty"), "", filepath.Join(dir, "empty")},
+		"an empty list":         {none, good, "", "none.txt"},
+		"a subset of nothing":   {"", "", "train_subset.first=99999", "99999"},
+		"too many neighbours":   {"", "", "k=10", "knn.k = 10: there are 9 training images; allowed are 1 to 9"},
+		"of a subset":           {"", "", "train_subset.first=4", "knn.k = 5: there are 4 training images"},
+	} {
+		for _, command := range []string{"knn", "linear-eval"} {
+			section := map[string]string{"knn": "knn", "linear-eval": "linear"}[command]
+			if command == "linear-eval" && strings.Contains(tt.want, "knn") {
+				continue
+			}
+			args := []string{command, experiment, "--random-init"}
+			for key, value := range map[string]string{"train": tt.train, "val": tt.val} {
+				if value != "" {
+					args = append(args, "--set", section+"."+key+"="+value)
+				}
+			}
+			if tt.set != "" {
+				args = append(args, "--set", section+"."+tt.set)
+			}
+			out, messages, err := invoke(t, args...)
+			assert.ErrorContains(t, err, tt.want, "%s: %s", command, name)
+			assert.NotContains(t, messages, "features", "%s: %s", command, name)
+			assert.Empty(t, out)
+		}
+	}
+	_, messages, err := invoke(t, "knn", experiment, "--random-init", "--set", "knn.train_subset.first=5", "--set", "linear.kind=folder")
+	require.NoError(t, err)
+	assert.Contains(t, messages, "1 of the 3 classes of the validation images have no training image in the subset")
+}
+
+func TestProbesOfImagesThatCannotBeRead(t *testing.T) {
+	experiment, _ := experimentFile(t, coloured(t, 9))
+	broken := t.TempDir()
+	for _, class := range []string{"red", "green"} {
+		require.NoError(t, os.Mkdir(filepath.Join(broken, class), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(broken, class, "x.png"), []byte("none"), 0o644))
+	}
+	for _, command := range []string{"knn", "linear-eval"} {
+		_, _, err := invoke(t, command, experiment, "--random-init", "--set", "linear.val="+broken, "--set", "data.max_bad_fraction=1")
+		assert.ErrorContains(t, err, "none of the 2 images could be used", command)
+	}
+}
+
 func TestProbeRefuses(t *testing.T) {
 	experiment, _ := experimentFile(t, coloured(t, 6))
 	folder := t.TempDir()
