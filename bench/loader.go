@@ -13,6 +13,7 @@ import (
 	"seer/data/augment"
 	"seer/data/jpeg"
 	"seer/inputs"
+	"seer/internal/cpus"
 	"seer/internal/resident"
 )
 
@@ -21,7 +22,7 @@ type LoaderOptions struct {
 	Data    config.Data // the source, and how it is read
 	Crops   []config.Crop
 	Batch   int
-	Workers int
+	Workers int // 0: one for each CPU that the process may use
 	Seconds float64 // measured, after a fifth of that which is not
 	Orient  bool    // apply EXIF orientation
 	Scale   bool    // decode JPEG at a fraction where every crop allows it
@@ -53,6 +54,9 @@ const warmup = 0.2
 // Loader reads, decodes and augments images with SwAV's photometric chain for some seconds, and throws the crops away.
 // The data repeat from their beginning when they are few.
 func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
+	if o.Workers == 0 {
+		o.Workers = cpus.Workers().N
+	}
 	src, err := data.OpenContext(ctx, inputs.Spec(o.Data))
 	if err != nil {
 		return r, err

@@ -26,7 +26,7 @@ type StepOptions struct {
 	Device       string // as in run.device
 	ChannelsLast bool
 	Steps        int // measured, after two that are not
-	Threads      int // 0: one a core
+	Threads      int // 0: as run.threads = 0
 }
 
 // StepResult is the JSON line.
@@ -51,7 +51,15 @@ const warmupSteps = 2
 
 // Step times whole SwAV steps on random images that already are in memory: normalising the pixels, forward on all crops,
 // Sinkhorn with ten iterations, loss, backward, LARC and SGD, prototypes to unit norm.
-func Step(o StepOptions) (StepResult, error) {
+func Step(o StepOptions) (r StepResult, err error) {
+	err = torch.OnThread(o.Threads, func() error {
+		r, err = measureStep(o)
+		return err
+	})
+	return r, err
+}
+
+func measureStep(o StepOptions) (StepResult, error) {
 	trainer, dev, err := newStepTrainer(o)
 	if err != nil {
 		return StepResult{}, err
@@ -80,9 +88,6 @@ func Step(o StepOptions) (StepResult, error) {
 }
 
 func newStepTrainer(o StepOptions) (*train.Trainer, torch.Device, error) {
-	if o.Threads > 0 {
-		torch.SetThreads(o.Threads)
-	}
 	dev, err := torch.ParseDevice(o.Device)
 	if err != nil {
 		return nil, dev, err

@@ -43,13 +43,15 @@ type Run struct {
 	Dir string `toml:"dir"`
 	// Seed of weights, data order and augmentation. Default 0 (VISSL's).
 	Seed uint64 `toml:"seed"`
-	// Device: "auto" (CUDA when there is one), "cpu" or "cuda". Default "auto".
+	// Device: "auto" (the first GPU when there is one), "cpu", "cuda" (the first) or
+	// "cuda:1". Default "auto".
 	Device string `toml:"device"`
 	// Precision of the trunk's arithmetic: "fp32", "bf16" or "fp16" (with loss
 	// scaling). Scores, assignments, loss and batch statistics are fp32 always.
 	// Default "fp32".
 	Precision string `toml:"precision"`
-	// Threads libtorch computes with on the CPU; 0 means one a core. Default 0.
+	// Threads libtorch computes with on the CPU; 0 means $OMP_NUM_THREADS, or one for
+	// each CPU that the process may use (affinity, container's limit). Default 0.
 	Threads int `toml:"threads"`
 	// ChannelsLast is the memory format of the trunk: "auto" measures both in the
 	// first steps and keeps the faster one, "on", "off". Default "auto".
@@ -78,7 +80,8 @@ type Data struct {
 	// .json members, the IDX label file. A source without them is refused, images
 	// outside of classes are left out. Training does not look at them. Default false.
 	Labels bool `toml:"labels"`
-	// Workers decode and augment; 0 means one a core, less one for the trainer.
+	// Workers decode and augment; 0 means one for each CPU that the process may use
+	// (affinity, container's limit, GOMAXPROCS), here and in every other command.
 	// Batches do not depend on it. Default 0.
 	Workers int `toml:"workers"`
 	// Prefetch is how many finished batches may wait for the trainer. Default 2.

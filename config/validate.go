@@ -4,6 +4,7 @@ package config
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,6 +27,9 @@ const (
 	maxBatch   = 1 << 24
 	maxWidth   = 1 << 20 // channels
 )
+
+// deviceName is the form of run.device; whether the device exists shows where it is used.
+var deviceName = regexp.MustCompile(`^(auto|cpu|cuda(:(0|[1-9][0-9]{0,3}))?)$`)
 
 // customArch is the architecture whose parameters stand in the file.
 const customArch = "regnet_y"
@@ -77,7 +81,7 @@ func (m Model) Trunk() (arch.Params, error) {
 func (c *checker) run(r Run) {
 	c.refuse(r.Dir == "", "run.dir", r.Dir, "a run needs a folder")
 	c.place("run.dir", r.Dir)
-	c.oneOf("run.device", r.Device, "auto", "cpu", "cuda")
+	c.refuse(!deviceName.MatchString(r.Device), "run.device", r.Device, "allowed are auto, cpu, cuda and cuda:N, N from 0")
 	c.oneOf("run.precision", r.Precision, "fp32", "bf16", "fp16")
 	c.oneOf("run.channels_last", r.ChannelsLast, "auto", "on", "off")
 	c.within("run.threads", r.Threads, 0, maxThreads)

@@ -116,7 +116,7 @@ func TestValidateRefusesInputs(t *testing.T) {
 	nan := math.NaN()
 	refuses(t, []broken{
 		{func(e *Experiment) { e.Run.Dir = "" }, "run.dir"},
-		{func(e *Experiment) { e.Run.Device = "gpu" }, `run.device = "gpu": allowed are ["auto" "cpu" "cuda"]`},
+		{func(e *Experiment) { e.Run.Device = "gpu" }, `run.device = "gpu": allowed are auto, cpu, cuda and cuda:N`},
 		{func(e *Experiment) { e.Run.Precision = "tf32" }, "run.precision"},
 		{func(e *Experiment) { e.Run.ChannelsLast = "yes" }, "run.channels_last"},
 		{func(e *Experiment) { e.Run.Threads = -1 }, "run.threads = -1: must be 0 or more"},

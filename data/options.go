@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime"
 
 	"seer/data/augment"
 	"seer/data/jpeg"
 	"seer/data/sampler"
+	"seer/internal/cpus"
 )
 
 // DefaultMaxBadFraction is the share of unusable images above which a loader
@@ -49,7 +49,7 @@ type Options struct {
 	Sequential bool
 
 	// Workers is the number of goroutines that read and decode; 0 means one
-	// for each CPU. Prefetch is the number of batches made ahead; 0 means 2.
+	// for each CPU that the process may use. Prefetch is the number of batches made ahead; 0 means 2.
 	Workers, Prefetch int
 
 	// MaxBadFraction is the share of unusable images, among the last 5,000 to
@@ -80,7 +80,7 @@ func (o *Options) normalise() error {
 		o.World = 1
 	}
 	if o.Workers == 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = cpus.Workers().N
 	}
 	if o.Prefetch == 0 {
 		o.Prefetch = 2

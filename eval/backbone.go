@@ -24,6 +24,7 @@ type Backbone struct {
 	// Precision of the trunk's arithmetic. Features are float32 always.
 	Precision    torch.DType
 	ChannelsLast bool
+	Threads      int // of an operation on the CPU; 0 means those of [torch.SetThreads]
 	Mean, Std    [3]float64 // of the pixels in [0,1], per channel: those of pretraining
 	Origin       Origin     // where the weights come from
 
@@ -39,12 +40,16 @@ func (b *Backbone) Close() { nn.Close(b.Trunk) }
 // It is a border: a shape that does not fit or exhausted memory is an error. Between pieces of the batch it looks at
 // ctx, so that a large trunk on a CPU stops soon.
 func (b *Backbone) Features(ctx context.Context, pixels *torch.Tensor) (features *torch.Tensor, err error) {
-	failure := torch.Try(func() {
-		torch.NoGrad(func() { features, err = b.pieces(ctx, pixels) })
+	err = torch.OnThread(b.Threads, func() error {
+		var cause error
+		failure := torch.Try(func() {
+			torch.NoGrad(func() { features, cause = b.pieces(ctx, pixels) })
+		})
+		if failure != nil {
+			return failure
+		}
+		return cause
 	})
-	if failure != nil {
-		return nil, failure
-	}
 	return features, err
 }
 

@@ -21,7 +21,7 @@ type Images struct {
 	Resize  int              // short side, pixels
 	Crop    int              // centre crop, pixels: the input size
 	Batch   int              // images that are decoded together
-	Workers int              // 0 means one a CPU
+	Workers int              // 0 means one for each CPU that the process may use
 	Orient  bool             // turn images as their EXIF tag says
 	// MaxBadFraction of images that cannot be read, over which the pass fails; 0 means the loader's default.
 	MaxBadFraction float64
@@ -47,7 +47,11 @@ func (im *Images) loader(ctx context.Context) (*data.Loader, error) {
 
 // Each computes the features of all images in order and hands them on batch by batch: float32 [n,Width] on the
 // backbone's device, valid during the call. Images that cannot be read are left out.
-func (b *Backbone) Each(ctx context.Context, im Images, use func(batch *data.Batch, features *torch.Tensor) error) (err error) {
+func (b *Backbone) Each(ctx context.Context, im Images, use func(batch *data.Batch, features *torch.Tensor) error) error {
+	return torch.OnThread(b.Threads, func() error { return b.each(ctx, im, use) })
+}
+
+func (b *Backbone) each(ctx context.Context, im Images, use func(batch *data.Batch, features *torch.Tensor) error) (err error) {
 	l, err := im.loader(ctx)
 	if err != nil {
 		return err

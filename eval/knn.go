@@ -14,6 +14,7 @@ type KNNOptions struct {
 	K           int     // neighbours that vote
 	Temperature float64 // every neighbour votes with exp(similarity/Temperature)
 	Classes     int
+	Threads     int                     // of an operation on the CPU; 0 means those of torch.SetThreads
 	Progress    func(done, total int64) // validation images; may be nil
 }
 
@@ -30,15 +31,17 @@ func KNN(ctx context.Context, dev torch.Device, train, val *Features, o KNNOptio
 	if err := o.check(train, val); err != nil {
 		return a, err
 	}
-	scope := torch.NewScope()
-	defer scope.Close()
-	var err error
-	failure := torch.Try(func() {
-		torch.NoGrad(func() { a, err = vote(ctx, dev, train, val, o) })
+	err := torch.OnThread(o.Threads, func() (err error) {
+		scope := torch.NewScope()
+		defer scope.Close()
+		failure := torch.Try(func() {
+			torch.NoGrad(func() { a, err = vote(ctx, dev, train, val, o) })
+		})
+		if failure != nil {
+			return fmt.Errorf("k-NN of %d images among %d: %w", val.Len(), train.Len(), failure)
+		}
+		return err
 	})
-	if failure != nil {
-		return a, fmt.Errorf("k-NN of %d images among %d: %w", val.Len(), train.Len(), failure)
-	}
 	return a, err
 }
 

@@ -25,6 +25,7 @@ type LinearOptions struct {
 	Config   config.Linear
 	Classes  int
 	Seed     uint64                                      // of the classifier's weights and of the order of the images
+	Threads  int                                         // of an operation on the CPU; 0 means those of torch.SetThreads
 	Progress func(step, steps int64, loss, rate float64) // called every few steps; may be nil
 }
 
@@ -36,7 +37,15 @@ type LinearResult struct {
 }
 
 // Linear trains a classifier on features that were computed once, and scores val. It computes on dev.
-func Linear(ctx context.Context, dev torch.Device, train, val *Features, o LinearOptions) (LinearResult, error) {
+func Linear(ctx context.Context, dev torch.Device, train, val *Features, o LinearOptions) (r LinearResult, err error) {
+	err = torch.OnThread(o.Threads, func() error {
+		r, err = linear(ctx, dev, train, val, o)
+		return err
+	})
+	return r, err
+}
+
+func linear(ctx context.Context, dev torch.Device, train, val *Features, o LinearOptions) (LinearResult, error) {
 	if err := errors.Join(checkLabels(train, o.Classes), checkLabels(val, o.Classes)); err != nil {
 		return LinearResult{}, err
 	}
@@ -61,6 +70,14 @@ func Linear(ctx context.Context, dev torch.Device, train, val *Features, o Linea
 // LinearAugmented trains a classifier on random resized crops with flips: the trunk runs for every crop of every epoch.
 // The steps see the images in the order in which [Linear] sees them.
 func (b *Backbone) LinearAugmented(ctx context.Context, train Images, val *Features, o LinearOptions) (r LinearResult, err error) {
+	err = torch.OnThread(o.Threads, func() error {
+		r, err = b.linearAugmented(ctx, train, val, o)
+		return err
+	})
+	return r, err
+}
+
+func (b *Backbone) linearAugmented(ctx context.Context, train Images, val *Features, o LinearOptions) (r LinearResult, err error) {
 	if err := checkLabels(val, o.Classes); err != nil {
 		return r, err
 	}
@@ -120,8 +137,7 @@ func newProbe(dev torch.Device, width, images int64, o LinearOptions) (*probe, e
 	}
 	p := &probe{LinearOptions: o, dev: dev, plan: plan, epoch: max(images/int64(o.Config.Batch), 1)}
 	if err := torch.Try(func() {
-		torch.ManualSeed(o.Seed)
-		p.classifier = NewClassifier(dev, width, int64(o.Classes), o.Config.BatchNorm)
+		torch.Seeded(o.Seed, func() { p.classifier = NewClassifier(dev, width, int64(o.Classes), o.Config.BatchNorm) })
 	}); err != nil {
 		return nil, fmt.Errorf("allocating a classifier of %d features and %d classes: %w", width, o.Classes, err)
 	}
@@ -145,34 +161,40 @@ func (p *probe) close() {
 const lossEvery = 50
 
 // run trains for the plan's steps on what batch yields, then scores val.
-func (p *probe) run(ctx context.Context, val *Features, batch func(step int64) (*torch.Tensor, []int64, error)) (LinearResult, error) {
-	if p.small() {
-		defer torch.SetThreads(torch.Threads())
-		torch.SetThreads(1)
+func (p *probe) run(ctx context.Context, val *Features, batch func(step int64) (*torch.Tensor, []int64, error)) (r LinearResult, err error) {
+	err = torch.OnThread(p.stepThreads(), func() error { return p.steps(ctx, batch) })
+	if err != nil {
+		return r, err
 	}
-	for step := range p.plan.Steps {
-		if ctx.Err() != nil {
-			return LinearResult{}, context.Cause(ctx)
-		}
-		if err := p.step(step, batch); err != nil {
-			return LinearResult{}, err
-		}
-	}
-	r := LinearResult{Steps: p.plan.Steps, Loss: p.meanLoss()}
-	var err error
+	r.Steps, r.Loss = p.plan.Steps, p.meanLoss()
 	r.Accuracy, err = p.score(ctx, val)
 	return r, err
+}
+
+func (p *probe) steps(ctx context.Context, batch func(step int64) (*torch.Tensor, []int64, error)) error {
+	for step := range p.plan.Steps {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := p.step(step, batch); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // smallStep is how many multiplications of a step are better done by one thread.
 const smallStep = 1 << 25
 
-// small tells whether handing the step's work to several threads costs more than it gains: 160 features and 10 classes
+// stepThreads is one where handing a step's work to several threads costs more than it gains: 160 features and 10 classes
 // at a batch of 256 took 0.8 ms a step on one thread, and over 10 ms on two that other programs kept from their cores.
 // Without cached features the trunk's forward pass is in the step too, and needs them all.
-func (p *probe) small() bool {
+func (p *probe) stepThreads() int {
 	w := p.classifier.Linear.Weight
-	return p.dev.Type == torch.CPUType && p.cached && w.Numel()*int64(p.Config.Batch) < smallStep
+	if p.dev.Type == torch.CPUType && p.cached && w.Numel()*int64(p.Config.Batch) < smallStep {
+		return 1
+	}
+	return p.Threads
 }
 
 func (p *probe) step(step int64, batch func(int64) (*torch.Tensor, []int64, error)) (err error) {

@@ -39,7 +39,15 @@ type Spec struct {
 
 // OpenBackbone builds a trunk and fills it. The normalisation is that of the run or of the file's metadata, because
 // features are only good for the inputs that the trunk has learned from; otherwise the experiment's.
-func OpenBackbone(s Spec) (*Backbone, error) {
+func OpenBackbone(s Spec) (b *Backbone, err error) {
+	err = torch.OnThread(s.Experiment.Run.Threads, func() error {
+		b, err = openBackbone(s)
+		return err
+	})
+	return b, err
+}
+
+func openBackbone(s Spec) (*Backbone, error) {
 	if s.Random == (s.Weights != "") {
 		return nil, errors.New("which weights? Give --weights with a run folder, a checkpoint or a file, or --random-init, and not both")
 	}
@@ -67,9 +75,7 @@ func (b *Backbone) place(r config.Run) (err error) {
 		return err
 	}
 	b.ChannelsLast = r.ChannelsLast == "on" || r.ChannelsLast == "auto" && b.prefersChannelsLast()
-	if r.Threads > 0 {
-		torch.SetThreads(r.Threads)
-	}
+	b.Threads = r.Threads
 	return nil
 }
 
@@ -177,8 +183,8 @@ func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) erro
 		return err
 	}
 	// The first draws after the seed are the trunk's: a random trunk here is the one that pretraining starts from.
-	torch.ManualSeed(s.Experiment.Run.Seed)
-	trunk, err := regnet.New(params, b.Device, 0)
+	var trunk *regnet.RegNet
+	torch.Seeded(s.Experiment.Run.Seed, func() { trunk, err = regnet.New(params, b.Device, 0) })
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	o := LinearOptions{Config: l, Classes: train.classes(), Seed: s.Experiment.Run.Seed, Progress: s.linearProgress()}
+	o := LinearOptions{Config: l, Classes: train.classes(), Seed: s.Experiment.Run.Seed, Threads: s.Backbone.Threads, Progress: s.linearProgress()}
 	r, err := s.train(ctx, train, scored, o)
 	if err != nil {
 		return Result{}, err
@@ -156,7 +156,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	a, err := KNN(ctx, s.Backbone.Device, train.features, scored, KNNOptions{
-		K: k.K, Temperature: k.Temperature, Classes: train.classes(),
+		K: k.K, Temperature: k.Temperature, Classes: train.classes(), Threads: s.Backbone.Threads,
 		Progress: func(done, total int64) { s.progress("nearest neighbours", done, total) },
 	})
 	if err != nil {

@@ -5,7 +5,12 @@ package torch
 // #include "ct.h"
 import "C"
 
-import "runtime"
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
 
 func cBool(b bool) C.int {
 	if b {
@@ -78,6 +83,15 @@ func Autocast(dev Device, dtype DType, f func()) {
 	autocast(dev, C.ct_autocast_state{enabled: 1, dtype: C.int32_t(dtype), cache: 1}, f)
 }
 
+// casts guards libtorch's cache of cast parameters. There is one for the process, and the thread that leaves its outermost
+// Autocast empties it: with another thread in the midst of its forward pass, that one would cast a parameter twice, add up
+// its gradients in another order, and not get the same bits again. So one thread at a time is inside; an Autocast within
+// another finds its own thread there.
+var casts struct {
+	sync.Mutex
+	owner atomic.Int64 // the kernel's number of the thread that is inside; 0: none
+}
+
 // NoAutocast runs f in full precision inside an Autocast: scores, Sinkhorn and losses stay in float32.
 func NoAutocast(dev Device, f func()) {
 	autocast(dev, C.ct_autocast_state{enabled: 0, dtype: C.int32_t(BFloat16), cache: 1}, f)
@@ -86,6 +100,14 @@ func NoAutocast(dev Device, f func()) {
 func autocast(dev Device, next C.ct_autocast_state, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if thread := int64(syscall.Gettid()); casts.owner.Load() != thread {
+		casts.Lock()
+		casts.owner.Store(thread)
+		defer func() {
+			casts.owner.Store(0)
+			casts.Unlock()
+		}()
+	}
 	var previous C.ct_autocast_state
 	check("autocast", C.ct_autocast_enter(C.int32_t(dev.Type), next, &previous))
 	defer func() { check("autocast", C.ct_autocast_exit(C.int32_t(dev.Type), previous)) }()

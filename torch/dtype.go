@@ -90,35 +90,43 @@ func (d Device) String() string {
 // ParseDevice reads "cpu", "cuda" or "cuda:1". "auto" gives the first GPU when there is one, else the CPU. It loads the
 // CUDA libraries when the name asks for them, and says why when they or the GPU are missing.
 func ParseDevice(s string) (Device, error) {
-	kind, index, _ := strings.Cut(s, ":")
-	switch kind {
-	case "cpu":
+	kind, index, numbered := strings.Cut(s, ":")
+	switch {
+	case s == "cpu":
 		return CPU, nil
-	case "auto":
+	case s == "auto":
 		if CUDACount() > 0 {
 			return CUDA(0), nil
 		}
 		return CPU, nil
-	case "cuda":
-		return parseCUDA(s, index)
+	case kind == "cuda":
+		return parseCUDA(s, index, numbered)
 	}
 	return Device{}, fmt.Errorf("device %q is not known: use auto, cpu, cuda or cuda:N", s)
 }
 
-func parseCUDA(s, index string) (Device, error) {
-	n := 0
-	if index != "" {
+func parseCUDA(s, index string, numbered bool) (Device, error) {
+	n := uint64(0)
+	if numbered {
 		var err error
-		if n, err = strconv.Atoi(index); err != nil || n < 0 {
-			return Device{}, fmt.Errorf("device %q: the index must be a number from 0", s)
+		if n, err = strconv.ParseUint(index, 10, 31); err != nil {
+			return Device{}, fmt.Errorf("device %q: the index must be a number from 0, as in cuda:1", s)
 		}
 	}
 	count := CUDACount()
 	if count == 0 {
 		return Device{}, fmt.Errorf("device %q: no GPU can be used (%w); use device = \"cpu\"", s, cudaError())
 	}
-	if n >= count {
-		return Device{}, fmt.Errorf("device %q: this machine has %d GPU(s), cuda:0 to cuda:%d", s, count, count-1)
+	return existing(s, int(n), count)
+}
+
+// existing is the n-th of count GPUs.
+func existing(s string, n, count int) (Device, error) {
+	switch {
+	case n < count:
+		return CUDA(n), nil
+	case count == 1:
+		return Device{}, fmt.Errorf("device %q does not exist: there is one GPU, cuda:0; CUDA_VISIBLE_DEVICES may hide others", s)
 	}
-	return CUDA(n), nil
+	return Device{}, fmt.Errorf("device %q does not exist: there are %d GPUs, cuda:0 to cuda:%d; CUDA_VISIBLE_DEVICES may hide others", s, count, count-1)
 }

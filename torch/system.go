@@ -9,26 +9,21 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"unsafe"
+
+	"seer/internal/cpus"
 )
 
 // gotorch's init pins the main goroutine and sets half the processors; Go runs it before ours, so this has the last
 // word on the number of threads.
 func init() {
-	SetThreads(runtime.NumCPU())
+	SetThreads(cpus.Threads().N)
 	C.ct_keep_freed_memory()
 }
 
 // Version returns libtorch's version, such as "2.11.0".
 func Version() string { return C.GoString(C.ct_version()) }
-
-// SetThreads sets how many threads one CPU operation uses.
-func SetThreads(n int) { C.ct_set_threads(C.int(n)) }
-
-// Threads returns how many threads one CPU operation uses.
-func Threads() int { return int(C.ct_threads()) }
 
 // loadCUDA opens libtorch_cuda once. Nothing refers to its symbols, so a linker would drop it: opening it at run time
 // registers its kernels and lets one binary serve machines with and without a GPU.
@@ -67,13 +62,15 @@ func Synchronize(dev Device) error {
 	return takeError("synchronize", C.ct_synchronize(C.int32_t(dev.Type), C.int32_t(max(dev.Index, 0))))
 }
 
-// ManualSeed seeds libtorch's generators of all devices.
+// ManualSeed seeds libtorch's generators of all devices. Where other goroutines draw too, use [Seeded].
 func ManualSeed(seed uint64) { check("manual_seed", C.ct_manual_seed(C.uint64_t(seed))) }
 
 // RNGState returns the state of the device's generator; with SetRNGState it continues a stream of draws exactly.
 func RNGState(dev Device) []byte {
 	s := NewScope()
 	defer s.Close()
+	generators.Lock()
+	defer generators.Unlock()
 	var out C.ct_ref
 	check("rng_state", C.ct_rng_state(C.int32_t(dev.Type), C.int32_t(dev.Index), &out))
 	return adopt(out).RawBytes()
@@ -84,6 +81,8 @@ func SetRNGState(dev Device, state []byte) error {
 	s := NewScope()
 	defer s.Close()
 	t := FromBytes(state, UInt8, int64(len(state)))
+	generators.Lock()
+	defer generators.Unlock()
 	return takeError("set_rng_state", C.ct_set_rng_state(C.int32_t(dev.Type), C.int32_t(dev.Index), t.ptr()), t)
 }
 

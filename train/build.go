@@ -7,6 +7,7 @@ import (
 
 	"seer/config"
 	"seer/models/regnet"
+	"seer/models/regnet/arch"
 	"seer/nn"
 	"seer/optim"
 	"seer/optim/rules"
@@ -15,12 +16,16 @@ import (
 )
 
 // NewSystem allocates trunk, head, prototypes and queue of an experiment on dev, initialised from its seed.
-func NewSystem(e *config.Experiment, plan *config.Plan, dev torch.Device) (*swav.SwAV, error) {
+func NewSystem(e *config.Experiment, plan *config.Plan, dev torch.Device) (system *swav.SwAV, err error) {
 	p, err := e.Model.Trunk()
 	if err != nil {
 		return nil, err
 	}
-	torch.ManualSeed(e.Run.Seed)
+	torch.Seeded(e.Run.Seed, func() { system, err = newSystem(p, e, plan, dev) })
+	return system, err
+}
+
+func newSystem(p arch.Params, e *config.Experiment, plan *config.Plan, dev torch.Device) (*swav.SwAV, error) {
 	trunk, err := regnet.New(p, dev, 0)
 	if err != nil {
 		return nil, err

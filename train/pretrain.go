@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"time"
 
@@ -64,8 +63,14 @@ type loader interface {
 // can be checked is checked first, then the start takes effect: one that is refused has changed nothing. It returns nil
 // when the run is complete, and the context's cause when it was interrupted, after saving a checkpoint.
 func Pretrain(ctx context.Context, e *config.Experiment, opt Options) error {
-	r := &run{e: e, opt: opt}
-	defer r.close()
+	return torch.OnThread(e.Run.Threads, func() error {
+		r := &run{e: e, opt: opt}
+		defer r.close()
+		return r.pretrain(ctx)
+	})
+}
+
+func (r *run) pretrain(ctx context.Context) error {
 	for _, prepare := range []func(context.Context) error{
 		r.check, r.openFolder, r.openSource, r.buildSystem, r.resume, r.checkLoader,
 	} {
@@ -102,9 +107,6 @@ func (r *run) check(context.Context) (err error) {
 	}
 	if r.dev, err = torch.ParseDevice(r.e.Run.Device); err != nil {
 		return fmt.Errorf("run.device: %w", err)
-	}
-	if r.e.Run.Threads > 0 {
-		torch.SetThreads(r.e.Run.Threads)
 	}
 	return nil
 }
@@ -252,15 +254,11 @@ func (r *run) checkLoader(context.Context) error {
 }
 
 func (r *run) loaderOptions() data.Options {
-	workers := r.e.Data.Workers
-	if workers == 0 {
-		workers = max(1, runtime.NumCPU()-1)
-	}
 	return data.Options{
 		Spec:   r.e.Views(),
 		Decode: jpeg.Options{Orient: r.e.Data.EXIFOrientation}, Seed: r.e.Run.Seed,
 		Batch: r.plan.BatchPerRank, StartStep: r.state.Step, StartPosition: r.state.Position, Steps: r.plan.Steps,
-		Workers: workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(r.e.Data.MaxBadFraction),
+		Workers: r.e.Data.Workers, Prefetch: r.e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(r.e.Data.MaxBadFraction),
 	}
 }
 

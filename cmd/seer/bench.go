@@ -42,7 +42,7 @@ func benchStepCommand() *cli.Command {
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
 			&cli.BoolFlag{Name: "channels-last", Usage: "NHWC memory format"},
 			&cli.IntFlag{Name: "steps", Value: 6, Usage: "measured steps, after two that are not"},
-			&cli.IntFlag{Name: "threads", Usage: "CPU threads, 0: one a core"},
+			&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0: $OMP_NUM_THREADS, or one for each CPU, as run.threads = 0"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON line"},
 		},
 		Action: runBenchStep,

@@ -27,7 +27,7 @@ func benchLoaderCommand() *cli.Command {
 			setFlag(),
 			&cli.StringFlag{Name: "crops", Value: "2x224,4x96", Usage: "COUNTxSIZE for each resolution"},
 			&cli.IntFlag{Name: "batch", Value: 32, Usage: "images a batch"},
-			&cli.IntFlag{Name: "workers", Value: 1, Usage: "goroutines that decode"},
+			&cli.IntFlag{Name: "workers", Value: 1, Usage: "goroutines that decode; 0: one for each CPU, as data.workers = 0"},
 			&cli.Float64Flag{Name: "seconds", Value: 10, Usage: "how long to measure"},
 			&cli.BoolFlag{Name: "exif-orientation", Value: true, Usage: "turn images as their EXIF tag says"},
 			&cli.BoolFlag{Name: "scale", Usage: "decode JPEG at 1/2, 1/4 or 1/8 where all crops are smaller; changes pixels slightly"},
@@ -54,10 +54,8 @@ func runBenchLoader(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, flag := range []string{"batch", "workers"} {
-		if c.Int(flag) < 1 {
-			return fmt.Errorf("--%s %d: must be at least 1", flag, c.Int(flag))
-		}
+	if c.Int("batch") < 1 || c.Int("workers") < 0 {
+		return fmt.Errorf("--batch %d --workers %d: a batch has at least 1 image, and workers are 0 (one for each CPU) or more", c.Int("batch"), c.Int("workers"))
 	}
 	if !(c.Float64("seconds") > 0) {
 		return fmt.Errorf("--seconds %v: must be over 0", c.Float64("seconds"))

@@ -20,7 +20,7 @@ func dataStatsCommand() *cli.Command {
 			"   seer data stats /data/images\n" +
 			"   seer data stats --labels --svg sizes.svg imagenet/train",
 		Flags: sourceFlags(
-			&cli.IntFlag{Name: "workers", Usage: "goroutines that read; 0: one for each core"},
+			&cli.IntFlag{Name: "workers", Usage: "goroutines that read; 0: one for each CPU, as data.workers = 0"},
 			&cli.StringFlag{Name: "svg", Usage: "also draw the histograms into `FILE`"},
 			&cli.BoolFlag{Name: "json", Usage: "print the counts as one JSON line"},
 		),

@@ -29,7 +29,7 @@ func dataVerifyCommand() *cli.Command {
 			"   seer data verify --labels --list findings.jsonl 'shards/{0000..0127}.tar'\n" +
 			"   seer data verify experiments/mine.toml --json",
 		Flags: sourceFlags(
-			&cli.IntFlag{Name: "workers", Usage: "goroutines that decode; 0: one for each core"},
+			&cli.IntFlag{Name: "workers", Usage: "goroutines that decode; 0: one for each CPU, as data.workers = 0"},
 			&cli.IntFlag{Name: "min-side", Value: 32, Usage: "pixels; images whose shorter side is below are tiny"},
 			&cli.StringFlag{Name: "list", Usage: "write the findings, a JSON line each, to `FILE`"},
 			&cli.BoolFlag{Name: "json", Usage: "print the counts as one JSON line"},

@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"seer/bench"
 	"seer/data/jpeg"
+	"seer/internal/cpus"
 	"seer/internal/release"
 	"seer/internal/resident"
 	"seer/torch"
@@ -50,11 +50,16 @@ func checkDevice(_ context.Context, c *cli.Context) finding {
 	return finding{what: what, text: fmt.Sprintf("%v; %d GPU(s)", dev, torch.CUDACount())}
 }
 
+// checkCPU says how many CPUs may be used and what the zeros of an experiment mean here, each with its origin.
 func checkCPU(context.Context, *cli.Context) finding {
-	f := finding{what: "processor", text: fmt.Sprintf("%d cores, GOMAXPROCS %d, %d threads for libtorch, crop kernels %s",
-		runtime.NumCPU(), runtime.GOMAXPROCS(0), torch.Threads(), jpeg.Kernels())}
-	if runtime.GOMAXPROCS(0) < runtime.NumCPU() {
-		f.advice = "GOMAXPROCS leaves cores to others; unset it to let the loader use all"
+	available, threads, workers := cpus.Available(), cpus.Threads(), cpus.Workers()
+	f := finding{what: "processor", text: fmt.Sprintf("%v CPUs; run.threads = 0 means %v, data.workers = 0 means %v; crop kernels %s",
+		available, threads, workers, jpeg.Kernels())}
+	switch {
+	case threads.N > available.N:
+		f.advice = fmt.Sprintf("%s asks for more threads than there are CPUs: they will wait for each other; unset it, or set run.threads", threads.From)
+	case available.From == "GOMAXPROCS":
+		f.advice = "GOMAXPROCS leaves CPUs to others; unset it to let threads and workers use all"
 	}
 	return f
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"runtime"
 	"strings"
 	"sync/atomic"
 
@@ -15,6 +14,7 @@ import (
 
 	"seer/data"
 	"seer/data/jpeg"
+	"seer/internal/cpus"
 )
 
 // Kind is what is wrong with an image.
@@ -41,7 +41,7 @@ type Finding struct {
 
 // Options of a run.
 type Options struct {
-	Workers int          // 0: one for each CPU
+	Workers int          // 0: one for each CPU that the process may use
 	Decode  jpeg.Options // limit on pixels
 	// MinSide is the length in pixels below which the shorter side of an
 	// image is tiny; 0 means 32.
@@ -66,7 +66,7 @@ const window = 1024
 // images is a finding.
 func Run(ctx context.Context, src data.Source, opt Options) (*Report, error) {
 	if opt.Workers <= 0 {
-		opt.Workers = runtime.GOMAXPROCS(0)
+		opt.Workers = cpus.Workers().N
 	}
 	if opt.MinSide <= 0 {
 		opt.MinSide = 32
