@@ -22,7 +22,7 @@ type LoaderOptions struct {
 	Data    config.Data // the source, and how it is read
 	Crops   []config.Crop
 	Batch   int
-	Workers int // 0: one for each CPU that the process may use
+	Workers int     // 0: one for each CPU that the process may use
 	Seconds float64 // measured, after a fifth of that which is not
 	Orient  bool    // apply EXIF orientation
 	Scale   bool    // decode JPEG at a fraction where every crop allows it

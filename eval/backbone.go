@@ -24,7 +24,7 @@ type Backbone struct {
 	// Precision of the trunk's arithmetic. Features are float32 always.
 	Precision    torch.DType
 	ChannelsLast bool
-	Threads      int // of an operation on the CPU; 0 means those of [torch.SetThreads]
+	Threads      int        // of an operation on the CPU; 0 means those of [torch.SetThreads]
 	Mean, Std    [3]float64 // of the pixels in [0,1], per channel: those of pretraining
 	Origin       Origin     // where the weights come from
 
