@@ -18,38 +18,78 @@ import (
 const maxExpansion = 1 << 20
 
 // expandFiles turns a file, a folder of files with an ending, a brace pattern
-// (shard-{000..127}.tar, {a,b}.tar) or a glob (*.tar) into files, in order.
-func expandFiles(pattern, ending string) ([]string, error) {
+// (shard-{000..127}.tar, {a,b}.tar) or a glob (*.tar) into files, in order. Of a
+// folder it also counts what else lies in it.
+func expandFiles(pattern, end string) (files []string, beside counts, err error) {
 	if remote.Is(pattern) {
-		return expandBraces(pattern) // a question mark begins the query, and no store is listed
+		files, err = expandBraces(pattern) // a question mark begins the query, and no store is listed
+		return files, nil, err
 	}
 	if st, err := os.Stat(pattern); err == nil {
-		if !st.IsDir() {
-			return []string{pattern}, nil
+		if st.IsDir() {
+			return filesIn(pattern, end)
 		}
-		pattern = filepath.Join(escapeGlob(pattern), "*"+ending)
+		return []string{pattern}, nil, nil
 	}
 	names, err := expandBraces(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("data: files %s: %w", pattern, err)
+		return nil, nil, fmt.Errorf("data: files %s: %w", pattern, err)
 	}
-	var out []string
 	for _, name := range names {
 		if !strings.ContainsAny(name, "*?[") {
-			out = append(out, name) // whether it exists shows when it is read
+			files = append(files, name) // whether it exists shows when it is read
 			continue
 		}
-		found, err := filepath.Glob(name)
+		found, err := glob(name)
 		if err != nil {
-			return nil, fmt.Errorf("data: files %s: %w", name, err)
+			return nil, nil, fmt.Errorf("data: files %s: %w", name, err)
 		}
-		slices.Sort(found)
-		out = append(out, found...)
+		if len(found) == 0 {
+			return nil, nil, fmt.Errorf("data: no file matches %s", name)
+		}
+		files = append(files, found...)
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("data: no file matches %s", pattern)
+	return files, nil, nil
+}
+
+// glob leaves out hidden files, as shells do.
+func glob(pattern string) ([]string, error) {
+	found, err := filepath.Glob(pattern)
+	if !strings.HasPrefix(filepath.Base(pattern), ".") {
+		found = slices.DeleteFunc(found, func(name string) bool { return strings.HasPrefix(filepath.Base(name), ".") })
 	}
-	return out, nil
+	slices.Sort(found)
+	return found, err
+}
+
+// filesIn lists the files of a folder with an ending, in whatever case.
+func filesIn(folder, end string) (files []string, beside counts, err error) {
+	entries, err := readFolder(folder)
+	if err != nil {
+		return nil, nil, fmt.Errorf("data: source: %w", err)
+	}
+	beside = counts{}
+	for _, e := range entries {
+		switch {
+		case e.why != "":
+			beside.add(e.why, e.name)
+		case e.dir:
+			beside.add("folders", e.name)
+		case hasEnding(e.name, end):
+			files = append(files, filepath.Join(folder, e.name))
+		case hasEnding(e.name, end+sideEnding): // the index beside a shard
+		default:
+			beside.add(ending(e.name), e.name)
+		}
+	}
+	if len(files) == 0 {
+		found := "it is empty"
+		if len(beside) > 0 {
+			found = "found: " + beside.text(5, false)
+		}
+		return nil, nil, fmt.Errorf("data: no file matches *%s in the folder %s (%s)", end, folder, found)
+	}
+	return files, beside, nil
 }
 
 func escapeGlob(path string) string {

@@ -57,11 +57,11 @@ func TestExpandShards(t *testing.T) {
 		"[ab].tar":     at("a.tar", "b.tar"),
 		"{a,b}*.tar":   at("a.tar", "b.tar"),
 	} {
-		got, err := expandFiles(filepath.Join(dir, pattern), ".tar")
+		got, _, err := expandFiles(filepath.Join(dir, pattern), ".tar")
 		require.NoError(t, err, pattern)
 		require.Equal(t, want, got, pattern)
 	}
-	_, err := expandFiles(filepath.Join(dir, "z*.tar"), ".tar")
+	_, _, err := expandFiles(filepath.Join(dir, "z*.tar"), ".tar")
 	require.ErrorContains(t, err, "no file matches")
 }
 

@@ -41,7 +41,9 @@ type ReadError struct {
 	Err    error
 }
 
-func (e *ReadError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Name, e.Reason, e.Err) }
+func (e *ReadError) Error() string {
+	return fmt.Sprintf("%s: %s: %v", printable(e.Name), e.Reason, e.Err)
+}
 func (e *ReadError) Unwrap() error { return e.Err }
 
 var (

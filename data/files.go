@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
+	"seer/data/formats"
 	"seer/data/index"
 )
 
@@ -50,19 +50,15 @@ func (s *fileSource) path(name string) string {
 // does not fit. A file that grows while it is read is cut at its old size, one
 // that shrinks is returned short: the decoder judges both.
 func readFile(path string, buf []byte, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, st, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
+	if err := checkSize(st.Size(), limit); err != nil {
 		return nil, err
 	}
-	if !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is a %v; a regular file is needed", path, st.Mode().Type())
-	}
-	if err := checkSize(st.Size(), limit); err != nil {
+	if err := checkBeginning(f, st.Size()); err != nil {
 		return nil, err
 	}
 	buf = resize(buf, int(st.Size()))
@@ -71,6 +67,26 @@ func readFile(path string, buf []byte, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return buf[:n], nil
+}
+
+// judged is the size from which a file is looked at before it is read whole: a
+// film or an archive that is called .jpg must not take half a gigabyte in every worker.
+const judged = 4 << 20
+
+// checkBeginning refuses a large file that does not begin like an image.
+func checkBeginning(f io.ReaderAt, size int64) error {
+	if size < judged {
+		return nil
+	}
+	var head [64]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return err
+	}
+	if formats.Sniff(head[:]) == "" {
+		_, err := formats.ReadHeader(head[:])
+		return err
+	}
+	return nil
 }
 
 // checkSize refuses files that cannot be photographs.

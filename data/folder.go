@@ -3,11 +3,8 @@
 package data
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +26,8 @@ type folderScan struct {
 	// chain holds the folders that the walk is in, to recognise circles.
 	chain []os.FileInfo
 	// skipped counts what was found and is no image, by ending or kind.
-	skipped map[string]int
+	skipped   counts
+	selection selection
 }
 
 func (s *folderScan) layout() index.Layout { return index.Layout{Labels: s.spec.Labels} }
@@ -39,7 +37,10 @@ func (s *folderScan) into(b *index.Builder) (index.Meta, error) {
 	if err != nil {
 		return index.Meta{}, fmt.Errorf("data: %w", err)
 	}
-	s.b, s.root, s.skipped = b, root, map[string]int{}
+	if s.selection, err = s.spec.selection(); err != nil {
+		return index.Meta{}, err
+	}
+	s.b, s.root, s.skipped = b, root, counts{}
 	if err := s.folder("", -1); err != nil {
 		return index.Meta{}, err
 	}
@@ -47,7 +48,7 @@ func (s *folderScan) into(b *index.Builder) (index.Meta, error) {
 	if b.Len() == 0 {
 		return index.Meta{}, s.emptyError()
 	}
-	return index.Meta{Kind: "files", Root: root, Classes: s.classes}, nil
+	return index.Meta{Kind: "files", Root: root, Classes: s.classes, Members: s.spec.Members, Skipped: s.skipped}, nil
 }
 
 // folder lists one folder; rel is its path below the root, "" for the root.
@@ -58,18 +59,18 @@ func (s *folderScan) folder(rel string, label int32) error {
 	path := filepath.Join(s.root, rel)
 	st, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("data: listing images: %w", err)
+		return s.passOver(rel, err)
 	}
 	if slices.ContainsFunc(s.chain, func(up os.FileInfo) bool { return os.SameFile(up, st) }) {
-		s.skipped["circular links"]++
+		s.skipped.add("circular links", rel)
 		return nil
 	}
 	s.chain = append(s.chain, st)
 	defer func() { s.chain = s.chain[:len(s.chain)-1] }()
 
-	children, err := s.children(path)
+	children, err := s.children(rel)
 	if err != nil {
-		return err
+		return s.passOver(rel, err)
 	}
 	for _, c := range children {
 		if err := s.child(rel, c, label); err != nil {
@@ -79,21 +80,33 @@ func (s *folderScan) folder(rel string, label int32) error {
 	return nil
 }
 
-func (s *folderScan) child(rel string, c child, label int32) error {
-	path := c.name
-	if rel != "" {
-		path = rel + "/" + c.name
+// passOver counts a folder that cannot be listed. The source itself must be, and
+// a disk or a network that fails must not make the data set smaller.
+func (s *folderScan) passOver(rel string, err error) error {
+	what := folderTrouble(err)
+	if rel == "" || what == "" {
+		return fmt.Errorf("data: listing images: %w", err)
+	}
+	s.skipped.add(what, rel)
+	return nil
+}
+
+func (s *folderScan) child(rel string, c entry, label int32) error {
+	path := join(rel, c.name)
+	why := c.why
+	if !c.dir && why == "" {
+		why = s.selection.why(path, false)
 	}
 	switch {
+	case why != "":
+		s.skipped.add(why, path)
+		return nil
 	case c.dir && rel == "" && s.spec.Labels:
 		return s.class(path)
 	case c.dir:
 		return s.folder(path, label)
-	case !isImage(c.name, s.spec.extensions()):
-		s.skipped[cmp.Or(filepath.Ext(c.name), "no ending")]++
-		return nil
 	case s.spec.Labels && rel == "":
-		s.skipped["images outside the class folders"]++
+		s.skipped.add("images outside the class folders", path)
 		return nil
 	}
 	if err := s.b.Add(index.Entry{Name: []byte(path), Label: label}); err != nil {
@@ -106,61 +119,43 @@ func (s *folderScan) child(rel string, c child, label int32) error {
 // empty one is an error as in torchvision: it would shift no labels here, but
 // the classifier would be built for a class that it never sees.
 func (s *folderScan) class(name string) error {
-	before := s.b.Len()
-	s.classes = append(s.classes, name)
+	before, skipped := s.b.Len(), s.skipped
+	s.classes, s.skipped = append(s.classes, name), counts{}
 	if err := s.folder(name, int32(len(s.classes)-1)); err != nil {
 		return err
 	}
 	if s.b.Len() == before {
 		return fmt.Errorf("data: %s: the class folder %q holds no images (%s); fill it or move it away", s.root, name, s.endings())
 	}
+	skipped.merge(s.skipped, "")
+	s.skipped = skipped
 	return nil
-}
-
-// child is a directory entry with links resolved.
-type child struct {
-	name string
-	dir  bool
 }
 
 // children lists a folder so that walking it in order yields whole paths in
 // bytewise order: a folder sorts as if its name ended in a slash.
-func (s *folderScan) children(path string) ([]child, error) {
-	list, err := os.ReadDir(path)
+func (s *folderScan) children(rel string) ([]entry, error) {
+	out, err := readFolder(filepath.Join(s.root, rel))
 	if err != nil {
-		return nil, fmt.Errorf("data: listing images: %w", err)
-	}
-	out := make([]child, 0, len(list))
-	for _, d := range list {
-		if strings.HasPrefix(d.Name(), ".") {
-			s.skipped["hidden"]++
-			continue
-		}
-		mode := d.Type()
-		if mode&fs.ModeSymlink != 0 {
-			st, err := os.Stat(filepath.Join(path, d.Name()))
-			if err != nil {
-				s.skipped["dangling links"]++
-				continue
-			}
-			mode = st.Mode().Type()
-		}
-		if mode != 0 && !mode.IsDir() {
-			s.skipped["special files"]++ // opening a pipe would wait for ever
-			continue
-		}
-		out = append(out, child{d.Name(), mode.IsDir()})
+		return nil, err
 	}
 	slices.SortFunc(out, compareChildren)
 	return out, nil
 }
 
-func compareChildren(a, b child) int {
+func join(rel, name string) string {
+	if rel == "" {
+		return name
+	}
+	return rel + "/" + name
+}
+
+func compareChildren(a, b entry) int {
 	// Names differ within a folder; only a prefix can meet the added slash.
 	if c := strings.Compare(a.name, b.name); !a.dir && !b.dir {
 		return c
 	}
-	key := func(c child) string {
+	key := func(c entry) string {
 		if c.dir {
 			return c.name + "/"
 		}
@@ -171,8 +166,13 @@ func compareChildren(a, b child) int {
 
 func (s *folderScan) emptyError() error {
 	hint := "allowed endings are " + strings.Join(s.spec.extensions(), " ")
-	if s.spec.Labels && len(s.classes) == 0 {
+	switch {
+	case s.spec.Labels && len(s.classes) == 0:
 		hint = "labels are asked for, and every class must be a folder of its own in it; it has no folders"
+	case s.skipped[".tar"].N > 0:
+		hint = fmt.Sprintf("to read its tar shards name their folder, here that of %s, with data.kind = \"tar\"", s.skipped[".tar"].First)
+	case s.skipped[noEnding].N > 0:
+		hint += "; if the files without an ending are images, set data.members = \"*\""
 	}
 	return fmt.Errorf("data: folder %s holds no images (%s); %s", s.root, s.endings(), hint)
 }
@@ -182,12 +182,5 @@ func (s *folderScan) endings() string {
 	if len(s.skipped) == 0 {
 		return "it is empty"
 	}
-	keys := slices.SortedFunc(maps.Keys(s.skipped), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.skipped[b], s.skipped[a]), strings.Compare(a, b))
-	})
-	var parts []string
-	for _, k := range keys[:min(len(keys), 5)] {
-		parts = append(parts, fmt.Sprintf("%d %s", s.skipped[k], k))
-	}
-	return "found: " + strings.Join(parts, ", ")
+	return "found: " + s.skipped.text(5, false)
 }

@@ -107,8 +107,8 @@ func TestFolderErrorsSayWhatIsThere(t *testing.T) {
 
 func TestUnreadableFolderIsAnError(t *testing.T) {
 	// Root reads everything; a folder that is a file fails for root too.
-	s := &folderScan{skipped: map[string]int{}}
-	_, err := s.children(filepath.Join(t.TempDir(), "none"))
+	s := &folderScan{root: t.TempDir(), skipped: counts{}}
+	_, err := s.children("none")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 

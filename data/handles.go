@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,11 +55,45 @@ type shardFile interface {
 	Close() error
 }
 
-type localShard struct{ *os.File }
+type localShard struct {
+	*os.File
+	shard index.Shard
+}
 
+// readAt looks at the file again after it was read: as long as its time and size
+// are those of the index, so were the bytes. A file of another content at the
+// same place is another file, and this one goes on being what it was.
 func (f localShard) readAt(_ context.Context, p []byte, off int64) error {
-	_, err := f.ReadAt(p, off)
-	return err
+	if _, err := f.ReadAt(p, off); err != nil {
+		return err
+	}
+	return checkUnchanged(f.File, f.shard)
+}
+
+// checkUnchanged refuses a file that is not the one that was indexed.
+func checkUnchanged(f *os.File, s index.Shard) error {
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case st.Size() != s.Size:
+		return fmt.Errorf("%w: shard %s has %d bytes, and had %d when it was indexed: %s", errStale, s.Path, st.Size(), s.Size, indexAgain)
+	case !sameTime(st.ModTime().UnixNano(), s.ModTime):
+		return fmt.Errorf("%w: shard %s was written at %s, and the one that was indexed at %s; if it was only copied, keep its time (cp -p, rsync -t): else %s",
+			errStale, s.Path, stamp(st.ModTime()), stamp(time.Unix(0, s.ModTime)), indexAgain)
+	}
+	return nil
+}
+
+const indexAgain = "build the index again (seer data index)"
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999999") }
+
+// sameTime compares times in nanoseconds. Some programs that copy a file keep
+// whole seconds of its time only.
+func sameTime(a, b int64) bool {
+	second := int64(time.Second)
+	return a == b || a/second == b/second && (a%second == 0 || b%second == 0)
 }
 
 type remoteShard struct{ *remote.Object }
@@ -140,19 +175,15 @@ func openShard(ctx context.Context, store *remote.Store, s index.Shard) (shardFi
 	if remote.Is(s.Path) {
 		return openRemoteShard(ctx, store, s)
 	}
-	f, err := os.Open(s.Path)
+	f, _, err := openRegular(s.Path)
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && st.Size() != s.Size {
-		err = fmt.Errorf("%w: shard %s has %d bytes, and had %d when it was indexed: build the index again", errStale, s.Path, st.Size(), s.Size)
-	}
-	if err != nil {
+	if err := checkUnchanged(f, s); err != nil {
 		f.Close()
 		return nil, err
 	}
-	return localShard{f}, nil
+	return localShard{f, s}, nil
 }
 
 func openRemoteShard(ctx context.Context, store *remote.Store, s index.Shard) (shardFile, error) {

@@ -95,7 +95,8 @@ func FuzzList(f *testing.F) {
 	f.Add([]byte("\xef\xbb\xbf../x y/z.PNG 0001\n\t\n \t9"), false)
 	f.Fuzz(func(t *testing.T, text []byte, labels bool) {
 		lines := 0
-		err := eachLine(bytes.NewReader(text), labels, func(l line) error {
+		r := lineReader{labels: labels, skipped: counts{}}
+		err := r.each(bytes.NewReader(text), func(l line) error {
 			lines++
 			if len(l.path) == 0 || bytes.ContainsAny(l.path, "\x00\n") {
 				t.Fatalf("path %q", l.path)

@@ -16,7 +16,7 @@ import (
 	"seer/data/index"
 )
 
-// parquetRow is one row with a URL. Its bytes are valid until the next.
+// parquetRow is one row. Its bytes are valid until the next.
 type parquetRow struct {
 	url   []byte
 	label int32  // of an integer column, else -1
@@ -24,7 +24,7 @@ type parquetRow struct {
 }
 
 // eachParquetRow reads the column of URLs, and that of labels if asked for, page by page: a file may be larger than the
-// memory. Rows without a URL are left out, as empty lines are. Errors name the row.
+// memory. Rows without a URL come with an empty one. Errors name the row.
 func eachParquetRow(r io.ReaderAt, size int64, column string, labels bool, fn func(parquetRow) error) error {
 	file, err := openParquet(r, size)
 	if err != nil {
@@ -148,7 +148,7 @@ func (p *parquetReader) group(group parquet.RowGroup, fn func(parquetRow) error)
 			p.row--
 			return nil
 		}
-		if err == nil && len(row.url) > 0 {
+		if err == nil {
 			err = fn(row)
 		}
 		if err != nil {

@@ -72,6 +72,12 @@ type SourceSpec struct {
 	// with the dot; nil means [DefaultExtensions]. Folder and tar only: a list
 	// says itself what it holds.
 	Extensions []string
+	// Members chooses the images by their names: endings ("jpg" is all that follows
+	// the first dot, as WebDataset has it), patterns for the name or the end of the
+	// path ("*.jpg", "images/*"), and exceptions ("!*.seg.png"); case does not count.
+	// What a pattern chooses may have no ending, or one that is in Extensions or in
+	// the pattern. Not for IDX files and URLs.
+	Members []string
 	// MaxFileBytes refuses larger image files, 0 means [DefaultMaxFileBytes].
 	MaxFileBytes int64
 	// Column is that of the URLs in parquet files; "" means "url" or "URL".

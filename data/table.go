@@ -60,4 +60,10 @@ func (s *tableSource) Classes() []string {
 
 func (s *tableSource) Fingerprint() string { return s.table.Fingerprint() }
 
+// Listing implements [ListingOf].
+func (s *tableSource) Listing() Listing {
+	m := s.table.Meta()
+	return Listing{Skipped: m.Skipped, Remarks: m.Remarks}
+}
+
 func (s *tableSource) Close() error { return s.table.Close() }

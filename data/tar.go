@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -77,15 +77,25 @@ type tarScan struct {
 	paths []string
 	store *remote.Store // for shards that are URLs
 
-	classes map[string]int32 // class text to its number in order of appearance
-	order   []string
-	numeric bool // all classes so far are integers
-	folders bool // classes are the members' folders
-	found   atomic.Int64
+	selection selection
+	beside    counts           // files in the shards' folder that are no shards
+	classes   map[string]int32 // class text to its number in order of appearance
+	order     []string
+	numeric   bool // all classes so far are integers
+	folders   bool // classes are the members' folders
+	found     atomic.Int64
 }
 
+// walkRules is the version of how a shard's members are chosen: an index beside a
+// shard that another version has written is not used.
+const walkRules = 2
+
 func newTarScan(s scanner) (*tarScan, error) {
-	paths, err := expandFiles(s.spec.Path, ".tar")
+	paths, beside, err := expandFiles(s.spec.Path, ".tar")
+	if err != nil {
+		return nil, err
+	}
+	selection, err := s.spec.selection()
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +103,7 @@ func newTarScan(s scanner) (*tarScan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tarScan{scanner: s, paths: paths, store: store, classes: map[string]int32{}, numeric: true}, nil
+	return &tarScan{scanner: s, paths: paths, store: store, selection: selection, beside: beside, classes: map[string]int32{}, numeric: true}, nil
 }
 
 func (s *tarScan) layout() index.Layout { return index.Layout{Labels: s.spec.Labels, Spans: true} }
@@ -101,7 +111,8 @@ func (s *tarScan) layout() index.Layout { return index.Layout{Labels: s.spec.Lab
 // into lists shards side by side, a few at a time, and appends them in order.
 func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
 	defer s.store.Close()
-	meta := index.Meta{Kind: "shards"}
+	meta := index.Meta{Kind: "shards", Members: s.spec.Members, Skipped: counts{}, Remarks: counts{}}
+	counts(meta.Skipped).merge(s.beside, "")
 	window := runtime.GOMAXPROCS(0)
 	for len(s.paths) > 0 {
 		now := s.paths[:min(window, len(s.paths))]
@@ -117,17 +128,36 @@ func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
 			shard := t.Meta().Shards[0]
 			shard.Images = t.Len()
 			meta.Shards = append(meta.Shards, shard)
+			s.count(meta, t.Meta(), shard)
 			t.Close()
 		}
 	}
 	s.done(b.Len())
 	if b.Len() == 0 {
-		return index.Meta{}, fmt.Errorf("data: no images in the %d shards %s; members must end in one of %v", len(meta.Shards), s.spec.Path, s.spec.extensions())
+		return index.Meta{}, s.emptyError(meta)
 	}
 	if s.spec.Labels {
 		meta.Classes, meta.Numeric = s.order, s.numeric
 	}
 	return meta, nil
+}
+
+// count adds what was met in one shard.
+func (s *tarScan) count(all, of index.Meta, shard index.Shard) {
+	place := path.Base(shardName(shard.Path)) + ": "
+	counts(all.Skipped).merge(of.Skipped, place)
+	counts(all.Remarks).merge(of.Remarks, place)
+	if shard.Images == 0 {
+		counts(all.Remarks).add("shards without images", path.Base(shardName(shard.Path)))
+	}
+}
+
+func (s *tarScan) emptyError(meta index.Meta) error {
+	found := "they hold nothing"
+	if l := (Listing{Skipped: meta.Skipped, Remarks: meta.Remarks}).String(); l != "" {
+		found = l
+	}
+	return fmt.Errorf("data: no images in the %d shards %s (%s); members must end in one of %s", len(meta.Shards), shardName(s.spec.Path), found, strings.Join(s.spec.extensions(), " "))
 }
 
 func (s *tarScan) tables(paths []string) ([]*index.Table, error) {
@@ -170,28 +200,30 @@ func (s *tarScan) table(name string) (*index.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(name)
+	f, st, err := openRegular(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	shard := index.Shard{Path: name, Size: st.Size(), ModTime: st.ModTime().UnixNano()}
 	if t := s.sideTable(shard); t != nil {
 		return t, nil
 	}
-	if !s.spec.WriteIndex {
-		return s.walk(f, shard, index.NewBuilder(s.sideLayout()))
+	b := index.NewBuilder(s.sideLayout())
+	if s.spec.WriteIndex {
+		if b, err = index.Create(sidePath(name), index.Options{Layout: s.sideLayout()}); err != nil {
+			return nil, err
+		}
+		defer b.Abort()
 	}
-	b, err := index.Create(sidePath(name), index.Options{Layout: s.sideLayout()})
+	meta, err := s.walk(f, shard, b)
+	if err == nil {
+		err = checkUnchanged(f, shard) // while it was walked
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer b.Abort()
-	return s.walk(f, shard, b)
+	return b.Finish(meta)
 }
 
 // remoteTable reads a far shard from end to end: only its headers are of use, but they lie between the images.
@@ -204,7 +236,15 @@ func (s *tarScan) remoteTable(location string) (*index.Table, error) {
 		return nil, err
 	}
 	shard := index.Shard{Path: location, Size: o.Size(), ModTime: versionNumber(o)}
-	return s.walk(o.At(s.ctx), shard, index.NewBuilder(s.sideLayout()))
+	b := index.NewBuilder(s.sideLayout())
+	meta, err := s.walk(o.At(s.ctx), shard, b)
+	if err != nil {
+		return nil, err
+	}
+	if o.Version() == "" {
+		counts(meta.Remarks).add("shards whose server tells neither entity tag nor date: a change of content at the same size would not be noticed", "")
+	}
+	return b.Finish(meta)
 }
 
 // shardName is a path, or a URL without its secrets.
@@ -215,7 +255,9 @@ func shardName(path string) string {
 	return path
 }
 
-func sidePath(shard string) string { return shard + ".seeridx" }
+const sideEnding = ".seeridx"
+
+func sidePath(shard string) string { return shard + sideEnding }
 
 // sideLayout always keeps labels in files: the next reader may want them.
 func (s *tarScan) sideLayout() index.Layout {
@@ -231,6 +273,7 @@ func (s *tarScan) sideTable(shard index.Shard) *index.Table {
 	}
 	m := t.Meta()
 	fits := len(m.Shards) == 1 && m.Shards[0].Size == shard.Size && m.Shards[0].ModTime == shard.ModTime
+	fits = fits && m.Rules == walkRules && slices.Equal(m.Members, s.spec.Members)
 	if !fits || !t.Layout().Spans || s.spec.Labels && !t.Layout().Labels || s.spec.Extensions != nil {
 		t.Close()
 		return nil
@@ -238,9 +281,10 @@ func (s *tarScan) sideTable(shard index.Shard) *index.Table {
 	return t
 }
 
-func (s *tarScan) walk(f io.ReaderAt, shard index.Shard, b *index.Builder) (*index.Table, error) {
+// walk adds the images of a shard to a table, and returns its description.
+func (s *tarScan) walk(f io.ReaderAt, shard index.Shard, b *index.Builder) (index.Meta, error) {
 	classes, order := map[string]int32{}, []string(nil)
-	w := tarWalk{extensions: s.spec.extensions(), labels: s.sideLayout().Labels, emit: func(m member) error {
+	w := tarWalk{selection: s.selection, labels: s.sideLayout().Labels, emit: func(m member) error {
 		if b.Len()%1024 == 0 && s.ctx.Err() != nil {
 			return context.Cause(s.ctx)
 		}
@@ -251,9 +295,9 @@ func (s *tarScan) walk(f io.ReaderAt, shard index.Shard, b *index.Builder) (*ind
 		return b.Add(e)
 	}}
 	if err := w.walk(f, shard.Size); err != nil {
-		return nil, err
+		return index.Meta{}, err
 	}
-	return b.Finish(index.Meta{Kind: "shards", Shards: []index.Shard{shard}, Classes: order})
+	return index.Meta{Kind: "shards", Shards: []index.Shard{shard}, Classes: order, Members: s.spec.Members, Skipped: w.skipped, Remarks: w.remarks, Rules: walkRules}, nil
 }
 
 // number returns the number of a class, a new one for a new class.

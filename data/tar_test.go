@@ -117,7 +117,7 @@ func TestTarErrors(t *testing.T) {
 		{datatest.Gzip(whole), false, "unpack it first"},
 		{bytes.Repeat([]byte("no tar "), 300), false, "no tar header"},
 		{datatest.Tar(file("a.txt", "x")), false, "no images in the 1 shards"},
-		{nil, false, "no images"},
+		{nil, false, "it is empty (0 bytes)"},
 		{datatest.Tar(file("a.jpg", "x")), true, "neither a .cls, .json or .txt"},
 		{datatest.Tar(file("a.jpg", "x"), file("a.cls", "1"), file("b.jpg", "x")), true, "b.jpg has no .cls"},
 		{datatest.Tar(file("a.jpg", "x"), file("a.txt", "a caption of a photo")), true, "a.jpg has neither"},
@@ -249,7 +249,7 @@ func FuzzTarWalk(f *testing.F) {
 			return
 		}
 		n := 0
-		w := tarWalk{extensions: DefaultExtensions, labels: true, emit: func(m member) error {
+		w := tarWalk{selection: selection{extensions: DefaultExtensions}, labels: true, emit: func(m member) error {
 			n++
 			if m.offset < 0 || m.length < 0 || m.offset+m.length > int64(len(raw)) {
 				t.Fatalf("%q spans %d+%d of %d bytes", m.name, m.offset, m.length, len(raw))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strconv"
 	"strings"
@@ -25,45 +26,93 @@ type member struct {
 // together, as WebDataset defines it: a .cls, .json or .txt among them labels
 // the images. Such groups must be contiguous.
 type tarWalk struct {
-	extensions []string
-	labels     bool
-	emit       func(member) error
+	selection selection
+	labels    bool
+	emit      func(member) error
 
 	key     string   // of the group being collected
 	group   []member // its images
 	class   string
-	rank    int // of the sibling that class came from: .cls beats .json beats .txt
-	skipped int // members that are neither images nor labels
+	rank    int    // of the sibling that class came from: .cls beats .json beats .txt
+	skipped counts // members that are neither images nor labels
+	remarks counts
+	members int64 // of all archives
+	names   nameSet
 }
 
 func (w *tarWalk) walk(r io.ReaderAt, size int64) error {
-	if err := refuseCompressed(r); err != nil {
+	w.skipped, w.remarks = counts{}, counts{}
+	if err := refuseForeign(r, size); err != nil {
 		return err
 	}
 	src := &tarFile{r: r, size: size}
+	for more := true; more; {
+		err := w.archive(src)
+		if err == nil {
+			err = w.flush() // archives that were joined do not share samples
+		}
+		if err == nil {
+			more, err = src.behind()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if w.members == 0 {
+		w.remarks.add(noMembers, "")
+	}
+	return nil
+}
+
+// What is remarkable about shards and their samples.
+const (
+	noMembers    = "shards without any member"
+	noEndMark    = "shards that end without an end mark, as if they had been cut"
+	repeatedName = "names that came before in the same shard, all of them used"
+	manyImages   = "samples of several images, all of them used; data.members chooses"
+)
+
+// archive walks up to the end mark of an archive, or to the end of the file.
+func (w *tarWalk) archive(src *tarFile) error {
 	tr := tar.NewReader(src)
 	for {
 		h, err := tr.Next()
-		if err == io.EOF {
-			return w.flush()
-		}
-		if err != nil {
+		switch {
+		case err == io.EOF:
+			if w.members > 0 && src.last >= src.size {
+				w.remarks.add(noEndMark, "")
+			}
+			return nil
+		case errors.Is(err, tar.ErrHeader) && src.loneZeros():
+			return nil // half an end mark; what follows is read on
+		case err != nil && !errors.Is(err, tar.ErrInsecurePath): // names are names here: nothing is written
 			return src.explain(err)
 		}
-		if err := w.member(tr, h, src.pos); err != nil {
+		w.members++
+		data := src.pos
+		if src.last = data; !isSparse(h) {
+			src.last += h.Size
+		}
+		if err := w.member(tr, h, data); err != nil {
 			return err
 		}
-		if err := src.checkEnd(h, src.pos); err != nil {
+		if err := src.checkEnd(h, data); err != nil {
 			return err
 		}
 	}
 }
 
-// refuseCompressed recognises archives that are compressed as a whole: there is
-// no random access into them.
-func refuseCompressed(r io.ReaderAt) error {
-	var head [6]byte
-	n, _ := r.ReadAt(head[:], 0)
+// refuseForeign recognises what can be no tar file: downloads that failed, and
+// archives that are compressed as a whole, into which there is no random access.
+func refuseForeign(r io.ReaderAt, size int64) error {
+	if size == 0 {
+		return errors.New("it is empty (0 bytes): fetch it again, or leave it out")
+	}
+	var head [512]byte
+	n, err := r.ReadAt(head[:], 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
 	for magic, name := range map[string]string{
 		"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xfd7zXZ\x00": "xz", "BZh": "bzip2",
 	} {
@@ -71,14 +120,25 @@ func refuseCompressed(r io.ReaderAt) error {
 			return fmt.Errorf("it is compressed as a whole, with %s; unpack it first, or compress its members one by one", name)
 		}
 	}
+	if n < len(head) {
+		return fmt.Errorf("it has %d bytes, and a tar file at least 512: it was cut, or something else was saved in its place; it begins with %.40q", size, head[:n])
+	}
 	return nil
 }
 
 // member files one header; the data begin at offset.
 func (w *tarWalk) member(tr *tar.Reader, h *tar.Header, offset int64) error {
-	if h.Typeflag != tar.TypeReg || isSparse(h) {
-		w.skipped++ // folders, links, devices; sparse data are not contiguous
-		return nil
+	switch regular := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont; {
+	case h.Typeflag == tar.TypeDir, h.Typeflag == tar.TypeXGlobalHeader:
+		return nil // they hold nothing
+	case hiddenPath(h.Name):
+		return w.skip(isHidden, h.Name)
+	case h.Typeflag == tar.TypeLink, h.Typeflag == tar.TypeSymlink:
+		return w.skip("links", h.Name)
+	case isSparse(h):
+		return w.skip("sparse members, whose data lie in pieces", h.Name)
+	case !regular:
+		return w.skip("special members", h.Name)
 	}
 	key, ext := splitKey(h.Name)
 	if key != w.key {
@@ -87,14 +147,19 @@ func (w *tarWalk) member(tr *tar.Reader, h *tar.Header, offset int64) error {
 		}
 		w.key = key
 	}
-	switch {
-	case isMemberImage(h.Name, w.extensions):
+	switch why := w.selection.why(h.Name, true); {
+	case why == "":
 		w.group = append(w.group, member{name: h.Name, offset: offset, length: h.Size})
 	case w.labels && labelRank(ext) > 0:
 		return w.sibling(tr, h, ext)
 	default:
-		w.skipped++
+		return w.skip(why, h.Name)
 	}
+	return nil
+}
+
+func (w *tarWalk) skip(what, name string) error {
+	w.skipped.add(what, name)
 	return nil
 }
 
@@ -116,14 +181,91 @@ func (w *tarWalk) sibling(tr *tar.Reader, h *tar.Header, ext string) error {
 
 // flush emits the images of the group that has ended.
 func (w *tarWalk) flush() error {
-	for _, m := range w.group {
+	for _, m := range w.choose() {
 		m.class = w.class
+		if !w.names.add(m.name) {
+			w.remarks.add(repeatedName, m.name)
+		}
 		if err := w.emit(m); err != nil {
 			return err
 		}
 	}
 	w.group, w.class, w.rank = w.group[:0], "", 0
 	return nil
+}
+
+// choose returns the images of a sample. Where it holds several and nobody has
+// chosen, one whose ending is all that follows the key ("0001.jpg") is the image,
+// and the others ("0001.seg.png") go with it: masks, depths, previews. Of two
+// such a photograph's format comes before one in which masks are stored.
+func (w *tarWalk) choose() []member {
+	if len(w.group) < 2 || len(w.selection.take)+len(w.selection.leave) > 0 {
+		return w.group
+	}
+	images := w.group
+	for _, better := range []func(ext string) bool{isSimpleEnding, isPhotoEnding} {
+		images = w.prefer(images, better)
+	}
+	for _, m := range images[1:] {
+		if m.name != images[0].name {
+			w.remarks.add(manyImages, images[0].name)
+			break
+		}
+	}
+	return images
+}
+
+// prefer keeps the better images of a sample, or all where none or all are.
+func (w *tarWalk) prefer(images []member, better func(ext string) bool) []member {
+	var good, rest []member
+	for _, m := range images {
+		unpacked, _ := splitCompression(m.name)
+		if _, ext := splitKey(unpacked); better(ext) {
+			good = append(good, m)
+		} else {
+			rest = append(rest, m)
+		}
+	}
+	if len(good) == 0 {
+		return images
+	}
+	for _, m := range rest {
+		w.skipped.add(companions, m.name)
+	}
+	return good
+}
+
+// companions is what images are counted as that go with another one.
+const companions = "images beside the one of their sample; data.members chooses"
+
+func isSimpleEnding(ext string) bool { return strings.Count(ext, ".") == 1 }
+
+// isPhotoEnding holds for formats that lose detail: nobody stores masks in them.
+func isPhotoEnding(ext string) bool {
+	switch ext {
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".heif":
+		return true
+	}
+	return false
+}
+
+// nameSet remembers names by their hashes, the first million of them: shards hold thousands.
+type nameSet struct {
+	seed maphash.Seed
+	seen map[uint64]struct{}
+}
+
+// add says whether a name is new.
+func (s *nameSet) add(name string) bool {
+	if s.seen == nil {
+		s.seed, s.seen = maphash.MakeSeed(), map[uint64]struct{}{}
+	}
+	h := maphash.String(s.seed, name)
+	_, known := s.seen[h]
+	if !known && len(s.seen) < 1<<20 {
+		s.seen[h] = struct{}{}
+	}
+	return !known
 }
 
 // splitKey splits "a/b.c.jpg" into "a/b" and ".c.jpg".
@@ -190,16 +332,6 @@ func jsonClass(text []byte) string {
 	return ""
 }
 
-// isMemberImage also accepts images that are compressed once more.
-func isMemberImage(name string, extensions []string) bool {
-	base := baseName(name)
-	if strings.HasPrefix(base, "._") {
-		return false // AppleDouble shadows end like the images they belong to
-	}
-	plain, _ := splitCompression(base)
-	return isImage(plain, extensions)
-}
-
 func isSparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return true
@@ -210,82 +342,4 @@ func isSparse(h *tar.Header) bool {
 		}
 	}
 	return false
-}
-
-// tarFile is the buffered, seekable stream that archive/tar walks along. Its
-// position after a header is where the member's data begin.
-type tarFile struct {
-	r         io.ReaderAt
-	size, pos int64
-	buf       []byte
-	at        int64 // position of buf in the file
-}
-
-// walkBuffer is the stretch read at once. Small images lie within it, so that
-// most headers cost no system call; behind larger ones the walk jumps.
-const walkBuffer = 64 << 10
-
-func (f *tarFile) Read(p []byte) (int, error) {
-	if f.pos >= f.size {
-		return 0, io.EOF
-	}
-	if f.pos < f.at || f.pos >= f.at+int64(len(f.buf)) {
-		if err := f.fill(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, f.buf[f.pos-f.at:])
-	f.pos += int64(n)
-	return n, nil
-}
-
-func (f *tarFile) fill() error {
-	if f.buf == nil {
-		f.buf = make([]byte, walkBuffer)
-	}
-	n, err := f.r.ReadAt(f.buf[:cap(f.buf)], f.pos)
-	if n == 0 {
-		f.buf = f.buf[:0]
-		if err == nil || err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return err
-	}
-	f.buf, f.at = f.buf[:n], f.pos
-	return nil
-}
-
-// Seek lets archive/tar jump over the data of a member.
-func (f *tarFile) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += f.pos
-	case io.SeekEnd:
-		offset += f.size
-	}
-	if offset < 0 {
-		return 0, errors.New("seek before the beginning")
-	}
-	f.pos = offset
-	return offset, nil
-}
-
-// explain turns archive/tar's few words into what can be done about them.
-func (f *tarFile) explain(err error) error {
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("it ends inside a member after %d bytes: it was cut; fetch it again", f.size)
-	case errors.Is(err, tar.ErrHeader):
-		return fmt.Errorf("no tar header before byte %d (%w): it is damaged or no tar file", f.pos, err)
-	}
-	return err
-}
-
-// checkEnd refuses a member that reaches beyond the file. archive/tar would
-// notice only on its way to the next header.
-func (f *tarFile) checkEnd(h *tar.Header, offset int64) error {
-	if h.Typeflag == tar.TypeReg && h.Size > f.size-offset && !isSparse(h) {
-		return f.explain(io.ErrUnexpectedEOF)
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"seer/data/index"
@@ -15,7 +16,8 @@ import (
 // urlScan lists URLs: of a text file as lists are written, or of parquet files.
 type urlScan struct {
 	scanner
-	files []string
+	files   []string
+	skipped counts
 
 	classes map[string]int32 // class text of parquet files to its number in order of appearance
 	order   []string
@@ -24,11 +26,17 @@ type urlScan struct {
 }
 
 func newURLScan(s scanner) (*urlScan, error) {
-	files, err := expandFiles(s.spec.Path, ".parquet")
+	if len(s.spec.Members) > 0 {
+		return nil, fmt.Errorf("data: %s: data.members is for folders, lists, tar shards and their indexes, and this is a list of URLs: leave it out", s.spec.Path)
+	}
+	files, beside, err := expandFiles(s.spec.Path, ".parquet")
 	if err != nil {
 		return nil, err
 	}
-	return &urlScan{scanner: s, files: files, classes: map[string]int32{}, numeric: true}, nil
+	if beside == nil {
+		beside = counts{}
+	}
+	return &urlScan{scanner: s, files: files, skipped: beside, classes: map[string]int32{}, numeric: true}, nil
 }
 
 func (s *urlScan) layout() index.Layout { return index.Layout{Labels: s.spec.Labels} }
@@ -44,9 +52,9 @@ func (s *urlScan) into(b *index.Builder) (index.Meta, error) {
 		return index.Meta{}, fmt.Errorf("data: %s names no URLs; write one a line, or give parquet files with a column of them", s.spec.Path)
 	}
 	s.done(b.Len())
-	meta := index.Meta{Kind: "urls", Labels: s.labels}
+	meta := index.Meta{Kind: "urls", Labels: s.labels, Skipped: s.skipped}
 	if len(s.order) > 0 {
-		meta = index.Meta{Kind: "urls", Classes: s.order, Numeric: s.numeric}
+		meta.Labels, meta.Classes, meta.Numeric = 0, s.order, s.numeric
 	}
 	return meta, nil
 }
@@ -63,13 +71,13 @@ func (s *urlScan) file(b *index.Builder, name string) error {
 		}
 		return s.tick(b.Len(), name)
 	}
-	f, err := os.Open(name)
+	f, st, err := openRegular(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if isParquet(f) {
-		return s.parquet(f, add)
+		return s.parquet(f, st.Size(), add)
 	}
 	if isParquetName(name) {
 		return errors.New("no parquet file: it does not begin with PAR1")
@@ -79,15 +87,17 @@ func (s *urlScan) file(b *index.Builder, name string) error {
 		return err
 	}
 	defer lines.Close()
-	return eachLine(lines, s.spec.Labels, func(l line) error { return add(l.path, l.label) })
+	list := lineReader{labels: s.spec.Labels, skipped: s.skipped}
+	return list.each(lines, func(l line) error { return add(l.path, l.label) })
 }
 
-func (s *urlScan) parquet(f *os.File, add func(url []byte, label int32) error) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	return eachParquetRow(f, st.Size(), s.spec.Column, s.spec.Labels, func(r parquetRow) error {
+func (s *urlScan) parquet(f *os.File, size int64, add func(url []byte, label int32) error) error {
+	row := 0
+	return eachParquetRow(f, size, s.spec.Column, s.spec.Labels, func(r parquetRow) error {
+		if row++; len(r.url) == 0 {
+			s.skipped.add("rows without a URL", fmt.Sprintf("%s: row %d", filepath.Base(f.Name()), row))
+			return nil
+		}
 		label := r.label
 		if r.class != nil {
 			label = number(s.classes, &s.order, string(r.class))
@@ -130,7 +140,8 @@ func listKind(path string) string {
 	defer f.Close()
 	kind, found := "list", errors.New("found")
 	// A line that cannot be read is an error again when the list is.
-	_ = eachLine(f, false, func(l line) error {
+	list := lineReader{skipped: counts{}}
+	_ = list.each(f, func(l line) error {
 		if isWebURL(l.path) {
 			kind = "urls"
 		}

@@ -208,7 +208,7 @@ func FuzzParquet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte, labels bool) {
 		rows := 0
 		err := eachParquetRow(bytes.NewReader(content), int64(len(content)), "", labels, func(r parquetRow) error {
-			if len(r.url) == 0 || (labels && r.label < 0 && r.class == nil) || (!labels && (r.label >= 0 || r.class != nil)) {
+			if (labels && len(r.url) > 0 && r.label < 0 && r.class == nil) || (!labels && (r.label >= 0 || r.class != nil)) {
 				t.Fatalf("row %+v with labels=%v", r, labels)
 			}
 			if rows++; rows > 1<<20 {

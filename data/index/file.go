@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"seer/internal/durable"
 )
@@ -221,7 +222,8 @@ func parse(r io.ReaderAt, size int64) (*Table, error) {
 // Open opens an index file. It reads the header and the description only;
 // Close must be called when no lookup is running.
 func Open(path string) (*Table, error) {
-	f, err := os.Open(path)
+	// Without waiting: to open a pipe that nobody writes would never end.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}

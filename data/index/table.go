@@ -38,6 +38,20 @@ type Meta struct {
 	Numeric bool `json:"numeric,omitempty"`
 	// Labels is one more than the largest label where Classes is empty.
 	Labels int32 `json:"labels,omitempty"`
+	// Members are the patterns that chose the entries among what there was; empty: none did.
+	Members []string `json:"members,omitempty"`
+	// Skipped counts what was found and left out, by what it is. Remarks counts
+	// what was taken and is worth a look. Neither is part of the fingerprint.
+	Skipped map[string]Count `json:"skipped,omitempty"`
+	Remarks map[string]Count `json:"remarks,omitempty"`
+	// Rules is the version of the rules by which members of a tar file were chosen.
+	Rules int `json:"rules,omitempty"`
+}
+
+// Count says how often something was met, and where first.
+type Count struct {
+	N     int64  `json:"count"`
+	First string `json:"first,omitempty"`
 }
 
 // MaxLabel bounds integer labels: their classes have names too.
