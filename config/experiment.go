@@ -76,6 +76,13 @@ type Data struct {
 	// "index".
 	// Default "auto".
 	Kind string `toml:"kind"`
+	// Members chooses the images of a folder, a list, tar shards or an index by their
+	// names, where not all are to train on: endings ("jpg" is all that follows the
+	// first dot of a name), patterns for the name or the end of the path ("*.jpg",
+	// "images/*"), exceptions ("!*.seg.png"); one text or a list of them, any case.
+	// Default: every image; of a WebDataset sample with several, the one whose name
+	// is the sample's key and an ending.
+	Members Patterns `toml:"members"`
 	// Labels asks for a class for every image: sub-folders, a list's labels, .cls or
 	// .json members, the IDX label file. A source without them is refused, images
 	// outside of classes are left out. Training does not look at them. Default false.

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -95,6 +96,7 @@ func (c *checker) run(r Run) {
 func (c *checker) data(d Data) {
 	c.refuse(d.Source == "", "data.source", d.Source, "say where the images are, for example --set data.source=DIR")
 	c.kind("data.kind", d.Kind)
+	c.members(d)
 	c.within("data.workers", d.Workers, 0, maxThreads)
 	c.within("data.prefetch", d.Prefetch, 1, 1024)
 	c.probability("data.max_bad_fraction", d.MaxBadFraction)
@@ -103,6 +105,14 @@ func (c *checker) data(d Data) {
 	c.urls(d.URLs)
 	c.doubt(d.Kind == "urls" && d.MaxBadFraction < 0.05, "data.max_bad_fraction", d.MaxBadFraction, "is little for the web, where a tenth of the links and more may be dead: the run would stop")
 	c.doubt(d.Kind == "urls" && d.URLs.Contact == "", "data.urls.contact", "", "give a URL or mail address for those who object to the requests")
+}
+
+func (c *checker) members(d Data) {
+	c.refuse(len(d.Members) > 0 && (d.Kind == "idx" || d.Kind == "urls"), "data.members", d.Members, "is for folders, lists, tar shards and indexes, and data.kind is %q", d.Kind)
+	for _, p := range d.Members {
+		_, err := path.Match(p, "")
+		c.refuse(err != nil || strings.Trim(p, "!/") == "", "data.members", d.Members, "%q is no pattern: write \"jpg\", \"*.jpg\", \"images/*\" or \"!*.seg.png\"", p)
+	}
 }
 
 func (c *checker) urls(u URLs) {

@@ -17,9 +17,11 @@ type IndexOptions struct {
 	Sort bool
 	// Memory bounds the memory of sorting in bytes; 0 means 256 MiB.
 	Memory int
+	// Listed is told what was left out, if it is not nil.
+	Listed func(Listing)
 }
 
-// BuildIndex lists the images of a folder, a list or tar shards into a file at
+// BuildIndex lists the images of a folder, a list, tar shards or another index into a file at
 // path, which [Open] then opens in place of listing them again. It needs little
 // memory for any number of images. An existing file is replaced when the new
 // one is complete; runs that have the old one open keep it.
@@ -49,5 +51,8 @@ func BuildIndex(ctx context.Context, spec SourceSpec, path string, opt IndexOpti
 		return 0, fmt.Errorf("data: %w", err)
 	}
 	defer t.Close()
+	if opt.Listed != nil {
+		opt.Listed((&tableSource{table: t}).Listing())
+	}
 	return t.Len(), nil
 }

@@ -8,8 +8,8 @@
 //     followed, hidden files left out; with labels, the folders right below it
 //     are the classes, sorted by name as torchvision's ImageFolder sorts them;
 //   - a list: a text file, plain or gzip, with a path on every line, relative
-//     to the list's folder or absolute; empty lines and lines that begin with #
-//     are skipped; an integer label may follow after a tab, or after spaces
+//     to the list's folder or absolute; empty lines are skipped, and lines that
+//     begin with # where there is no such file; an integer label may follow after a tab, or after spaces
 //     where the path ends like an image file;
 //   - tar shards: a file, a folder of them, or a pattern (shard-{000..127}.tar,
 //     *.tar); images may be compressed once more (.jpg.gz, .jpg.zst); labels come
@@ -23,6 +23,9 @@
 //     from a column of integers or names;
 //   - an index that [BuildIndex] has written: a list of any of these but IDX,
 //     so that opening it takes no time.
+//
+// Nothing is left out without a word: [ListingOf] counts what a source holds
+// besides its images. [SourceSpec.Members] chooses images by their names.
 //
 // Lists are flat: a million paths cost about ten megabytes and no work for the
 // garbage collector (package index). [Fingerprint] identifies a resolved list.

@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"seer/data/datatest"
+	"seer/data/index"
 )
 
 func open(t testing.TB, spec SourceSpec) Source {
@@ -173,4 +176,73 @@ func TestReadUsesTheBufferItIsGiven(t *testing.T) {
 	item, err = s.Read(t.Context(), 0, nil)
 	require.NoError(t, err)
 	require.Equal(t, "a.jpg", string(item.Bytes))
+}
+
+func TestAnEmptyClassFolderSpeaksOfItself(t *testing.T) {
+	for name, c := range map[string]struct{ files, want string }{
+		"nothing at all":      {"cat/a.jpg cat/notes.txt cat/.DS_Store", `the class folder "zebra" holds no images (it is empty); fill it`},
+		"something else":      {"cat/a.jpg cat/notes.txt zebra/x.npy zebra/deep/y.npy", `the class folder "zebra" holds no images (found: 2 .npy)`},
+		"hidden files":        {"cat/a.jpg zebra/.DS_Store", `(found: 1 hidden)`},
+		"later classes count": {"cat/a.jpg zebra/x.npy zulu/b.jpg zulu/c.npy", `(found: 1 .npy)`},
+	} {
+		dir := t.TempDir()
+		touch(t, dir, strings.Fields(c.files)...)
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "zebra"), 0o755))
+		_, err := Open(SourceSpec{Path: dir, Labels: true})
+		require.ErrorContains(t, err, c.want, name)
+	}
+}
+
+func TestFoldersSayWhatTheyLeaveOut(t *testing.T) {
+	dir := t.TempDir()
+	touch(t, dir, "a.JPG", "b.png", "b.txt", "c.txt", ".hidden.jpg", ".git/x.jpg", "README", "sub/d.jpg", "sub/e.tar", "x.jpg/in.jpg", "new\nline.jpg", "\xff.gif", "deep/f.this is no ending at all")
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe.jpg"), 0o644))
+	for link, to := range map[string]string{"gone.jpg": "nowhere", "self.jpg": "self.jpg", "zero.jpg": "/dev/zero", "sub/up": "..", "good.jpg": "sub/d.jpg"} {
+		require.NoError(t, os.Symlink(to, filepath.Join(dir, link)))
+	}
+	s := open(t, SourceSpec{Path: dir})
+	require.Equal(t, []string{"a.JPG -1", "b.png -1", "good.jpg -1", "new\nline.jpg -1", "sub/d.jpg -1", "x.jpg/in.jpg -1", "\xff.gif -1"}, listing(s))
+	require.Equal(t, map[string]index.Count{
+		".txt": {N: 2, First: "b.txt"}, "hidden": {N: 2, First: ".git"}, "without an ending": {N: 1, First: "README"}, ".tar": {N: 1, First: "sub/e.tar"},
+		"dangling links": {N: 2, First: "gone.jpg"}, "pipes, sockets and devices": {N: 2, First: "pipe.jpg"}, "circular links": {N: 1, First: "sub/up"},
+		".this is no endi…": {N: 1, First: "deep/f.this is no ending at all"},
+	}, ListingOf(s).Skipped)
+	_, err := s.Read(t.Context(), 3, nil)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(dir, "new\nline.jpg")))
+	_, err = s.Read(t.Context(), 3, nil)
+	require.ErrorContains(t, err, `"new\nline.jpg": missing`, "a name does not break a line")
+
+	flat := t.TempDir()
+	touch(t, flat, "IMG1", "IMG2")
+	_, err = Open(SourceSpec{Path: flat})
+	require.ErrorContains(t, err, `data.members = "*"`)
+	require.Equal(t, []string{"IMG1 -1", "IMG2 -1"}, listing(open(t, SourceSpec{Path: flat, Members: []string{"*"}})))
+
+	nested := t.TempDir()
+	touch(t, nested, "README.md", "data/0.tar")
+	_, err = Open(SourceSpec{Path: nested})
+	require.ErrorContains(t, err, "data/0.tar")
+	require.ErrorContains(t, err, `data.kind = "tar"`)
+}
+
+// A folder that may not be read or that goes away is counted; one on a failing disk ends the listing.
+func TestFoldersThatCannotBeListed(t *testing.T) {
+	s := &folderScan{skipped: counts{}}
+	require.NoError(t, s.passOver("a", &os.PathError{Op: "open", Path: "a", Err: os.ErrPermission}))
+	require.NoError(t, s.passOver("b", os.ErrNotExist))
+	require.ErrorIs(t, s.passOver("c", syscall.EIO), syscall.EIO)
+	require.ErrorIs(t, s.passOver("", os.ErrPermission), os.ErrPermission, "the source itself")
+	require.Equal(t, "1 folders that may not be read (permission denied) (a), 1 folders that vanished while they were listed (b)", s.skipped.text(5, true))
+
+	dir := t.TempDir()
+	touch(t, dir, "a.jpg", "closed/b.jpg")
+	require.NoError(t, os.Chmod(filepath.Join(dir, "closed"), 0))
+	t.Cleanup(func() { os.Chmod(filepath.Join(dir, "closed"), 0o755) })
+	if _, err := os.ReadDir(filepath.Join(dir, "closed")); err == nil {
+		t.Skip("the superuser reads everything")
+	}
+	src := open(t, SourceSpec{Path: dir})
+	require.Equal(t, []string{"a.jpg -1"}, listing(src))
+	require.Equal(t, index.Count{N: 1, First: "closed"}, ListingOf(src).Skipped["folders that may not be read (permission denied)"])
 }

@@ -154,7 +154,7 @@ func readIDX(path string) (idxData, error) {
 		return idxData{}, fmt.Errorf("data: IDX file: %w", err)
 	}
 	defer f.Close()
-	d, err := decodeIDX(f)
+	d, err := decodeIDX(f, f.room)
 	if err != nil {
 		return idxData{}, fmt.Errorf("data: IDX file %s: %w", path, err)
 	}
@@ -167,7 +167,9 @@ const maxIDX = 16 << 30
 // decodeIDX reads the format of yann.lecun.com/exdb/mnist: two zero bytes, the
 // type (8 is unsigned byte, the only one here), the number of dimensions, each
 // as a big-endian uint32, then the data, the last dimension fastest.
-func decodeIDX(r io.Reader) (d idxData, err error) {
+//
+// The header is believed as far as the file of it has room.
+func decodeIDX(r io.Reader, room int64) (d idxData, err error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return d, fmt.Errorf("it is shorter than a header: %w", err)
@@ -188,7 +190,10 @@ func decodeIDX(r io.Reader) (d idxData, err error) {
 		total *= n
 		d.dims = append(d.dims, int(n))
 	}
-	// The header may lie: memory grows with what is there, not with its word.
+	if total > room {
+		return d, fmt.Errorf("its shape %v needs %d bytes of data, and the file has room for %d: it was cut, or is something else", d.dims, total, room)
+	}
+	// A packed file has room for much: memory grows with what is there.
 	var buf bytes.Buffer
 	n, err := io.Copy(&buf, io.LimitReader(r, total+1))
 	switch {

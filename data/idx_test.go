@@ -90,7 +90,7 @@ func FuzzIDX(f *testing.F) {
 	f.Add(datatest.IDX(make([]byte, 12), 1, 2, 2, 3))
 	f.Add(datatest.IDX([]byte{1, 2, 3}, 3))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		d, err := decodeIDX(bytes.NewReader(content))
+		d, err := decodeIDX(bytes.NewReader(content), int64(len(content)))
 		if err != nil {
 			return
 		}

@@ -42,7 +42,7 @@ func (s *listScan) into(b *index.Builder) (index.Meta, error) {
 	probe := prober{root: meta.Root, remarks: meta.Remarks}
 	lines := lineReader{labels: s.spec.Labels, exists: probe.exists, skipped: meta.Skipped}
 	err = lines.each(f, func(l line) error {
-		if !chosen.chosen(string(l.path)) {
+		if !chosen.chosen(string(bytes.TrimSpace(l.path))) {
 			counts(meta.Skipped).add(notChosen, l.place())
 			return nil
 		}
@@ -110,27 +110,31 @@ func (p *prober) verdict(list string) error {
 }
 
 // openMaybeGzip opens a file and looks through gzip, whatever its name says.
-func openMaybeGzip(path string) (io.ReadCloser, error) {
-	f, _, err := openRegular(path)
+func openMaybeGzip(path string) (*stacked, error) {
+	f, st, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	br := bufio.NewReaderSize(f, 1<<16)
 	if head, _ := br.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		return &stacked{br, f}, nil
+		return &stacked{br, f, st.Size()}, nil
 	}
 	z, err := gzip.NewReader(br)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &stacked{z, f}, nil
+	return &stacked{z, f, st.Size() * gzipRatio}, nil
 }
 
 // stacked reads through a filter and closes the file below it.
 type stacked struct {
 	io.Reader
 	file io.Closer
+	room int64 // no more bytes than these can come
 }
+
+// gzipRatio is the most that deflate can shrink anything: 258 bytes into two bits.
+const gzipRatio = 1032
 
 func (s *stacked) Close() error { return s.file.Close() }

@@ -111,3 +111,72 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+// Lists come from spreadsheets and shells: blanks, quotes and line ends around a path are not part of it, unless there is
+// a file of that very name.
+func TestListsAsProgramsWriteThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		labels bool
+		want   []string
+	}{
+		"trailing blanks":                {"a.jpg  \nb.jpg\t\nmy photo.jpg \t \n", false, []string{"a.jpg -1", "b.jpg -1", "my photo.jpg -1"}},
+		"a blank that does not break":    {"a.jpg\u00a0\n", false, []string{"a.jpg -1"}},
+		"blanks in front":                {"  a.jpg\n\tb.jpg\n", false, []string{"a.jpg -1", "b.jpg -1"}},
+		"blanks and labels":              {" a.jpg \t3 \nb.jpg  4\t\n  my photo.jpg 5", true, []string{"a.jpg 3", "b.jpg 4", "my photo.jpg 5"}},
+		"quotes":                         {"\"a.jpg\"\n'b.jpg'\n\"my photo.jpg\"  \n", false, []string{"a.jpg -1", "b.jpg -1", "my photo.jpg -1"}},
+		"quotes and labels":              {"\"a.jpg\"\t1\n\"my photo.jpg\" 2\n'b.jpg' \t 3\n", true, []string{"a.jpg 1", "my photo.jpg 2", "b.jpg 3"}},
+		"doubled quotes":                 {"\"the \"\"b\"\".jpg\"\n", false, []string{"the \"b\".jpg -1"}},
+		"names with blanks of their own": {" lead.jpg\ntrail.jpg \n\"quoted\".jpg\n", false, []string{" lead.jpg -1", "trail.jpg  -1", "\"quoted\".jpg -1"}},
+		"old line ends":                  {"a.jpg\rb.jpg\r", false, []string{"a.jpg -1", "b.jpg -1"}},
+		"line ends converted twice":      {"\xef\xbb\xbfa.jpg\r\r\nb.jpg\r\r\n", false, []string{"a.jpg -1", "b.jpg -1"}},
+		"names that begin with #":        {"#first.jpg\n# a comment\nb.jpg\n#first.jpg \n#gone.jpg\n", false, []string{"#first.jpg -1", "b.jpg -1", "#first.jpg -1"}},
+		"# and labels":                   {"# head\n#first.jpg 2\nb.jpg 1\n#b.jpg 3\n", true, []string{"#first.jpg 2", "b.jpg 1"}},
+		"names that are not text":        {"\xe4\xff.jpg\n", false, []string{"\xe4\xff.jpg -1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := listFile(t, c.text)
+			touch(t, filepath.Dir(path), "b.jpg", "my photo.jpg", "#first.jpg", " lead.jpg", "trail.jpg ", "\"quoted\".jpg", "the \"b\".jpg", "\xe4\xff.jpg")
+			s := open(t, SourceSpec{Path: path, Labels: c.labels})
+			require.Equal(t, c.want, listing(s))
+			for i := range s.Len() {
+				_, err := s.Read(t.Context(), i, nil)
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestListsSayWhatTheyLeaveOut(t *testing.T) {
+	s := open(t, SourceSpec{Path: listFile(t, "# head\na.jpg\n\n#a2.jpg\nmask.png\ngone.jpg \n"), Members: []string{"*.jpg"}})
+	require.Equal(t, []string{"a.jpg -1", "gone.jpg  -1"}, listing(s))
+	require.Equal(t, "left out: 2 comments (line 1, …), 1 not chosen by data.members (line 5); "+
+		"files that do not exist, of the first 16: 1 (\"line 6: gone.jpg \")", ListingOf(s).String())
+	_, err := s.Read(t.Context(), 1, nil)
+	require.ErrorContains(t, err, `"gone.jpg ": missing`, "what does not show is quoted")
+
+	for text, want := range map[string]string{
+		"# one\n#two\n":                  "names no images (2 comments (line 1, …))",
+		"images\\a.jpg\n":                "folders are separated by / here",
+		"\xff\xfea\x00.\x00j\x00p\x00\n": "it is UTF-16, as Windows writes it; save it as UTF-8",
+	} {
+		_, err := Open(SourceSpec{Path: listFile(t, text)})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// Files far away cost a round trip each: where a thousand lines meant the same, nobody looks at the others.
+func TestListsDoNotLookAtEveryLine(t *testing.T) {
+	looks := 0
+	r := lineReader{skipped: counts{}, exists: func(path []byte) bool { looks++; return string(path) == "a.jpg" }}
+	n := 0
+	text := strings.Repeat("a.jpg \n", 5000) + strings.Repeat("# comment\n", 5000)
+	require.NoError(t, r.each(strings.NewReader(text), func(l line) error {
+		require.Equal(t, "a.jpg", string(l.path))
+		n++
+		return nil
+	}))
+	require.Equal(t, 5000, n)
+	require.EqualValues(t, 5000, r.skipped["comments"].N)
+	require.Equal(t, 2*enoughLooks+enoughLooks, looks, "two names of each line, one of each comment")
+}

@@ -41,6 +41,9 @@ func (l Listing) String() string {
 		c := l.Remarks[what]
 		parts = append(parts, fmt.Sprintf("%s: %d%s", what, c.N, where(c)))
 	}
+	if _, several := l.Remarks[manyImages]; several || l.Skipped[companions].N > 0 {
+		parts = append(parts, "data.members chooses")
+	}
 	return strings.Join(parts, "; ")
 }
 
@@ -55,11 +58,14 @@ func (t counts) add(what, where string) {
 	t[what] = c
 }
 
-// merge adds the counts of another counts, whose examples lie below a place of this one's.
+// merge adds the counts of a part, whose examples lie in a place: a shard, or "" for the same.
 func (t counts) merge(o map[string]index.Count, place string) {
 	for what, c := range o {
-		if c.First != "" {
-			c.First = place + c.First
+		switch {
+		case c.First == "":
+			c.First = place
+		case place != "":
+			c.First = place + ": " + c.First
 		}
 		if old, ok := t[what]; ok {
 			c = index.Count{N: old.N + c.N, First: old.First}

@@ -28,7 +28,7 @@ func OpenContext(ctx context.Context, spec SourceSpec) (Source, error) {
 	case "idx":
 		return openIDX(spec)
 	case "index":
-		return openIndex(spec)
+		return openIndex(ctx, spec)
 	}
 	scan, err := newScan(ctx, spec, kind)
 	if err != nil {
@@ -69,7 +69,7 @@ func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 }
 
 // openIndex opens a file that [BuildIndex] has written.
-func openIndex(spec SourceSpec) (Source, error) {
+func openIndex(ctx context.Context, spec SourceSpec) (Source, error) {
 	t, err := index.Open(spec.Path)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
@@ -83,6 +83,11 @@ func openIndex(spec SourceSpec) (Source, error) {
 	}
 	if spec.Labels && !t.Layout().Labels {
 		return fail("labels are asked for, but the index was built without them: build it again with labels")
+	}
+	if spec.filtered(t) {
+		if t, err = filter(ctx, spec, t); err != nil {
+			return nil, err
+		}
 	}
 	return newTableSource(t, spec)
 }

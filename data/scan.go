@@ -30,6 +30,12 @@ func newScan(ctx context.Context, spec SourceSpec, kind string) (scan, error) {
 		return newTarScan(common)
 	case "urls":
 		return newURLScan(common)
+	case "index":
+		t, err := index.Open(spec.Path)
+		if err != nil {
+			return nil, fmt.Errorf("data: %w", err)
+		}
+		return newIndexScan(common, t)
 	}
 	return nil, fmt.Errorf("data: %s: a source of kind %q has nothing to list", spec.Path, kind)
 }

@@ -181,7 +181,7 @@ func (s *snapshots) list(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if kind != "index" {
+	if kind != "index" || len(s.spec.Members) > 0 {
 		_, err := BuildIndex(ctx, s.spec, path, IndexOptions{})
 		return err
 	}
@@ -209,7 +209,7 @@ func copyFile(to io.Writer, path string) error {
 func (s *snapshots) open(seg segment) (Source, error) {
 	spec := s.spec
 	spec.Path = s.indexPath(seg.Snapshot)
-	src, err := openIndex(spec)
+	src, err := openIndex(context.Background(), spec)
 	if err != nil {
 		return nil, fmt.Errorf("snapshot of steps %d to %d: %w", seg.FirstStep, seg.EndStep-1, err)
 	}

@@ -63,7 +63,14 @@ func (s *tableSource) Fingerprint() string { return s.table.Fingerprint() }
 // Listing implements [ListingOf].
 func (s *tableSource) Listing() Listing {
 	m := s.table.Meta()
-	return Listing{Skipped: m.Skipped, Remarks: m.Remarks}
+	var l Listing
+	if len(m.Skipped) > 0 {
+		l.Skipped = m.Skipped
+	}
+	if len(m.Remarks) > 0 {
+		l.Remarks = m.Remarks
+	}
+	return l
 }
 
 func (s *tableSource) Close() error { return s.table.Close() }

@@ -144,11 +144,11 @@ func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
 
 // count adds what was met in one shard.
 func (s *tarScan) count(all, of index.Meta, shard index.Shard) {
-	place := path.Base(shardName(shard.Path)) + ": "
+	place := path.Base(shardName(shard.Path))
 	counts(all.Skipped).merge(of.Skipped, place)
 	counts(all.Remarks).merge(of.Remarks, place)
 	if shard.Images == 0 {
-		counts(all.Remarks).add("shards without images", path.Base(shardName(shard.Path)))
+		counts(all.Remarks).add("shards without images", place)
 	}
 }
 

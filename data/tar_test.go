@@ -244,6 +244,9 @@ func TestHandlesOfOneShardOpenedTwice(t *testing.T) {
 func FuzzTarWalk(f *testing.F) {
 	f.Add(datatest.Tar(file("a.jpg", "x"), file("a.cls", "1")))
 	f.Add(datatest.Tar(file(strings.Repeat("long/", 60)+"a.jpg", "x"), file("b.json", `{"label":3}`)))
+	whole := datatest.Tar(file("a.jpg", "x"))
+	f.Add(append(bytes.Clone(whole), whole...))
+	f.Add(append(bytes.Clone(whole), strings.Repeat("garbage", 300)...))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if len(raw) > 1<<16 {
 			return

@@ -75,8 +75,8 @@ func (f *tarFile) Seek(offset int64, whence int) (int64, error) {
 func (f *tarFile) loneZeros() bool {
 	var two [2 * tarBlock]byte
 	from := f.pos - int64(len(two))
-	if from < 0 {
-		return false
+	if from < 0 || f.joined > 0 && f.joined == f.pos-tarBlock {
+		return false // what follows an end mark begins with a header
 	}
 	if _, err := f.r.ReadAt(two[:], from); err != nil || !isZero(two[:tarBlock]) || isZero(two[tarBlock:]) {
 		return false

@@ -58,18 +58,14 @@ func (w *tarWalk) walk(r io.ReaderAt, size int64) error {
 			return err
 		}
 	}
-	if w.members == 0 {
-		w.remarks.add(noMembers, "")
-	}
 	return nil
 }
 
 // What is remarkable about shards and their samples.
 const (
-	noMembers    = "shards without any member"
 	noEndMark    = "shards that end without an end mark, as if they had been cut"
 	repeatedName = "names that came before in the same shard, all of them used"
-	manyImages   = "samples of several images, all of them used; data.members chooses"
+	manyImages   = "samples of several images, all of them used"
 )
 
 // archive walks up to the end mark of an archive, or to the end of the file.
@@ -91,7 +87,7 @@ func (w *tarWalk) archive(src *tarFile) error {
 		w.members++
 		data := src.pos
 		if src.last = data; !isSparse(h) {
-			src.last += h.Size
+			src.last += (h.Size + tarBlock - 1) / tarBlock * tarBlock
 		}
 		if err := w.member(tr, h, data); err != nil {
 			return err
@@ -236,7 +232,7 @@ func (w *tarWalk) prefer(images []member, better func(ext string) bool) []member
 }
 
 // companions is what images are counted as that go with another one.
-const companions = "images beside the one of their sample; data.members chooses"
+const companions = "images beside the one of their sample"
 
 func isSimpleEnding(ext string) bool { return strings.Count(ext, ".") == 1 }
 

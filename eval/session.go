@@ -196,10 +196,13 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	}
 	spec := inputs.Spec(s.Experiment.Data)
 	spec.Path, spec.Kind, spec.Labels = key.path, key.kind, true
-	spec.Window = 0 // is about pretraining's order
+	spec.Window, spec.Members = 0, nil // are about data.source
 	src, err := data.OpenContext(ctx, spec)
 	if err != nil {
 		return nil, err
+	}
+	if said := data.ListingOf(src).String(); said != "" && s.Warn != nil {
+		s.Warn(key.path + ": " + said)
 	}
 	order, err := inputs.Sampler(src, key.subset, s.Experiment.Run.Seed)
 	if err != nil {

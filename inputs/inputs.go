@@ -16,11 +16,11 @@ import (
 )
 
 // Spec says where the images of [data] are and how they are had. For another source under the same settings its path,
-// kind and labels take their place.
+// kind and labels take their place, and members and windows do not apply.
 func Spec(d config.Data) data.SourceSpec {
 	u := d.URLs
 	return data.SourceSpec{
-		Path: d.Source, Kind: d.Kind, Labels: d.Labels, Window: d.ShuffleWindow * d.ShuffleLanes,
+		Path: d.Source, Kind: d.Kind, Labels: d.Labels, Members: d.Members, Window: d.ShuffleWindow * d.ShuffleLanes,
 		Cache:  data.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)},
 		Column: u.Column, URLs: fetch.Options{
 			Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),

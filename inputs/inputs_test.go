@@ -80,9 +80,10 @@ func TestSpec(t *testing.T) {
 	want := fetch.Defaults
 	want.MaxRedirects, want.Retries = 0, 0 // these have no key, and zero stands for them
 	require.Equal(t, data.SourceSpec{Kind: "auto", URLs: want}, Spec(d))
+	d.Members = config.Patterns{"jpg"}
 	d.Source, d.Kind, d.Labels, d.URLs = "l.parquet", "urls", true, config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
 	d.Cache, d.ShuffleWindow, d.ShuffleLanes = config.Cache{Dir: "cache", Size: 2e9}, 100, 4
-	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Labels: true, Window: 400, Cache: data.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
+	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Labels: true, Members: []string{"jpg"}, Window: 400, Cache: data.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
 		Timeout: 500 * time.Millisecond, MaxBytes: 3 << 20, AllowPrivate: true, IgnoreRobotsTag: true, Contact: "me",
 	}}, Spec(d))
 }

@@ -120,6 +120,9 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if said := data.ListingOf(r.source).String(); said != "" {
+		r.say("data.source: %s", said)
+	}
 	if r.sampler, err = inputs.Order(r.source, r.e.Data, r.e.Optim.Batch, r.e.Run.Seed); err != nil {
 		return err
 	}

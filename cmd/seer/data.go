@@ -99,3 +99,10 @@ func openSource(c *cli.Context, spec data.SourceSpec, b *bars) (data.Source, err
 	defer b.finish()
 	return data.OpenContext(c.Context, spec)
 }
+
+// sayListing tells what was left out of a source.
+func sayListing(c *cli.Context, l data.Listing) {
+	if said := l.String(); said != "" {
+		fmt.Fprintln(c.App.ErrWriter, said)
+	}
+}

@@ -53,10 +53,13 @@ func runDataIndex(c *cli.Context) error {
 	}
 	spec.WriteIndex = c.Bool("shards")
 	start := time.Now()
-	n, err := data.BuildIndex(c.Context, spec, out.path, data.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20})
+	var said data.Listing
+	n, err := data.BuildIndex(c.Context, spec, out.path, data.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20, Listed: func(l data.Listing) { said = l }})
 	if err != nil {
 		return err
 	}
+	b.finish()
+	sayListing(c, said)
 	sayCache(c, spec.Cache)
 	st, err := os.Stat(out.path)
 	if err != nil {

@@ -58,6 +58,7 @@ func runDataShow(c *cli.Context) error {
 		return err
 	}
 	defer src.Close()
+	sayListing(c, data.ListingOf(src))
 	if err := out.checkImages(src, e.Data.Source); err != nil {
 		return err
 	}

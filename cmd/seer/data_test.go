@@ -127,3 +127,34 @@ func TestDataIndex(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, side, 2)
 }
+
+// What a source leaves out is said by every command that looks at it.
+func TestDataSayWhatIsLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	datatest.Write(t, filepath.Join(dir, "s.tar"), datatest.Tar(
+		datatest.Member{Name: "0.jpg", Body: datatest.JPEG(40, 40, 1)}, datatest.Member{Name: "0.seg.png", Body: datatest.PNG(40, 40, 2)}))
+	datatest.Write(t, filepath.Join(dir, ".cache", "x"), nil)
+	const said = "left out: 1 hidden (.cache), 1 images beside the one of their sample (s.tar: 0.seg.png); data.members chooses"
+	require.Contains(t, mustInvoke(t, "data", "stats", dir), "1 images, 1 usable")
+	require.Contains(t, mustInvoke(t, "data", "stats", dir), "\n"+said+"\n")
+	var report struct {
+		Images  int64
+		Skipped map[string]struct {
+			Count int64
+			First string
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(mustInvoke(t, "data", "stats", dir, "--json")), &report))
+	require.EqualValues(t, 1, report.Images)
+	require.EqualValues(t, 1, report.Skipped["hidden"].Count)
+	require.Equal(t, "s.tar: 0.seg.png", report.Skipped["images beside the one of their sample"].First)
+	out := filepath.Join(t.TempDir(), "x.seeridx")
+	_, errs, err := invoke(t, "data", "index", dir, "--out", out)
+	require.NoError(t, err)
+	require.Contains(t, errs, said)
+	require.Contains(t, mustInvoke(t, "data", "verify", out), said, "an index remembers it")
+	require.Contains(t, mustInvoke(t, "data", "stats", dir, "--set", "data.members=*"), "2 images, 2 usable")
+	_, errs, err = invoke(t, "data", "index", dir, "--out", out, "--set", "data.members=!*.seg.png")
+	require.NoError(t, err)
+	require.Contains(t, errs, "1 not chosen by data.members (s.tar: 0.seg.png)")
+}

@@ -129,6 +129,7 @@ func writeFeatures(c *cli.Context, b *eval.Backbone, progress *bars) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
+	sayListing(c, data.ListingOf(src))
 	im := eval.Images{
 		Source: src, Resize: c.Int("resize"), Crop: c.Int("size"), Batch: c.Int("batch"), Workers: c.Int("workers"),
 		Orient: c.Bool("exif-orientation"), MaxBadFraction: inputs.BadFraction(c.Float64("max-bad-fraction")),

@@ -229,7 +229,7 @@ func Open(path string) (*Table, error) {
 	}
 	st, err := f.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("it is a %v", st.Mode().Type())
+		err = fmt.Errorf("it is no regular file (%v)", st.Mode().Type())
 	}
 	var t *Table
 	if err == nil {

@@ -26,6 +26,8 @@ type Report struct {
 	Sides    Histogram             `json:"sides"`             // shorter sides in pixels
 	Sizes    Histogram             `json:"sizes"`             // bytes a file
 	Classes  []Class               `json:"classes,omitempty"` // nil without labels
+	// Listing is what was left out when the source was listed.
+	data.Listing
 }
 
 // Class is the number of usable images of one class.
@@ -68,7 +70,7 @@ func (h *Histogram) span() (first, last int) {
 }
 
 func newReport(src data.Source) *Report {
-	r := &Report{Bad: map[data.Reason]int64{}, Findings: map[Kind]int64{}, Formats: map[string]int64{}}
+	r := &Report{Listing: data.ListingOf(src), Bad: map[data.Reason]int64{}, Findings: map[Kind]int64{}, Formats: map[string]int64{}}
 	for _, name := range src.Classes() {
 		r.Classes = append(r.Classes, Class{Name: name})
 	}
@@ -98,6 +100,9 @@ func (r *Report) Clean() bool { return len(r.Findings) == 0 }
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d images, %d usable, %s\n", r.Images, r.Usable, formatBytes(r.Bytes))
+	if said := r.Listing.String(); said != "" {
+		fmt.Fprintln(&b, said)
+	}
 	section(&b, "unusable", r.Bad)
 	section(&b, "findings", r.Findings)
 	section(&b, "formats", r.Formats)
