@@ -22,7 +22,7 @@ var codecs = map[string]codec{
 	"gif":  gifCodec,
 	"webp": webpCodec,
 	"bmp":  {bmpHeader, decodeBMP},
-	"tiff": goTIFF,
+	"tiff": tiffCodec,
 }
 
 // known lists the formats for people.

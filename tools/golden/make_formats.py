@@ -9,6 +9,7 @@ Pillow's Image.open(file).convert("RGB") makes of each.
 The files of FORMAT come from formats_FORMAT.py beside this script: its cases() yields (name, bytes) or (name, bytes,
 extra). They are drawn and damaged by fixed rules, so that every run writes the same. extra is a dictionary:
     refused   a reason: seer refuses the file although Pillow reads it (a limit)
+    reason    seer's reason for refusing what Pillow refuses
     expect    an RGB image: the right pixels where Pillow is not the judge
 
 <format>.json maps a name to "w", "h" and "sha256" of the RGB bytes, with "upright" the same of exif_transpose where it
@@ -58,7 +59,10 @@ def entry(data, extra):
         assert error is None, f"Pillow refuses it, too: {error}"
         return {"refused": "here only", "reason": extra["refused"]}, None
     if error:
-        return {"refused": error.split(" at 0x")[0].split("<_io")[0]}, None
+        out = {"refused": error.split(" at 0x")[0].split("<_io")[0]}
+        if "reason" in extra:
+            out["reason"] = extra["reason"]
+        return out, None
     out = describe(im)
     if describe(turned) != out:
         out["upright"] = describe(turned)
