@@ -50,9 +50,9 @@ void fm_tiff_band(fm_tiff_job *job, int band, int bits, int x, int y, const uint
 int fm_tiff_planes(fm_context *c, fm_tiff_job *job);
 /* Turns Lab, and separate planes, into RGB. separate: bands came one by one.
  * premultiplied: the fourth band is an alpha that the colours are to be divided by. */
-int fm_tiff_finish(fm_context *c, fm_tiff_job *job, int separate, int premultiplied);
+void fm_tiff_finish(fm_tiff_job *job, int separate, int premultiplied);
 /* Lab of 8 bits each to sRGB, in place. */
-int fm_tiff_lab(fm_context *c, uint8_t *rgb, size_t pixels);
+void fm_tiff_lab(uint8_t *rgb, size_t pixels);
 
 int fm_tiff_raw(fm_context *c, const fm_tiff_job *asked, uint8_t *out, const uint8_t *data, size_t size, const fm_tiff_piece *pieces, size_t n);
 

@@ -303,7 +303,8 @@ static int read_image(reader *r, const source *s) {
     }
     if ((code = choose_planes(r, config)) != FM_OK) return code;
     code = TIFFIsTiled(r->tif) ? read_tiles(r, s) : read_strips(r, s);
-    return code == FM_OK ? fm_tiff_finish(r->c, r->job, r->planes > 1, premultiplied(r)) : code;
+    if (code == FM_OK) fm_tiff_finish(r->job, r->planes > 1, premultiplied(r));
+    return code;
 }
 
 int fm_tiff_lib(fm_context *c, const fm_tiff_job *asked, uint8_t *out, const uint8_t *data, size_t size, const fm_tiff_options *o) {

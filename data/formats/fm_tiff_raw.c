@@ -58,7 +58,7 @@ int fm_tiff_raw(fm_context *c, const fm_tiff_job *asked, uint8_t *out, const uin
     if (separate && job.kind == FM_TIFF_CMYK) code = fm_tiff_planes(c, &job);
     if (code == FM_OK && !whole(&job, pieces, n)) blank(&job, separate);
     for (size_t i = 0; i < n && code == FM_OK; i++) code = piece(c, &job, data, size, &pieces[i], i + 1 == n);
-    if (code == FM_OK) code = fm_tiff_finish(c, &job, separate, 0);
+    if (code == FM_OK) fm_tiff_finish(&job, separate, 0);
     fm_free(c, job.fourth);
     return code;
 }

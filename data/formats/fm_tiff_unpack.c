@@ -291,10 +291,10 @@ int fm_tiff_planes(fm_context *c, fm_tiff_job *job) {
     return job->fourth ? FM_OK : c->refused;
 }
 
-int fm_tiff_finish(fm_context *c, fm_tiff_job *job, int separate, int premultiplied) {
+void fm_tiff_finish(fm_tiff_job *job, int separate, int premultiplied) {
     size_t n = (size_t)job->w * (size_t)job->h;
-    if (job->kind == FM_TIFF_LAB) return fm_tiff_lab(c, job->out, n);
-    if (!separate || !job->fourth) return FM_OK;
+    if (job->kind == FM_TIFF_LAB) fm_tiff_lab(job->out, n);
+    if (!separate || !job->fourth) return;
     for (size_t i = 0; i < n; i++) {
         uint8_t *p = job->out + 3 * i;
         int last = job->fourth[i];
@@ -303,5 +303,4 @@ int fm_tiff_finish(fm_context *c, fm_tiff_job *job, int separate, int premultipl
         else if (premultiplied)
             for (int k = 0; k < 3; k++) p[k] = divided(p[k], last);
     }
-    return FM_OK;
 }

@@ -3,7 +3,7 @@
 package formats
 
 /*
-#cgo LDFLAGS: -ltiff -llcms2 -lpthread
+#cgo LDFLAGS: -Wl,--as-needed -ltiff -lwebp -lzstd -llzma -lLerc -ljbig -ljpeg -ldeflate -lz -lstdc++ -lpthread -lm
 #include "fm_tiff.h"
 */
 import "C"

@@ -37,6 +37,11 @@ image_packages=(
   "zlib1g-dev zlib.h"
   "libdeflate-dev libdeflate.h"
   "libwebp-dev webp/demux.h"
+  "libtiff-dev tiffio.h"
+  "libzstd-dev zstd.h" # this and the next: what libtiff stands on
+  "liblzma-dev lzma.h"
+  "libjbig-dev jbig.h"
+  "liblerc-dev Lerc_c_api.h"
 )
 
 # missing_images: the packages whose header the compiler does not find.
@@ -73,7 +78,7 @@ ensure_images() {
   ((${#missing[@]})) || return 0
   [[ -f $tp/images/PACKAGES && $(<"$tp/images/PACKAGES") == "${missing[*]}" ]] && return
   have_apt || die "headers of image libraries are missing; bring what Debian calls ${missing[*]} with your system's packages" \
-    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel libwebp-devel"
+    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel libwebp-devel libtiff-devel"
   if ((EUID == 0)); then apt_install "${missing[@]}"; else unpack_images "${missing[@]}"; fi
 }
 
