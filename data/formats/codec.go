@@ -34,7 +34,8 @@ func Sniff(data []byte) string {
 	for _, m := range []struct{ magic, format string }{
 		{"\xff\xd8\xff", "jpeg"}, {"\x89PNG\r\n\x1a\n", "png"},
 		{"GIF87a", "gif"}, {"GIF89a", "gif"}, {"BM", "bmp"},
-		{"II*\x00", "tiff"}, {"MM\x00*", "tiff"},
+		{"II*\x00", "tiff"}, {"MM\x00*", "tiff"}, {"II+\x00", "tiff"}, {"MM\x00+", "tiff"},
+		{"II\x00*", "tiff"}, {"MM*\x00", "tiff"}, // the number in the other byte order, as Pillow allows
 	} {
 		if len(data) >= len(m.magic) && string(data[:len(m.magic)]) == m.magic {
 			return m.format
