@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"seer/data"
 	"seer/data/augment"
@@ -65,7 +66,7 @@ func (b *Backbone) each(ctx context.Context, im Images, use func(batch *data.Bat
 		if err != nil {
 			return err
 		}
-		if err := b.batch(ctx, batch, use); err != nil {
+		if err := b.batch(ctx, im.Source, batch, use); err != nil {
 			return err
 		}
 		done += int64(batch.Size() + len(batch.Bad))
@@ -76,14 +77,67 @@ func (b *Backbone) each(ctx context.Context, im Images, use func(batch *data.Bat
 	return nil
 }
 
-func (b *Backbone) batch(ctx context.Context, batch *data.Batch, use func(*data.Batch, *torch.Tensor) error) error {
+func (b *Backbone) batch(ctx context.Context, src data.Source, batch *data.Batch, use func(*data.Batch, *torch.Tensor) error) error {
 	scope := torch.NewScope()
 	defer scope.Close()
-	features, err := b.Features(ctx, pixelsOf(batch))
+	features, err := b.checked(ctx, src, batch)
 	if err != nil {
-		return fmt.Errorf("features of images %s: %w", span(batch), err)
+		return err
 	}
 	return use(batch, features)
+}
+
+// checked computes the features of a batch and refuses those that are not finite.
+func (b *Backbone) checked(ctx context.Context, src data.Source, batch *data.Batch) (*torch.Tensor, error) {
+	features, err := b.Features(ctx, pixelsOf(batch))
+	if err != nil {
+		return nil, fmt.Errorf("features of images %s: %w", span(batch), err)
+	}
+	finite := false
+	if err := torch.Try(func() { finite = features.IsFinite().All().Item() != 0 }); err != nil {
+		return nil, err
+	}
+	if !finite {
+		return nil, b.notFinite(src, batch, features)
+	}
+	return features, nil
+}
+
+// namedImages is how many images an error names.
+const namedImages = 3
+
+// notFinite says which images have features that are no numbers. The weights were finite when they were read.
+func (b *Backbone) notFinite(src data.Source, batch *data.Batch, features *torch.Tensor) error {
+	var rows []float32
+	if err := torch.Try(func() { rows = features.ToDevice(torch.CPU).Float32s() }); err != nil {
+		return err
+	}
+	var names []string
+	count, width := 0, len(rows)/batch.Size()
+	for i, index := range batch.Indices {
+		if !finite(rows[i*width : (i+1)*width]) {
+			if count++; count <= namedImages {
+				names = append(names, src.Name(index))
+			}
+		}
+	}
+	if count > namedImages {
+		names = append(names, "…")
+	}
+	advice := "the trunk overflows: are weights, normalisation and architecture those that belong together?"
+	if b.Precision == torch.Float16 {
+		advice = "fp16 ends at 65504, which the trunk exceeds: use bf16 or fp32"
+	}
+	return fmt.Errorf("features of %d of %d images are not finite (%s): %s", count, batch.Size(), strings.Join(names, ", "), advice)
+}
+
+func finite(row []float32) bool {
+	for _, v := range row {
+		if v-v != 0 { // NaN for NaN and infinities
+			return false
+		}
+	}
+	return true
 }
 
 // span names the images of a batch for an error.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -191,4 +192,24 @@ func coloured(t *testing.T, n int) string {
 		writePNG(t, filepath.Join(dir, []string{"red", "green", "blue"}[i%3], string(rune('a'+i))+".png"), img)
 	}
 	return dir
+}
+
+// Weights may be finite and their features not: the error names the images.
+func TestExtractRefusesFeaturesThatAreNotFinite(t *testing.T) {
+	torchtest.NoLeaks(t)
+	b := backbone(t)
+	entries := nn.Entries(b.Trunk)
+	torch.NoGrad(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name, ".weight") {
+				e.Tensor.CopyInPlace(torch.Full(1e20, torch.Float32, torch.CPU, e.Tensor.Shape()...))
+			}
+		}
+	})
+	src := open(t, datatest.Folder(t, 5), false)
+	_, err := b.Extract(context.Background(), eval.Images{Source: src, Resize: 40, Crop: 32, Batch: 5})
+	require.Error(t, err)
+	assert.Regexp(t, `^features of [45] of 5 images are not finite \(0000\d\.jpg, 0000\d\.jpg, 0000\d\.jpg, …\): the trunk overflows`, err.Error())
 }

@@ -100,7 +100,7 @@ func (b *Backbone) linearAugmented(ctx context.Context, train Images, val *Featu
 			return nil, nil, err
 		}
 		defer batch.Release()
-		x, err := b.Features(ctx, pixelsOf(batch))
+		x, err := b.checked(ctx, train.Source, batch)
 		if err == nil {
 			err = checkLabels(&Features{Labels: batch.Labels, Indices: batch.Indices}, o.Classes)
 		}

@@ -3,6 +3,7 @@
 package eval_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -203,6 +204,17 @@ func TestOpenRefuses(t *testing.T) {
 				assert.ErrorContains(t, err, want)
 			}
 		})
+	}
+}
+
+// One NaN in the weights makes every feature worthless, whatever the file's type.
+func TestOpenRefusesWeightsThatAreNotFinite(t *testing.T) {
+	torchtest.NoLeaks(t)
+	for bits, want := range map[uint32]string{0x7fc00000: "stem.0.weight holds 1 value that is not finite", 0xff800000: "holds 1 value that is not finite"} {
+		tensors := trunkTensors(t, 1)
+		binary.LittleEndian.PutUint32(tensors[0].Data[8:], bits)
+		_, err := eval.OpenBackbone(eval.Spec{Experiment: experiment(), Weights: write(t, tensors, nil)})
+		require.ErrorContains(t, err, want)
 	}
 }
 

@@ -39,6 +39,9 @@ type File struct {
 	Parameters  int64             `json:"parameters"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Notes       []string          `json:"notes,omitempty"`
+	// NotFinite counts the values of each tensor that are NaN or infinite, where
+	// there are any.
+	NotFinite map[string]int64 `json:"not_finite,omitempty"`
 	// Style, Keys and the fields below describe a RegNetY trunk, when there is one.
 	Style         names.Style `json:"style,omitempty"`
 	Keys          string      `json:"keys"`
@@ -116,7 +119,28 @@ func (r *Report) add(path string) error {
 		Metadata: file.Metadata(), Notes: file.Notes(),
 	}
 	f.describe()
+	if err := f.examine(file); err != nil {
+		return err
+	}
 	r.Files = append(r.Files, f)
+	return nil
+}
+
+// examine reads the tensors and counts what is not finite in them.
+func (f *File) examine(file *checkpoint.File) error {
+	f.NotFinite = map[string]int64{}
+	for _, t := range f.Tensors {
+		if !t.DType.HasFloats() {
+			continue
+		}
+		n, err := file.NotFinite(t.Name)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			f.NotFinite[t.Name] = n
+		}
+	}
 	return nil
 }
 

@@ -62,6 +62,21 @@ func TestInspectFile(t *testing.T) {
 	assert.Contains(t, text, "of them "+inspect.Thousands(f.Parameters)+" parameters")
 }
 
+func TestInspectWarnsOfValuesThatAreNotFinite(t *testing.T) {
+	bad, err := checkpoint.FromFloat32("w", []float32{1, float32(math.NaN()), float32(math.Inf(1))}, 3)
+	require.NoError(t, err)
+	good, err := checkpoint.FromFloat32("v", []float32{1}, 1)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(path, []checkpoint.Tensor{bad, good}, nil))
+	r, err := inspect.Inspect(path)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int64{"w": 2}, r.Files[0].NotFinite)
+	var summary strings.Builder
+	require.NoError(t, r.Write(&summary, inspect.Options{Summary: true}))
+	assert.Contains(t, summary.String(), "warning: w holds 2 values that are not finite\n")
+}
+
 func TestInspectPickle(t *testing.T) {
 	r, err := inspect.Inspect("../testdata/vissl.pth")
 	require.NoError(t, err)

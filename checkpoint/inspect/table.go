@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"seer/checkpoint"
+	"seer/checkpoint/weights"
 )
 
 // Options shape the text.
@@ -67,6 +68,11 @@ func (f *File) write(p *printer, opt Options) {
 	}
 	for _, n := range f.Notes {
 		p.line("note: %s", n)
+	}
+	for _, t := range f.Tensors {
+		if n := f.NotFinite[t.Name]; n > 0 {
+			p.line("warning: %s", weights.NotFinite(t.Name, n))
+		}
 	}
 	if !opt.Summary {
 		p.table(f.Tensors)

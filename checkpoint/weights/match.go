@@ -145,11 +145,17 @@ func convertible(from, to checkpoint.DType) bool {
 }
 
 // Read loads the tensor of entry i under its wanted name and in its wanted dtype.
+// Values that are not finite are an error: one of them makes every feature that
+// depends on it worthless.
 func (p *Plan) Read(i int) (checkpoint.Tensor, error) {
 	entry := p.Entries[i]
 	t, err := p.file.Read(entry.Source)
 	if err != nil {
 		return checkpoint.Tensor{}, err
+	}
+	if n := checkpoint.NotFinite(t.DType, t.Data); n > 0 {
+		return checkpoint.Tensor{}, fmt.Errorf("%s: %s; the training that wrote it diverged: take an earlier checkpoint (seer inspect lists all such tensors)",
+			p.file.Path(), NotFinite(entry.Source, n))
 	}
 	if t.DType == entry.Want.DType {
 		t.Name = entry.Want.Name
@@ -159,7 +165,19 @@ func (p *Plan) Read(i int) (checkpoint.Tensor, error) {
 	if err != nil {
 		return checkpoint.Tensor{}, fmt.Errorf("%s: %w", p.file.Path(), err)
 	}
-	return checkpoint.FromFloat32(entry.Want.Name, values, t.Shape...)
+	single, err := checkpoint.FromFloat32(entry.Want.Name, values, t.Shape...)
+	if n := checkpoint.NotFinite(single.DType, single.Data); err == nil && n > 0 {
+		err = fmt.Errorf("%s: %s as float32, which is what seer computes with", p.file.Path(), NotFinite(entry.Source, n))
+	}
+	return single, err
+}
+
+// NotFinite is like `stem.0.weight holds 2 values that are not finite`.
+func NotFinite(name string, n int64) string {
+	if n == 1 {
+		return name + " holds 1 value that is not finite"
+	}
+	return fmt.Sprintf("%s holds %d values that are not finite", name, n)
 }
 
 // Rename gives tensors with common names the names of another library, to export

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -254,6 +255,45 @@ func TestReadConverts(t *testing.T) {
 		got, err := tensor.Float32()
 		require.NoError(t, err)
 		assert.Equal(t, expected, got)
+	}
+}
+
+// What is not finite, or would not be in the model's type, is an error by name, also
+// for files of this program.
+func TestReadRefusesWhatIsNotFinite(t *testing.T) {
+	double := func(values ...float64) (data []byte) {
+		for _, v := range values {
+			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(v))
+		}
+		return data
+	}
+	tests := map[string]struct {
+		tensor checkpoint.Tensor
+		want   string
+	}{
+		"NaN":      {checkpoint.Tensor{DType: checkpoint.F64, Data: double(1, math.NaN())}, "stem.1.bias holds 1 value that is not finite"},
+		"infinity": {checkpoint.Tensor{DType: checkpoint.F64, Data: double(math.Inf(1), math.Inf(-1))}, "stem.1.bias holds 2 values that are not finite"},
+		"too wide": {checkpoint.Tensor{DType: checkpoint.F64, Data: double(1e300, 1)}, "stem.1.bias holds 1 value that is not finite as float32"},
+		"half":     {checkpoint.Tensor{DType: checkpoint.F16, Data: []byte{0, 0x7c, 0, 0}}, "stem.1.bias holds 1 value that is not finite"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "w.safetensors")
+			tt.tensor.Name, tt.tensor.Shape = "stem.1.bias", []int64{2}
+			require.NoError(t, checkpoint.WriteSafetensors(path, []checkpoint.Tensor{tt.tensor}, nil))
+			f, err := checkpoint.Open(path)
+			require.NoError(t, err)
+			defer f.Close()
+			for _, exact := range []bool{false, true} {
+				plan, err := weights.Match(f, []checkpoint.Info{{Name: "stem.1.bias", DType: checkpoint.F32, Shape: []int64{2}}}, weights.Options{Exact: exact})
+				if exact && err != nil {
+					continue // another type is no file of this program
+				}
+				require.NoError(t, err)
+				_, err = plan.Read(0)
+				require.ErrorContains(t, err, path+": "+tt.want)
+			}
+		})
 	}
 }
 
