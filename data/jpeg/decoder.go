@@ -89,7 +89,7 @@ func (d *Decoder) header(data []byte) (formats.Header, error) {
 	if d.state == nil {
 		return formats.Header{}, errClosed
 	}
-	h, err := ReadHeader(data)
+	h, coefficients, err := readHeader(data)
 	if err != nil {
 		return h, err
 	}
@@ -99,7 +99,7 @@ func (d *Decoder) header(data []byte) (formats.Header, error) {
 	if !d.opt.Orient && !h.AlwaysTurned() {
 		h.Orientation = 1
 	}
-	return h, nil
+	return h, checkMemory(h, coefficients)
 }
 
 // gaveUp tells whether the last JPEG was decoded twice, because the entropy

@@ -51,7 +51,7 @@ func TestErrorsNameTheReason(t *testing.T) {
 		{"text", []byte("<html>not found</html>"), formats.Unknown, "known are JPEG"},
 		{"one byte", []byte{0xff}, formats.Unknown, "ff"},
 		{"only a start", []byte("\xff\xd8\xff"), formats.Truncated, "3 bytes"},
-		{"half a jpeg", good[:len(good)/2], formats.Truncated, "end-of-image"},
+		{"most of a jpeg", good[:len(good)*3/4], formats.Truncated, "end-of-image"},
 		{"no end marker", good[:len(good)-2], formats.Truncated, "end-of-image"},
 		{"bomb", bomb, formats.TooLarge, "65000 x 65000"},
 		{"12 bits", twelve, formats.Unsupported, "12 bits"},

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * libjpeg-turbo behind one function: rows 0..last of an image as RGBX. The
- * decompressor lives as long as its worker. Errors leave libjpeg by longjmp and
- * arrive as a code and a message. As in PIL, warnings about damaged entropy data
- * are tolerated; data that end too early are an error.
+ * libjpeg-turbo behind one function: rows 0..last of an image as RGBX. Errors
+ * leave libjpeg by longjmp and arrive as a code and a message. As in PIL, warnings
+ * about damaged entropy data are tolerated; data that end too early are an error.
  */
 #include <stdio.h>
 
@@ -74,29 +73,22 @@ static void on_give_up(j_decompress_ptr c) {
 static void on_source(j_decompress_ptr c) { (void)c; }
 
 struct sj_decoder *sj_decoder_new(void) {
-    struct sj_decoder *volatile d = calloc(1, sizeof *d); /* volatile: read after longjmp */
+    struct sj_decoder *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->cinfo.err = jpeg_std_error(&d->err);
     d->err.error_exit = on_error;
     d->err.emit_message = on_message;
-    if (setjmp(d->escape)) {
-        free(d);
-        return NULL;
-    }
-    jpeg_create_decompress(&d->cinfo);
     d->src.init_source = on_source;
     d->src.fill_input_buffer = on_fill;
     d->src.skip_input_data = on_skip;
     d->src.resync_to_restart = jpeg_resync_to_restart;
     d->src.term_source = on_source;
-    d->cinfo.src = &d->src;
     d->huffman.give_up = on_give_up;
     return d;
 }
 
 void sj_decoder_free(struct sj_decoder *d) {
     if (!d) return;
-    jpeg_destroy_decompress(&d->cinfo);
     free(d->huffman.clean.p);
     free(d);
 }
@@ -124,6 +116,8 @@ static void cmyk_to_rgbx(uint8_t *p, size_t n) {
 /* Reads the header and sets the output up; w x h is what the caller expects. */
 static void begin(struct sj_decoder *d, const uint8_t *data, size_t len, int w, int h, int denominator) {
     j_decompress_ptr c = &d->cinfo;
+    jpeg_create_decompress(c);
+    c->src = &d->src;
     d->src.next_input_byte = data;
     d->src.bytes_in_buffer = len;
     jpeg_read_header(c, TRUE);
@@ -186,7 +180,9 @@ static int attempt(sj_state *s, const uint8_t *data, size_t len, int w, int h, i
         if (fast) sj_huffman_begin(&d->huffman, &d->cinfo);
         code = decode(s, d, last, out);
     }
-    jpeg_abort_decompress(&d->cinfo);
+    /* One decompressor an image: tables outlive an abort, and a file that lacks its
+     * own would be decoded by those of another. */
+    jpeg_destroy_decompress(&d->cinfo);
     return code;
 }
 

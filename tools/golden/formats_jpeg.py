@@ -67,7 +67,123 @@ def modes():
         yield f"{w}x{h}", save(Image.fromarray(drawn(w, h)), quality=75)
 
 
+def with_thumbnail(data, thumbnail, orientation=1):
+    """An EXIF block with a thumbnail, as cameras write it."""
+    ifd0 = struct.pack("<HHHIHH", 1, 0x112, 3, 1, orientation, 0)
+    at = 8 + len(ifd0) + 4
+    block = (b"II*\0" + struct.pack("<I", 8) + ifd0 + struct.pack("<I", at) +
+             struct.pack("<HHHIIHHIII", 2, 0x201, 4, 1, at + 30, 0x202, 4, 1, len(thumbnail), 0) + thumbnail)
+    return insert(data, segment(0xE1, b"Exif\0\0" + block))
+
+
+def scan_start(data):
+    return next(p for m, p, q in segments(data) if m == 0xDA)
+
+
+def adobe(transform):
+    return segment(0xEE, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, transform))
+
+
+def colours():
+    """What tells libjpeg which colours are stored: JFIF, Adobe's segment, the components' names."""
+    ycc = save(Image.fromarray(drawn()), quality=85, subsampling=0)
+    bare = without(ycc, 0xE0)
+    cmyk = without(save(Image.fromarray(drawn()).convert("CMYK"), quality=85), 0xEE)
+    yield "no-jfif", bare
+    for t in (0, 1, 2, 7):
+        yield f"adobe{t}", insert(bare, adobe(t))
+        yield f"adobe{t}-and-jfif", insert(ycc, adobe(t))
+        yield f"cmyk-adobe{t}", insert(cmyk, adobe(t))
+    frame = next(p for m, p, q in segments(bare) if m == 0xC0)
+    scan = scan_start(bare)
+    for name, ids in (("rgb", b"RGB"), ("012", b"\0\1\2"), ("345", b"\3\4\5"), ("bigrgb", b"\x01\x22\x23"), ("ycc", b"YCC")):
+        d = bytearray(bare)
+        for i, v in enumerate(ids):
+            d[frame + 10 + 3 * i] = d[scan + 5 + 2 * i] = v
+        yield "names-" + name, bytes(d)
+    for n in (0, 2, 5):
+        d = bytearray(bare)
+        d[frame + 9] = n
+        yield f"components{n}", bytes(d)
+    for bits in (7, 12, 16):
+        d = bytearray(bare)
+        d[frame + 4] = bits
+        yield f"bits{bits}", bytes(d)
+    for marker in (0xC1, 0xC3, 0xC5, 0xC6, 0xC8, 0xC9, 0xCA, 0xCB, 0xCF):
+        d = bytearray(bare)
+        d[frame + 1] = marker
+        if marker not in (0xC3, 0xC9, 0xCA):  # lossless and arithmetic coding of what is neither: rubbish
+            yield f"sof{marker:02x}", bytes(d)
+    for w, h in ((0, H), (W, 0), (W + 30, H), (W, H + 40), (9, 9)):
+        d = bytearray(ycc)
+        d[frame + 18 + 5:frame + 18 + 9] = struct.pack(">HH", h, w)
+        yield f"header-{w}x{h}", bytes(d)
+
+
+def ends():
+    """Cut at several places, with and without a thumbnail; what may stand behind the image data."""
+    base, small = save(Image.fromarray(drawn()), quality=80), save(Image.fromarray(drawn(8, 8)), quality=30)
+    progressive = save(Image.fromarray(drawn()), quality=80, progressive=True)
+    restarts = save(Image.fromarray(drawn()), quality=80, restart_marker_blocks=1)
+    for name, d in (("base", base), ("progressive", progressive), ("restarts", restarts)):
+        thumb = with_thumbnail(d, small)
+        yield f"{name}-thumbnail", thumb
+        yield f"{name}-thumbnail-turned", with_thumbnail(d, small, 6)
+        for f in (3, 5, 7, 9):
+            for form, whole in (("", d), ("-thumbnail", thumb)):
+                at = scan_start(whole)
+                yield f"{name}{form}-cut{f}", whole[:at + (len(whole) - at) * f // 10]
+        for n in (1, 2, 3):
+            yield f"{name}-end-cut{n}", d[:-n]
+            yield f"{name}-thumbnail-end-cut{n}", thumb[:-n]
+        body = d[:-2]
+        for kind, tail in (("comment", segment(0xFE, b"text")), ("comment-cut", segment(0xFE, b"text")[:5]), ("app", segment(0xE5, b"x")),
+                           ("zeros", bytes(9)), ("fill", b"\xff" * 7), ("escaped", b"\xff\0\xff\0"), ("restart", b"\xff\xd3")):
+            yield f"{name}-{kind}-before-end", body + tail + b"\xff\xd9"
+            yield f"{name}-{kind}-behind-end", d + tail
+        for kind, tail in (("image", d), ("small-image", small), ("scan", d[scan_start(d):-2]), ("soi", b"\xff\xd8"),
+                           ("frame", d[next(p for m, p, q in segments(d) if m in (0xC0, 0xC2)):][:19]), ("unknown", b"\xff\x42\0\2"),
+                           ("jpg0", b"\xff\xf0\0\2"), ("app-then-nothing", segment(0xE5, b"x"))):
+            if (name, kind) not in (("progressive", "scan"), ("progressive", "app-then-nothing")):
+                yield f"{name}-{kind}-before-end", body + tail + (b"" if kind == "app-then-nothing" else b"\xff\xd9")
+            yield f"{name}-{kind}-behind-end", d + tail
+        for lost in (0, 1, 3):
+            tables = [i for i, (m, p, q) in enumerate(segments(d)) if m in (0xDB, 0xC4)]
+            if lost < len(tables):
+                yield f"{name}-table{lost}-lost", d[:2] + b"".join(
+                    d[p:q] for i, (m, p, q) in enumerate(segments(d)) if i != tables[lost]) + b"\xff\xd9"
+    yield "rubbish-between", base[:2] + b"rubbish" + base[2:]
+    yield "escaped-between", base[:20] + b"\xff\0" + base[20:]
+    yield "start-twice", base[:2] + base
+    yield "many-comments", insert(base, *[segment(0xFE, b"")] * 100)
+    yield "no-scan", base[:scan_start(base)] + b"\xff\xd9"
+    yield "two-bytes", b"\xff\xd8"
+    yield "three-bytes", b"\xff\xd8\xff"
+
+
+def scans():
+    """More scans than anybody needs."""
+    d = save(Image.fromarray(drawn(8, 8)).convert("L"), quality=50, progressive=True)
+    m, p, q = list(segments(d))[-1]
+    yield "scans-100", d[:q] + d[p:q] * 94 + d[q:]
+    yield "scans-1000", d[:q] + d[p:q] * 994 + d[q:], {"refused": "too-large"}
+    big = save(Image.new("L", (4000, 4000), 9), quality=20, progressive=True)
+    m, p, q = list(segments(big))[-1]
+    yield "scans-400-of-16-megapixels", big[:q] + big[p:q] * 394 + big[q:], {"refused": "too-large"}
+
+
+def cameras():
+    first, second = Image.fromarray(drawn()), Image.fromarray(255 - drawn())
+    b = io.BytesIO()
+    first.save(b, "MPO", save_all=True, append_images=[second])
+    yield "mpo", b.getvalue()
+    yield "mpo-second-cut", b.getvalue()[:-40]
+    yield "mpo-first-cut", b.getvalue()[:400]
+    for o in range(1, 9):
+        yield f"orientation{o}", save(first, quality=60, exif=exif(o))
+
+
 def cases():
-    for part in (modes,):
-        for name, data in part():
-            yield name + ".jpg", data
+    for part in (modes, colours, ends, scans, cameras):
+        for name, data, *extra in part():
+            yield (name + ".jpg", data, *extra)
