@@ -5,10 +5,7 @@ package torch
 // #include "ct.h"
 import "C"
 
-import (
-	"runtime"
-	"unsafe"
-)
+import "unsafe"
 
 func cOptions(dtype DType, dev Device) C.ct_options {
 	return C.ct_options{dtype: C.int32_t(dtype), device_type: C.int32_t(dev.Type), device_index: C.int32_t(dev.Index)}
@@ -60,13 +57,6 @@ func Full(value float64, dtype DType, dev Device, shape ...int64) *Tensor {
 	return adopt(out)
 }
 
-// Arange returns int64 0, 1, … end-1.
-func Arange(end int64, dev Device) *Tensor {
-	var out C.ct_ref
-	check("arange", C.ct_arange(C.int64_t(end), cOptions(Int64, dev), &out))
-	return adopt(out)
-}
-
 // fromSlice copies host data into a new CPU tensor.
 func fromSlice[E any](data []E, dtype DType, shape []int64) *Tensor {
 	var out C.ct_ref
@@ -74,7 +64,6 @@ func fromSlice[E any](data []E, dtype DType, shape []int64) *Tensor {
 	p, n := ints(shape)
 	size := C.int64_t(len(data)) * C.int64_t(unsafe.Sizeof(zero))
 	check("from_slice", C.ct_from_bytes(unsafe.Pointer(unsafe.SliceData(data)), size, p, n, C.int32_t(dtype), &out))
-	runtime.KeepAlive(data)
 	return adopt(out)
 }
 
@@ -100,7 +89,6 @@ func readInto[E any](t *Tensor, op string, want DType) []E {
 	var zero E
 	data := make([]E, t.Bytes()/int64(unsafe.Sizeof(zero)))
 	check(op, C.ct_read_bytes(t.ptr(), unsafe.Pointer(unsafe.SliceData(data)), C.int64_t(t.Bytes())), t)
-	runtime.KeepAlive(data)
 	return data
 }
 
@@ -116,7 +104,6 @@ func (t *Tensor) RawBytes() []byte { return readInto[byte](t, "raw_bytes", -1) }
 // SetRawBytes overwrites the elements with little-endian bytes in row-major order. The layout on the device stays.
 func (t *Tensor) SetRawBytes(data []byte) error {
 	msg := C.ct_write_bytes(t.ptr(), unsafe.Pointer(unsafe.SliceData(data)), C.int64_t(len(data)))
-	runtime.KeepAlive(data)
 	return takeError("set_raw_bytes", msg, t)
 }
 

@@ -10,8 +10,8 @@
 // A tensor made while a [Scope] is open on the calling goroutine belongs to that scope and is freed when the scope
 // closes; [Scope.Keep] hands it to the enclosing scope. A tensor made while none is open belongs to the caller, who
 // calls [Tensor.Close]. Finalizers free nothing: the garbage collector does not know how much device memory a handle
-// pins. Build with -tags torchdebug to record where each live tensor was made (profile "seer/torch.Tensor" in
-// runtime/pprof) and to run the garbage collector inside every call, which turns a use after free into a failing test.
+// pins. A closed tensor is poisoned: its use is an error that names the place that closed it. Build with -tags torchdebug
+// to record where each live tensor was made (profile "seer/torch.Tensor" in runtime/pprof).
 //
 // # Errors
 //

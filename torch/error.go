@@ -9,7 +9,6 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"unsafe"
 )
@@ -81,13 +80,10 @@ func firstParagraph(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// check panics with the error of a C call and keeps the inputs alive until the call is over.
+// check panics with the error of a C call on these inputs.
 func check(op string, msg *C.char, inputs ...*Tensor) {
 	if msg != nil {
 		panic(takeError(op, msg, inputs...))
-	}
-	for _, t := range inputs {
-		runtime.KeepAlive(t)
 	}
 }
 

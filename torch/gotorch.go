@@ -30,11 +30,7 @@ func FromGotorch(g gotorch.Tensor) *Tensor {
 // viaGotorch runs one of gotorch's operations under this package's rules for ownership and errors.
 func viaGotorch(op string, f func() gotorch.Tensor, inputs ...*Tensor) *Tensor {
 	defer gotorchErrors(op, inputs)
-	t := FromGotorch(f())
-	for _, in := range inputs {
-		runtime.KeepAlive(in)
-	}
-	return t
+	return FromGotorch(f())
 }
 
 // gotorchErrors rewrites gotorch's panic, a bare string, as an *OpError.

@@ -8,7 +8,6 @@ package torch
 
 func trackOpen(*Tensor)  {}
 func trackClose(*Tensor) {}
-func stressCollector()   {}
 
 // Debug reports whether the package was built with the torchdebug tag.
 const Debug = false

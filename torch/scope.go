@@ -65,21 +65,23 @@ func (s *Scope) Close() {
 		panic("torch: Scope.Close out of order or on another goroutine than NewScope")
 	}
 	s.closed = true
+	at := closingHere("its scope was closed")
 	C.ct_scope_swap(C.int64_t(s.parent))
 	scopes.Lock()
 	delete(scopes.open, s.token)
 	scopes.Unlock()
-	s.freeAll()
+	s.freeAll(at)
 	runtime.UnlockOSThread()
 }
 
-func (s *Scope) freeAll() {
+// freeAll frees every handle in one call, and tells each tensor where.
+func (s *Scope) freeAll(at *closing) {
 	handles := make([]C.ct_tensor, 0, len(s.owned))
 	for _, t := range s.owned {
 		if t != nil {
 			handles = append(handles, C.ct_tensor(t.handle))
 			t.scope = nil
-			t.forget()
+			t.poison(at)
 		}
 	}
 	s.owned = nil

@@ -15,8 +15,6 @@ import (
 	"seer/internal/cpus"
 )
 
-// gotorch's init pins the main goroutine and sets half the processors; Go runs it before ours, so this has the last
-// word on the number of threads.
 func init() {
 	SetThreads(cpus.Threads().N)
 	C.ct_keep_freed_memory()
@@ -84,11 +82,6 @@ func SetRNGState(dev Device, state []byte) error {
 	generators.Lock()
 	defer generators.Unlock()
 	return takeError("set_rng_state", C.ct_set_rng_state(C.int32_t(dev.Type), C.int32_t(dev.Index), t.ptr()), t)
-}
-
-// Deterministic makes operations without a deterministic implementation warn, and chooses deterministic ones elsewhere.
-func Deterministic(on bool) error {
-	return takeError("deterministic", C.ct_set_deterministic(cBool(on)))
 }
 
 // Memory is the state of a GPU's allocator, in bytes.

@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,7 +17,8 @@ import (
 // comment). A nil *Tensor stands for "none" where a function allows it. A Tensor must not be used by two goroutines
 // at once.
 type Tensor struct {
-	handle unsafe.Pointer // an owned at::Tensor*; nil once closed
+	handle unsafe.Pointer // an owned at::Tensor*; once closed the one of no tensor
+	closed *closing       // where the handle was freed; nil: it is open
 	scope  *Scope         // the owner; nil: the caller
 	slot   int            // index in the owner's list
 }
@@ -39,16 +39,15 @@ func adopt(ref C.ct_ref) *Tensor {
 	return t
 }
 
-// ptr is the only way to the handle. Callers keep t alive past the C call (see check): Go may otherwise collect t, and
-// with it a scope's last reference, while C still reads.
+// ptr is the only way to the handle. It needs no runtime.KeepAlive behind it: only Close and a scope's end free a handle,
+// never the garbage collector.
 func (t *Tensor) ptr() C.ct_tensor {
 	if t == nil {
 		misuse("ptr", "the tensor is nil: an operation got none where it needs one")
 	}
-	if t.handle == nil {
-		misuse("ptr", "the tensor is closed: its scope has ended or Close was called; Keep it to use it longer")
+	if t.closed != nil {
+		misuse("ptr", "the tensor is closed: %v; Keep it to use it longer", t.closed)
 	}
-	stressCollector()
 	return C.ct_tensor(t.handle)
 }
 
@@ -63,19 +62,20 @@ func (t *Tensor) optional() C.ct_tensor {
 // Close frees the handle at once; libtorch frees the memory when nothing else (a view, a saved activation) refers to
 // it. Close is idempotent, and fine on nil.
 func (t *Tensor) Close() {
-	if t == nil || t.handle == nil {
+	if t == nil || t.closed != nil {
 		return
 	}
 	if t.scope != nil {
 		t.scope.remove(t)
 	}
 	C.ct_free(C.ct_tensor(t.handle))
-	t.forget()
+	t.poison(closingHere("Close was called"))
 }
 
-// forget marks t closed after its handle was freed.
-func (t *Tensor) forget() {
-	t.handle = nil
+// poison marks t closed after its handle was freed. A view that Gotorch gave out reaches the handle of no tensor from now
+// on, which libtorch refuses, and not freed memory.
+func (t *Tensor) poison(at *closing) {
+	t.handle, t.closed = unsafe.Pointer(C.ct_none()), at
 	liveTensors.Add(-1)
 	trackClose(t)
 }
@@ -150,14 +150,13 @@ func (t *Tensor) describe() string {
 	if t == nil {
 		return "none"
 	}
-	if t.handle == nil {
+	if t.closed != nil {
 		return "closed"
 	}
 	var i C.ct_info
 	if err := takeError("describe", C.ct_tensor_info(C.ct_tensor(t.handle), &i)); err != nil {
 		return "unreadable"
 	}
-	runtime.KeepAlive(t)
 	sizes := make([]string, i.dim)
 	for d := range sizes {
 		sizes[d] = fmt.Sprint(int64(i.sizes[d]))

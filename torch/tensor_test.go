@@ -103,7 +103,7 @@ func TestUseOfClosedAndNilTensors(t *testing.T) {
 	x := torch.Ones(torch.Float32, torch.CPU, 1)
 	x.Close()
 	x.Close()
-	assert.ErrorContains(t, torch.Try(func() { x.Relu() }), "the tensor is closed")
+	assert.ErrorContains(t, torch.Try(func() { x.Relu() }), "the tensor is closed: Close was called at ")
 	var none *torch.Tensor
 	none.Close()
 	assert.ErrorContains(t, torch.Try(func() { none.Relu() }), "the tensor is nil")

@@ -6,21 +6,22 @@
 
 gotorch=$tp/gotorch
 
-# gotorch's cgo flags point into its own folder and the module cache is read-only: it is copied,
-# and a git-ignored go.work replaces the module by the copy. One line of the copy is changed: when it
-# is loaded gotorch asks for half as many threads as there are cores, and libtorch ends a process that
-# asks for none. That is what one core leaves, in a container or under taskset.
+# gotorch's cgo flags point into its own folder and the module cache is read-only: it is copied, and a
+# git-ignored go.work replaces the module by the copy. The copy loses gotorch's init, which would lock the
+# main goroutine to its thread and ask for half as many threads as there are cores (for none on one core,
+# at which libtorch ends the process): how seer uses threads is decided in torch/ alone.
 ensure_gotorch() {
   local module version dir tmp stamp
   read -r module version < <(pins gomod)
-  stamp="$version, half the cores rounded up"
+  stamp="$version, without its init"
   [[ -f $gotorch/SOURCE && $(<"$gotorch/SOURCE") == "$stamp" ]] && return
   stage "copying gotorch $version"
   dir=$(cd "$root" && GOWORK=off go mod download -json "$module@$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') || true
   [[ -d $dir ]] || die "could not download $module $version; once the network is there, continue with" "./build.sh fetch"
   tmp=$(scratch gotorch)
   cp -r --no-preserve=mode "$dir/." "$tmp"
-  sed -i 's|SetNumThreads(int32(runtime.NumCPU()) / 2)|SetNumThreads(int32(runtime.NumCPU()+1) / 2)|' "$tmp/device.go"
+  sed -i -e '/^func init() {$/,/^}$/d' -e '/^\t"os"$/d' -e '/^\t"runtime"$/d' "$tmp/device.go"
+  ! grep -q 'func init()' "$tmp/device.go" || die "gotorch's init is not where it was"
   mkdir -p "$tmp/cgotorch/libtorch"
   ln -s ../../../libtorch/lib "$tmp/cgotorch/libtorch/lib"
   ln -s ../../../libtorch/include "$tmp/cgotorch/libtorch/include"
@@ -151,6 +152,13 @@ precompile_headers() {
 build_shim() {
   build_library "$tp/shim/libseertorch.so" "$tp/.obj/shim" \
     "$(shim_flags)" "-Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
+}
+
+# The shim under AddressSanitizer, for a pass of the tests: beside the other one, with the same name.
+build_sanitized_shim() {
+  build_library "$tp/shim-asan/libseertorch.so" "$tp/.obj/shim-asan" \
+    "$(cxx_flags) -O1 -g -fsanitize=address -fno-omit-frame-pointer -w -I$root/torch/shim" \
+    "-fsanitize=address -Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
 }
 
 # One core each for the two long units, then all of them for the short ones. The subshell keeps the

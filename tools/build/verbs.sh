@@ -53,7 +53,7 @@ help_test() {
 usage: ./build.sh test [PACKAGE...]
 
 Sets up what is missing and runs the tests: packages without libtorch first, those again under the
-race detector, then the rest, then torch/ once more with the garbage collector stressed.
+race detector, then the rest, then torch/ once more under AddressSanitizer.
 With packages (./ssl/... for instance) only those. Ends with the number of tests passed and failed.
 TXT
 }

@@ -45,6 +45,7 @@ typedef struct {
 /* ---- lifetime (tensor.cc) ---- */
 void ct_free(ct_tensor t);
 void ct_free_many(ct_tensor *ts, int64_t n);
+ct_tensor ct_none(void); /* the undefined tensor, which every operation refuses; never to be freed */
 int64_t ct_scope_swap(int64_t token); /* sets this thread's scope, returns the previous one */
 int64_t ct_scope_token(void);
 char *ct_tensor_info(ct_tensor t, ct_info *out);
@@ -61,7 +62,6 @@ typedef struct {
 enum { CT_EMPTY, CT_ZEROS, CT_ONES, CT_RAND, CT_RANDN };
 char *ct_create(int kind, const int64_t *sizes, int n, ct_options o, ct_ref *out);
 char *ct_full(const int64_t *sizes, int n, double value, ct_options o, ct_ref *out);
-char *ct_arange(int64_t end, ct_options o, ct_ref *out);
 char *ct_from_bytes(const void *data, int64_t bytes, const int64_t *sizes, int n, int32_t dtype, ct_ref *out);
 char *ct_read_bytes(ct_tensor t, void *dst, int64_t bytes);        /* row-major order, any device */
 char *ct_write_bytes(ct_tensor t, const void *src, int64_t bytes); /* in place, no gradient */
@@ -78,13 +78,12 @@ enum {
 char *ct_unary(int op, ct_tensor x, ct_ref *out);
 
 enum {
-  CT_ADD, CT_ADD_, CT_SUB_, CT_MUL, CT_MUL_, CT_DIV, CT_DIV_, CT_MAXIMUM, CT_MINIMUM, CT_EQ, CT_NE,
-  CT_GT, CT_GE, CT_LT, CT_LE, CT_AND, CT_OR, CT_COPY_
+  CT_ADD, CT_ADD_, CT_SUB_, CT_MUL, CT_MUL_, CT_DIV, CT_DIV_, CT_MAXIMUM, CT_NE, CT_GT, CT_AND, CT_COPY_
 };
 char *ct_binary(int op, ct_tensor a, ct_tensor b, ct_ref *out);
 char *ct_scalar(int op, ct_tensor x, double s, ct_ref *out);
 
-enum { CT_RSUM, CT_RMEAN, CT_RAMAX, CT_RAMIN, CT_RNORM, CT_RSTD, CT_RLOGSUMEXP };
+enum { CT_RSUM, CT_RMEAN, CT_RAMAX, CT_RNORM, CT_RSTD };
 char *ct_reduce(int op, ct_tensor x, const int64_t *dims, int n, int keepdim, ct_ref *out);
 
 enum { CT_SOFTMAX, CT_UNSQUEEZE, CT_SQUEEZE };
@@ -140,7 +139,6 @@ char *ct_autocast_exit(int32_t device_type, ct_autocast_state previous);
 
 /* ---- whole parameter lists in one call (foreach.cc) ---- */
 char *ct_foreach_norms(ct_tensor *ts, int n, ct_ref *out); /* float32 [n] of 2-norms, on the tensors' device */
-char *ct_foreach_zero_(ct_tensor *ts, int n);
 char *ct_foreach_copy_(ct_tensor *dst, ct_tensor *src, int n);
 /* g[i] = (g[i] + decay[i] * p[i]) * rate[i]; rate and decay are float32 [n] on the tensors' device */
 char *ct_foreach_adapt_(ct_tensor *grads, ct_tensor *params, int n, ct_tensor rate, ct_tensor decay);
@@ -165,7 +163,6 @@ char *ct_rng_state(int32_t device_type, int32_t device_index, ct_ref *out);
 char *ct_set_rng_state(int32_t device_type, int32_t device_index, ct_tensor state);
 void ct_keep_freed_memory(void); /* host allocator: do not give large blocks back to the kernel */
 char *ct_device_memory(int32_t device_index, int64_t *allocated, int64_t *peak, int64_t *reserved);
-char *ct_set_deterministic(int on);
 
 #ifdef __cplusplus
 }

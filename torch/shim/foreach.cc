@@ -11,13 +11,6 @@ char *ct_foreach_norms(ct_tensor *ts, int n, ct_ref *out) {
   return guard([&] { put(out, at::stack(at::_foreach_norm(list(ts, n), 2)).to(at::kFloat)); });
 }
 
-char *ct_foreach_zero_(ct_tensor *ts, int n) {
-  return guard([&] {
-    at::NoGradGuard no_grad;
-    at::_foreach_zero_(list(ts, n));
-  });
-}
-
 char *ct_foreach_copy_(ct_tensor *dst, ct_tensor *src, int n) {
   return guard([&] {
     at::NoGradGuard no_grad;

@@ -49,15 +49,9 @@ char *ct_binary(int op, ct_tensor ta, ct_tensor tb, ct_ref *out) {
       case CT_DIV: return put(out, at::div(a, b));
       case CT_DIV_: a.div_(b); return put_self(out);
       case CT_MAXIMUM: return put(out, at::maximum(a, b));
-      case CT_MINIMUM: return put(out, at::minimum(a, b));
-      case CT_EQ: return put(out, at::eq(a, b));
       case CT_NE: return put(out, at::ne(a, b));
       case CT_GT: return put(out, at::gt(a, b));
-      case CT_GE: return put(out, at::ge(a, b));
-      case CT_LT: return put(out, at::lt(a, b));
-      case CT_LE: return put(out, at::le(a, b));
       case CT_AND: return put(out, at::logical_and(a, b));
-      case CT_OR: return put(out, at::logical_or(a, b));
       case CT_COPY_: a.copy_(b); return put_self(out);
     }
     TORCH_CHECK(false, "unknown binary code ", op);
@@ -75,13 +69,8 @@ char *ct_scalar(int op, ct_tensor t, double s, ct_ref *out) {
       case CT_DIV: return put(out, at::div(x, s));
       case CT_DIV_: x.div_(s); return put_self(out);
       case CT_MAXIMUM: return put(out, at::clamp_min(x, s));
-      case CT_MINIMUM: return put(out, at::clamp_max(x, s));
-      case CT_EQ: return put(out, at::eq(x, s));
       case CT_NE: return put(out, at::ne(x, s));
       case CT_GT: return put(out, at::gt(x, s));
-      case CT_GE: return put(out, at::ge(x, s));
-      case CT_LT: return put(out, at::lt(x, s));
-      case CT_LE: return put(out, at::le(x, s));
       case CT_COPY_: x.fill_(s); return put_self(out);
     }
     TORCH_CHECK(false, "unknown scalar code ", op);
@@ -97,10 +86,8 @@ char *ct_reduce(int op, ct_tensor t, const int64_t *dims, int n, int keepdim, ct
       case CT_RSUM: return put(out, x.sum(d, keep));
       case CT_RMEAN: return put(out, x.mean(d, keep));
       case CT_RAMAX: return put(out, at::amax(x, d, keep));
-      case CT_RAMIN: return put(out, at::amin(x, d, keep));
       case CT_RNORM: return put(out, at::linalg_vector_norm(x, 2, d, keep));
       case CT_RSTD: return put(out, at::std(x, d, true, keep));
-      case CT_RLOGSUMEXP: return put(out, at::logsumexp(x, d, keep));
     }
     TORCH_CHECK(false, "unknown reduction code ", op);
   });

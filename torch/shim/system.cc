@@ -86,8 +86,4 @@ char *ct_device_memory(int32_t index, int64_t *allocated, int64_t *peak, int64_t
   });
 }
 
-char *ct_set_deterministic(int on) {
-  return guard([&] { at::globalContext().setDeterministicAlgorithms(on != 0, true); });
-}
-
 }  // extern "C"

@@ -16,6 +16,11 @@ void ct_free_many(ct_tensor *ts, int64_t n) {
   for (int64_t i = 0; i < n; i++) delete static_cast<at::Tensor *>(ts[i]);
 }
 
+ct_tensor ct_none(void) {
+  static at::Tensor none;
+  return &none;
+}
+
 int64_t ct_scope_swap(int64_t token) {
   int64_t old = scope_token;
   scope_token = token;
@@ -63,10 +68,6 @@ char *ct_create(int kind, const int64_t *sizes, int n, ct_options o, ct_ref *out
 
 char *ct_full(const int64_t *sizes, int n, double value, ct_options o, ct_ref *out) {
   return guard([&] { put(out, at::full(at::IntArrayRef(sizes, n), value, options(o))); });
-}
-
-char *ct_arange(int64_t end, ct_options o, ct_ref *out) {
-  return guard([&] { put(out, at::arange(end, options(o))); });
 }
 
 char *ct_from_bytes(const void *data, int64_t bytes, const int64_t *sizes, int n, int32_t dtype, ct_ref *out) {
