@@ -3,8 +3,9 @@
 package config
 
 import (
-	"math/rand/v2"
 	"testing"
+
+	"seer/internal/testrand"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,8 +43,9 @@ func TestBytesText(t *testing.T) {
 		assert.Equal(t, want, b.String())
 	}
 	assert.Empty(t, Bytes(0).String())
+	random := testrand.New(t)
 	for range 1000 {
-		b := Bytes(rand.Int64N(1 << 50))
+		b := Bytes(random.Int64N(1 << 50))
 		again, err := ParseBytes(b.String())
 		require.NoError(t, err)
 		assert.Equal(t, b, again)

@@ -26,13 +26,13 @@ sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
 # Not ".": third_party holds other people's code.
 unformatted() { sources '*.go' | xargs gofmt -s -l; }
 
-staticcheck() {
-  local package version
-  read -r package version < <(sed -n 's/^tool //p' third_party/VERSIONS)
-  # A folder a version: a new pin brings the new program.
-  local dir=$PWD/third_party/bin/$version
-  [[ -x $dir/${package##*/} ]] || GOWORK=off GOFLAGS='' GOBIN=$dir go install "$package@$version"
-  "$dir/${package##*/}" ./...
+# tool NAME ARGUMENTS...: runs a Go program that VERSIONS pins. A folder a version: a new pin brings the new program.
+tool() {
+  local package version dir
+  read -r package version < <(sed -n "s|^tool \\(.*/$1 \\)|\\1|p" third_party/VERSIONS)
+  dir=$PWD/third_party/bin/$version
+  [[ -x $dir/$1 ]] || GOWORK=off GOFLAGS='' GOBIN=$dir go install "$package@$version"
+  "$dir/$1" "${@:2}"
 }
 
 # Every source file says its licence in one of its first two lines (the first may be #!).
@@ -51,7 +51,8 @@ loose_ends() {
 check "gofmt -s" unformatted
 check "go vet" go vet ./...
 check "go vet -tags torchdebug" go vet -tags torchdebug ./torch/...
-check staticcheck staticcheck
+check staticcheck tool staticcheck ./...
+check "dead code" tool deadcode -test ./...
 check "licence lines" licence_lines
 check "loose ends" loose_ends
 if command -v shellcheck >/dev/null; then

@@ -22,6 +22,7 @@ import (
 	"seer/checkpoint/runfolder"
 	"seer/config"
 	"seer/data/datatest"
+	"seer/internal/testrand"
 	"seer/torch/torchtest"
 )
 
@@ -166,7 +167,7 @@ func TestKilledRunsEndWithTheSameBits(t *testing.T) {
 	require.NoError(t, err)
 	want := digest(t, run)
 
-	random := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	random := testrand.New(t)
 	killed := 0
 	file2, run2 := smallRun(t, images, 1, steps)
 	for attempt := 0; ; attempt++ {

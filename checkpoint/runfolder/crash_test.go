@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"seer/checkpoint/runfolder"
 	"seer/internal/durable"
 	"seer/internal/durable/durabletest"
+	"seer/internal/testrand"
 )
 
 // process is one training process on a file system: it looks at the folder, starts,
@@ -127,17 +127,10 @@ func (p *powerCut) before(durabletest.Op, string) error {
 	return nil
 }
 
-// seeded is a source of random numbers whose seed a failure shows.
-func seeded(t *testing.T) *rand.Rand {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
-
 // After a power cut at any operation, whatever of the unsynced data is lost, the
 // folder opens, with the newest checkpoint that was reported as saved.
 func TestPowerCutAtEveryOperation(t *testing.T) {
-	random := seeded(t)
+	random := testrand.New(t)
 	for at := 0; ; at++ {
 		memory, before := durabletest.NewMemory(), journal{}
 		require.NoError(t, process(&before, memory, 2, nil)) // it saves steps 2 and 4
@@ -162,7 +155,7 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 
 // Machines that crash again and again, also while they recover.
 func TestManyPowerCuts(t *testing.T) {
-	random := seeded(t)
+	random := testrand.New(t)
 	for range 60 {
 		disk, j := durable.FS(durabletest.NewMemory()), journal{}
 		for range 8 {
@@ -260,7 +253,7 @@ func TestFullDiskAtTheStart(t *testing.T) {
 }
 
 func TestPowerCutWhileReplacingTheSameStep(t *testing.T) {
-	random := seeded(t)
+	random := testrand.New(t)
 	for at := 0; ; at++ {
 		memory := durabletest.NewMemory()
 		f := openOn(t, memory, "/runs/one", runfolder.Options{})
@@ -446,13 +439,14 @@ func saveForever(dir string) error {
 func TestKill(t *testing.T) {
 	dir := memoryDir(t)
 	last := int64(0)
+	random := testrand.New(t)
 	for range 25 {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), childVariable+"="+dir)
 		var output strings.Builder
 		child.Stderr = &output
 		require.NoError(t, child.Start())
-		time.Sleep(20*time.Millisecond + rand.N(60*time.Millisecond))
+		time.Sleep(20*time.Millisecond + time.Duration(random.Int64N(int64(60*time.Millisecond))))
 		require.NoError(t, child.Process.Kill())
 		require.Error(t, child.Wait())
 		require.Empty(t, output.String(), "it must die of the kill only")

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"testing"
 
+	"seer/internal/testrand"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -64,7 +66,7 @@ func requireEntries(t *testing.T, want []Entry, tab *Table) {
 		}
 		return nil
 	}))
-	for _, i := range rand.Perm(len(want))[:min(len(want), 300)] {
+	for _, i := range testrand.New(t).Perm(len(want))[:min(len(want), 300)] {
 		e, err := tab.Entry(int64(i), nil)
 		require.NoError(t, err)
 		require.Equal(t, want[i], e)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/data/remote"
+	"seer/internal/testrand"
 )
 
 // childEnv makes the test binary read through a cache in place of the tests: another process, which can be killed. It
@@ -123,12 +124,13 @@ func TestCacheSharedByProcesses(t *testing.T) {
 // A process that is killed at a random instant leaves a folder that the next one reads right, without a failure.
 func TestCacheKilledProcesses(t *testing.T) {
 	origin, dir := newOrigin(t, 48, 2<<20), t.TempDir()
+	random := testrand.New(t)
 	for seed := range 12 {
 		c := child(dir, origin, 1<<30, seed)
 		var out bytes.Buffer
 		c.Stderr = &out
 		require.NoError(t, c.Start())
-		time.Sleep(50*time.Millisecond + rand.N(250*time.Millisecond))
+		time.Sleep(50*time.Millisecond + time.Duration(random.Int64N(int64(250*time.Millisecond))))
 		require.NoError(t, c.Process.Kill())
 		require.ErrorContains(t, c.Wait(), "killed", out.String())
 	}

@@ -47,9 +47,6 @@ func NewPermutation(n int64, seed, epoch uint64) Permutation {
 	return p
 }
 
-// Len returns n.
-func (p *Permutation) Len() int64 { return int64(p.n) }
-
 // At returns the index at position i. It panics unless 0 <= i < n.
 func (p *Permutation) At(i int64) int64 {
 	p.check(i)

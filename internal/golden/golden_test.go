@@ -72,6 +72,8 @@ func TestErrors(t *testing.T) {
 	require.Zero(t, golden.MaxRel([]float32{1, 2}, []float32{1, 2}))
 	require.Zero(t, golden.MaxRel([]float32{0}, []float32{0}))
 	require.InDelta(t, 0.25, golden.MaxRel([]float32{1, 5}, []float32{1, 4}), 1e-12)
+	require.InDelta(t, 1, golden.MaxRel([]float32{8, 2}, []float32{8, 1}), 1e-12, "each element by itself")
+	require.InDelta(t, 1.25, golden.MaxRel([]float32{8, 1.5}, []float32{8, 0.5}), 1e-6, "a small one by the floor")
 	require.True(t, math.IsInf(golden.MaxRel([]float32{1}, []float32{0}), 1))
 	require.True(t, math.IsInf(golden.MaxRel([]float32{nan}, []float32{1}), 1))
 	require.True(t, math.IsInf(golden.MaxRel([]float32{1}, []float32{1, 2}), 1))

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -189,6 +190,26 @@ func TestFilesAreWrittenByDurable(t *testing.T) {
 		require.NoError(t, err)
 		for _, call := range []string{"os.Create(", "os.WriteFile(", "os.OpenFile("} {
 			assert.NotContains(t, string(data), call, "%s: use internal/durable", path)
+		}
+	}
+}
+
+// The Go tools see no dead code behind the border of C.
+func TestEveryFunctionOfTheShimIsCalled(t *testing.T) {
+	header, err := os.ReadFile(filepath.Join(root, "torch/shim/ct.h"))
+	require.NoError(t, err)
+	var calls strings.Builder
+	files, err := filepath.Glob(filepath.Join(root, "torch/*.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		calls.Write(text)
+	}
+	for _, match := range regexp.MustCompile(`\b(ct_\w+)\(|\b(CT_[A-Z0-9_]+)[,\s]`).FindAllStringSubmatch(string(header), -1) {
+		name := match[1] + match[2]
+		if name != "CT_MAX_DIMS" { // a bound that both sides of the border are compiled with
+			assert.Contains(t, calls.String(), "C."+name, "torch/shim/ct.h declares it")
 		}
 	}
 }

@@ -71,7 +71,7 @@ type Worst map[string]float64
 func (w Worst) See(t testing.TB, kind, what string, got, want []float32, tol float64) {
 	t.Helper()
 	if w.note(t, kind, golden.MaxRel(got, want), tol) {
-		t.Errorf("%s of %s: %v…, want %v…: %.2e of the largest magnitude", kind, what, got[:min(4, len(got))],
+		t.Errorf("%s of %s: %v…, want %v…: relative error %.2e", kind, what, got[:min(4, len(got))],
 			want[:min(4, len(want))], golden.MaxRel(got, want))
 	}
 }

@@ -64,7 +64,10 @@ verb_test() {
     test_pass "without libtorch" "${pure[@]}"
     test_pass "race detector" -race "${pure[@]}"
   fi
-  if ((${#torch[@]})); then test_pass "with libtorch" "${torch[@]}"; fi
+  if ((${#torch[@]})); then
+    test_pass "with libtorch" "${torch[@]}"
+    test_pass "race detector, with libtorch" -race "${torch[@]}"
+  fi
   if (($# == 0)); then test_sanitized; fi
   python3 "$root/tools/build/gotest.py" "$tp/.tests" --summary
   return $((failures > 0))

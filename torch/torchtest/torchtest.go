@@ -4,10 +4,10 @@
 package torchtest
 
 import (
-	"math"
 	"os"
 	"testing"
 
+	"seer/internal/golden"
 	"seer/torch"
 )
 
@@ -33,26 +33,24 @@ func NoLeaks(t *testing.T) {
 	})
 }
 
-// Close fails the test unless got and want have the same shape and differ by at most tol times the largest magnitude of
-// want, the relative error that golden files are compared by. It reports the first mismatches.
+// Close fails the test unless got and want have the same shape and every element is within tol of its reference, relative
+// to the element or, for a small one, to [golden.Floor] times the largest. It reports the first mismatches.
 func Close(t *testing.T, what string, got, want []float32, tol float64) {
 	t.Helper()
+	if worst := golden.MaxRel(got, want); worst <= tol {
+		t.Logf("%s: largest relative error %.2e", what, worst)
+		return
+	}
 	if len(got) != len(want) {
 		t.Errorf("%s: %d values, want %d", what, len(got), len(want))
 		return
 	}
-	scale := 0.0
-	for _, w := range want {
-		scale = math.Max(scale, math.Abs(float64(w)))
-	}
-	worst, shown := 0.0, 0
-	for i := range want {
-		d := math.Abs(float64(got[i]) - float64(want[i]))
-		worst = math.Max(worst, d)
-		if !(d <= tol*math.Max(scale, 1e-30)) && shown < 5 {
-			t.Errorf("%s[%d] = %v, want %v", what, i, got[i], want[i])
+	t.Errorf("%s: largest relative error %.2e, allowed %.0e", what, golden.MaxRel(got, want), tol)
+	shown := 0
+	for i, w := range want {
+		if got[i] != w && shown < 5 && golden.MaxRel(got[i:i+1], want[i:i+1]) > tol {
+			t.Errorf("%s[%d] = %v, want %v", what, i, got[i], w)
 			shown++
 		}
 	}
-	t.Logf("%s: largest error %.2e of the largest magnitude", what, worst/math.Max(scale, 1e-30))
 }
