@@ -41,6 +41,10 @@ type StepResult struct {
 	MsMedian     float64 `json:"ms_median"`
 	MsMin        float64 `json:"ms_min"`
 	ImgS         float64 `json:"img_s"` // images a second at the median
+	// BeforeRSSMB is resident before the first step: program, libraries, weights, the batch. StepRSSMB is what the steps
+	// add at their peak: activations, gradients, momentum, the libraries' work space.
+	BeforeRSSMB  float64 `json:"before_rss_mb"`
+	StepRSSMB    float64 `json:"step_rss_mb"`
 	PeakRSSMB    float64 `json:"peak_rss_mb"`
 	PeakDeviceMB float64 `json:"peak_device_mb,omitempty"`
 	Loss         float64 `json:"loss"` // of the last step
@@ -68,6 +72,7 @@ func measureStep(o StepOptions) (StepResult, error) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	batch := randomBatch(o)
+	before := resident.Now()
 	var ms []float64
 	var loss float64
 	for step := range o.Steps + warmupSteps {
@@ -84,7 +89,7 @@ func measureStep(o StepOptions) (StepResult, error) {
 		}
 		loss = r.Loss
 	}
-	return summary(o, dev, ms, loss), nil
+	return summary(o, dev, ms, loss, before), nil
 }
 
 func newStepTrainer(o StepOptions) (*train.Trainer, torch.Device, error) {
@@ -116,7 +121,7 @@ func randomBatch(o StepOptions) train.Batch {
 	return b
 }
 
-func summary(o StepOptions, dev torch.Device, ms []float64, loss float64) StepResult {
+func summary(o StepOptions, dev torch.Device, ms []float64, loss float64, before int64) StepResult {
 	slices.Sort(ms)
 	median := ms[len(ms)/2]
 	if len(ms)%2 == 0 {
@@ -125,12 +130,15 @@ func summary(o StepOptions, dev torch.Device, ms []float64, loss float64) StepRe
 	r := StepResult{
 		Program: "seer", Arch: o.Arch, Device: dev.String(), Precision: o.Precision, ChannelsLast: o.ChannelsLast,
 		Batch: o.Batch, Threads: torch.Threads(), MsMedian: round(median), MsMin: round(ms[0]),
-		ImgS: round(float64(o.Batch) / median * 1000), PeakRSSMB: round(float64(resident.Peak()) / (1 << 20)), Loss: loss,
+		ImgS: round(float64(o.Batch) / median * 1000), Loss: loss,
+		BeforeRSSMB: megabytes(before), StepRSSMB: megabytes(resident.Peak() - before), PeakRSSMB: megabytes(resident.Peak()),
 	}
 	if m, err := torch.DeviceMemory(dev); dev.Type == torch.CUDAType && err == nil {
-		r.PeakDeviceMB = round(float64(m.Peak) / (1 << 20))
+		r.PeakDeviceMB = megabytes(m.Peak)
 	}
 	return r
 }
+
+func megabytes(n int64) float64 { return round(float64(n) / (1 << 20)) }
 
 func round(x float64) float64 { return math.Round(x*10) / 10 }

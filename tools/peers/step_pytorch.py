@@ -124,6 +124,16 @@ class Step:
         return loss.item()  # a training loop looks at its loss
 
 
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident():
+    """MB that are resident now."""
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * resource.getpagesize() / 2**20
+
+
 def pairs(text):
     return [tuple(int(v) for v in part.split("x")) for part in text.split(",")]
 
@@ -157,6 +167,7 @@ def main():
     device = torch.device(a.device)
     step = Step(a, device)
     groups = [torch.randint(0, 256, (count * a.batch, size, size, 3), dtype=torch.uint8) for count, size in a.crops]
+    before = resident()
     ms = []
     for i in range(WARMUP_STEPS + a.steps):
         start = time.perf_counter()
@@ -170,7 +181,7 @@ def main():
         program=f"pytorch {torch.__version__}", arch=a.arch, device=a.device, precision=a.precision,
         channels_last=a.channels_last, batch=a.batch, threads=torch.get_num_threads(), ms_median=round(median, 1),
         ms_min=round(min(ms), 1), img_s=round(a.batch / median * 1000, 1),
-        peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1), loss=loss)
+        before_rss_mb=round(before, 1), step_rss_mb=round(peak() - before, 1), peak_rss_mb=round(peak(), 1), loss=loss)
     if a.json:
         print(json.dumps(result))
     else:
