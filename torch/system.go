@@ -9,6 +9,9 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -17,7 +20,16 @@ import (
 
 func init() {
 	SetThreads(cpus.Threads().N)
-	C.ct_keep_freed_memory()
+	if !allocatorIsChosen() {
+		C.ct_keep_freed_memory()
+	}
+}
+
+// allocatorIsChosen reports whether the environment has settings for the C library's allocator: they are the user's.
+func allocatorIsChosen() bool {
+	return slices.ContainsFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "MALLOC_") || strings.HasPrefix(v, "GLIBC_TUNABLES=") && strings.Contains(v, "glibc.malloc.")
+	})
 }
 
 // Version returns libtorch's version, such as "2.11.0".

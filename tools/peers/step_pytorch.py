@@ -14,7 +14,9 @@ one JSON line with the fields of `seer bench step`.
 """
 import argparse
 import json
+import os
 import resource
+import sys
 import statistics
 import time
 
@@ -156,11 +158,27 @@ def arguments():
     p.add_argument("--steps", type=int, default=6, help="measured steps, after two that are not")
     p.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice, one a core")
     p.add_argument("--json", action="store_true")
+    p.add_argument("--seer-settings", action="store_true", help="the C library's allocator and OpenMP's waiting as seer sets them")
     return p.parse_args()
+
+
+# What seer sets: torch/shim/system.cc, ct_keep_freed_memory, and cmd/seer/libtorch.go.
+SEER_SETTINGS = {
+    "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**63), "MALLOC_TOP_PAD_": str(64 << 20), "MALLOC_ARENA_MAX": "1",
+    "GOMP_SPINCOUNT": "10000",
+}
+
+
+def use_seer_settings():
+    """They are read when a program starts."""
+    if not SEER_SETTINGS.items() <= os.environ.items():
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **SEER_SETTINGS})
 
 
 def main():
     a = arguments()
+    if a.seer_settings:
+        use_seer_settings()
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(0)
