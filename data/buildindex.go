@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"seer/data/index"
+	"seer/internal/redact"
 )
 
 // IndexOptions say how an index is built.
@@ -37,7 +38,9 @@ func BuildIndex(ctx context.Context, spec SourceSpec, path string, opt IndexOpti
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return 0, fmt.Errorf("data: index %s is a %v; name a file to write", path, st.Mode().Type())
 	}
-	b, err := index.Create(path, index.Options{Layout: scan.layout(), Sort: opt.Sort, Memory: opt.Memory})
+	b, err := index.Create(path, index.Options{
+		Layout: scan.layout(), Sort: opt.Sort, Memory: opt.Memory, Private: kind == "urls" || redact.Has(spec.Path),
+	})
 	if err != nil {
 		return 0, fmt.Errorf("data: %w", err)
 	}

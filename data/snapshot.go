@@ -188,7 +188,11 @@ func (s *snapshots) list(ctx context.Context, path string) error {
 	if os.Link(s.spec.Path, path) == nil {
 		return nil
 	}
-	err = durable.WriteFile(path, func(w io.Writer) error { return copyFile(w, s.spec.Path) })
+	st, err := os.Stat(s.spec.Path)
+	if err == nil {
+		// As private as the original.
+		err = durable.WriteFileOn(durable.Disk, path, st.Mode().Perm(), func(w io.Writer) error { return copyFile(w, s.spec.Path) })
+	}
 	if err != nil {
 		return fmt.Errorf("data: snapshot of %s: %w", s.spec.Path, err)
 	}

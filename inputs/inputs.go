@@ -13,6 +13,7 @@ import (
 	"seer/data"
 	"seer/data/fetch"
 	"seer/data/sampler"
+	"seer/internal/redact"
 )
 
 // Spec says where the images of [data] are and how they are had. For another source under the same settings its path,
@@ -48,7 +49,7 @@ func Order(src data.Source, d config.Data, batch int, seed uint64) (*sampler.Sam
 	}
 	shards, ok := src.(interface{ ShardImages() []int64 })
 	if !ok {
-		return nil, fmt.Errorf("data.shuffle_window = %d: only tar shards are read in windows, and data.source %s is something else; leave it out", d.ShuffleWindow, d.Source)
+		return nil, fmt.Errorf("data.shuffle_window = %d: only tar shards are read in windows, and data.source %s is something else; leave it out", d.ShuffleWindow, redact.URL(d.Source))
 	}
 	return sampler.Windowed(sampler.Windows{Shards: shards.ShardImages(), Size: d.ShuffleWindow, Lanes: d.ShuffleLanes, Batch: int64(batch)}, seed)
 }

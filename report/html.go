@@ -16,6 +16,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"seer/checkpoint/runfolder"
+	"seer/internal/redact"
 )
 
 func plotCanvas(c vg.CanvasSizer) draw.Canvas { return draw.New(c) }
@@ -34,7 +35,7 @@ func Read(dir string) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is no run folder: %w", dir, err)
 	}
-	r := &Run{Dir: dir, Config: string(config)}
+	r := &Run{Dir: dir, Config: redact.Text(string(config))}
 	if r.Lines, err = runfolder.ReadLog[Line](filepath.Join(dir, "metrics.jsonl")); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"seer/checkpoint"
 	"seer/checkpoint/runfolder"
 	"seer/config"
+	"seer/internal/redact"
 	"seer/torch"
 )
 
@@ -81,6 +83,14 @@ func (f *folder) compare(e *config.Experiment, out io.Writer) error {
 	return nil
 }
 
+// private are the permission bits of an experiment: its sources may have a password or a signature.
+func private(text string) fs.FileMode {
+	if redact.Text(text) != text {
+		return 0o600
+	}
+	return 0
+}
+
 // begin makes the start take effect, once everything was checked and the checkpoint was found to fit: it writes the
 // resolved experiment and opens the logs where the newest checkpoint ends.
 func (f *folder) begin(e *config.Experiment, version string) error {
@@ -93,7 +103,7 @@ func (f *folder) begin(e *config.Experiment, version string) error {
 		return err
 	}
 	start := runfolder.Start{
-		Files: []runfolder.File{{Name: ResolvedFile, Data: []byte(text)}, versions},
+		Files: []runfolder.File{{Name: ResolvedFile, Data: []byte(text), Perm: private(text)}, versions},
 		// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
 		Logs: map[string]int64{runfolder.MetricsLog: f.savedStep(), runfolder.BadImagesLog: f.savedStep() - 1},
 	}

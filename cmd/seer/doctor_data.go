@@ -14,6 +14,7 @@ import (
 	"seer/data/augment"
 	"seer/data/jpeg"
 	"seer/data/sampler"
+	"seer/internal/redact"
 )
 
 // dataImages is how many random images of a source are read and decoded.
@@ -35,7 +36,7 @@ func checkData(ctx context.Context, c *cli.Context) finding {
 		return failed(what, err, "look at the source: too few of its images can be decoded")
 	}
 	f := finding{what: what, text: fmt.Sprintf("%s: %d images, listed in %.1f s; %d random ones decoded at %.0f images/s on one core",
-		path, src.Len(), opened.Seconds(), n-int64(len(bad)), float64(n)/took.Seconds())}
+		redact.URL(path), src.Len(), opened.Seconds(), n-int64(len(bad)), float64(n)/took.Seconds())}
 	if len(bad) > 0 {
 		f.bad = 2*len(bad) > int(n)
 		f.advice = fmt.Sprintf("%d of %d cannot be used, for example %s (%s: %v); training replaces such images, up to data.max_bad_fraction",

@@ -42,6 +42,9 @@ func runExport(c *cli.Context) error {
 	if err := given(c, "out"); err != nil {
 		return err
 	}
+	if err := local("the weights", c.Args().First()); err != nil {
+		return err
+	}
 	out := output{flag: "out", path: c.String("out"), what: "safetensors", endings: []string{".safetensors"}, inputs: []string{c.Args().First()}}
 	if err := out.check(); err != nil {
 		return err

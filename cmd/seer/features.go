@@ -58,6 +58,9 @@ func runFeatures(c *cli.Context) error {
 	if err := given(c, "images", "out"); err != nil {
 		return err
 	}
+	if err := local("the weights", c.String("weights")); err != nil {
+		return err
+	}
 	if err := checkFeatureFlags(c); err != nil {
 		return err
 	}

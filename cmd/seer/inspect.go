@@ -33,6 +33,9 @@ func runInspect(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return fmt.Errorf("inspect takes one argument, a file, a checkpoint or a run folder; got %d", c.NArg())
 	}
+	if err := local("the file", c.Args().First()); err != nil {
+		return err
+	}
 	r, err := inspect.Inspect(c.Args().First())
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, errInterrupted):
 		return 130
 	}
-	fmt.Fprintln(os.Stderr, "seer:", redact.Text(err.Error()))
+	fmt.Fprintln(os.Stderr, "seer:", redact.Error{Err: err})
 	return 1
 }
 

@@ -44,6 +44,9 @@ func loadExperiment(c *cli.Context) (*config.Experiment, error) {
 		return nil, fmt.Errorf("%s takes one experiment file, got %d arguments; flags may stand before or behind it: seer %s FILE.toml --set key=value",
 			c.Command.Name, c.NArg(), c.Command.Name)
 	}
+	if err := local("the experiment", c.Args().First()); err != nil {
+		return nil, err
+	}
 	return config.Load(c.Args().First(), c.StringSlice("set"))
 }
 

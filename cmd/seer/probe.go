@@ -83,6 +83,9 @@ func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
 		return nil, s, fmt.Errorf("%s takes one argument, a run folder or an experiment file; got %d", c.Command.Name, c.NArg())
 	}
 	path := c.Args().First()
+	if err := errors.Join(local("the run", path), local("the weights", s.Weights)); err != nil {
+		return nil, s, err
+	}
 	if strings.HasSuffix(path, ".toml") {
 		e, err := config.Load(path, c.StringSlice("set"))
 		s.Experiment = e

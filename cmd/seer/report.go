@@ -32,6 +32,9 @@ func runReport(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return fmt.Errorf("report takes one run folder, got %d arguments", c.NArg())
 	}
+	if err := local("the run", c.Args().First()); err != nil {
+		return err
+	}
 	page := output{flag: "out", path: c.String("out"), what: "HTML", endings: []string{".html", ".htm"}, inputs: []string{c.Args().First()}}
 	if err := page.checkGiven(c); err != nil {
 		return err

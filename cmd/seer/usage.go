@@ -9,7 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"seer/data/remote"
 	"seer/internal/nearest"
+	"seer/internal/redact"
 )
 
 // strict makes a command, and those below it, answer a wrong command line with one error that says what to type: the
@@ -78,6 +80,14 @@ func dashed(name string) string {
 		return "-" + name
 	}
 	return "--" + name
+}
+
+// local refuses a URL where only a file or folder of this machine is read.
+func local(what, path string) error {
+	if !remote.Is(path) {
+		return nil
+	}
+	return fmt.Errorf("%s is a URL, and only images are read from URLs: download %s, or mount where it lies", redact.URL(path), what)
 }
 
 // given wants flags that a command cannot do without.

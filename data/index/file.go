@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -34,6 +35,17 @@ type Options struct {
 	// Memory bounds the memory of sorting, in bytes; 0 means 256 MiB. More
 	// than that is sorted in pieces and merged through temporary files.
 	Memory int
+	// Private keeps the file from others: it may hold URLs with passwords and
+	// signatures.
+	Private bool
+}
+
+// perm are the permission bits, 0 for those that files have.
+func (o Options) perm() fs.FileMode {
+	if o.Private {
+		return 0o600
+	}
+	return 0
 }
 
 // file is a table being written: records into the file itself, the block table
@@ -54,7 +66,7 @@ func createOn(disk durable.FS, path string, opt Options) (*Builder, error) {
 	b := &Builder{file: f}
 	dir := filepath.Dir(path)
 	var err error
-	if f.main, err = durable.CreateOn(disk, path, 0); err == nil {
+	if f.main, err = durable.CreateOn(disk, path, opt.perm()); err == nil {
 		f.side, err = scratch(dir)
 	}
 	if err != nil {

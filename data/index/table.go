@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"seer/internal/redact"
 )
 
 // Shard describes one tar file of a table with spans, so that a changed file
@@ -217,11 +219,11 @@ func newHasher(l Layout) hash.Hash {
 }
 
 // finishHash adds what is known at the end only. Shards count by their base
-// names: moving a data set does not change it.
+// names: moving a data set does not change it, nor does a new signature in its URL.
 func finishHash(h hash.Hash, n int64, m Meta) (sum [sha256.Size]byte) {
 	bases := make([]string, len(m.Shards))
 	for i, s := range m.Shards {
-		bases[i] = path.Base(s.Path)
+		bases[i] = path.Base(redact.URL(s.Path))
 	}
 	fmt.Fprintf(h, "\n%d\n%s\n%s\n%v\n%d\n", n, strings.Join(bases, "\x00"), strings.Join(m.Classes, "\x00"), m.Numeric, m.Labels)
 	h.Sum(sum[:0])

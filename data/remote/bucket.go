@@ -17,6 +17,8 @@ import (
 	_ "gocloud.dev/blob/gcsblob"   // gs://
 	_ "gocloud.dev/blob/s3blob"    // s3://
 	"gocloud.dev/gcerrors"
+
+	"seer/internal/redact"
 )
 
 // blobObject is an object of a bucket, read by the Go CDK.
@@ -35,11 +37,7 @@ func (s *Store) bucket(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	}
 	b, err := blob.OpenBucket(ctx, where.String())
 	if err != nil {
-		text := err.Error()
-		if u.RawQuery != "" {
-			text = strings.ReplaceAll(text, u.RawQuery, "…")
-		}
-		return nil, final("the bucket cannot be opened: %s", text)
+		return nil, final("the bucket cannot be opened: %s", redact.Without(err.Error(), where.String()))
 	}
 	s.buckets[where.String()] = b
 	return b, nil

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
+
+	"seer/internal/redact"
 )
 
 // Schemes are those of the URLs that can be read.
@@ -65,15 +67,7 @@ func Is(path string) bool {
 }
 
 // Name is a URL without what must not be seen: user, password, query.
-func Name(location string) string {
-	u, err := url.Parse(location)
-	if err != nil {
-		scheme, _, _ := strings.Cut(location, "://")
-		return scheme + "://…"
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return u.String()
-}
+func Name(location string) string { return redact.URL(location) }
 
 // Open looks an object up: its size and version are those of all reads.
 func (s *Store) Open(ctx context.Context, location string) (*Object, error) {

@@ -13,9 +13,10 @@ import (
 )
 
 var (
-	scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+	// One slash is left where a path was cleaned.
+	scheme = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*://|(?i:https?|ftp|s3|gs|azblob):/)`)
 	// inText is a URL in a text: in quotes all of them, else up to what no URL holds.
-	inText = regexp.MustCompile("\"[A-Za-z][A-Za-z0-9+.-]*://(?:[^\"\\\\\n]|\\\\.)*\"|'[A-Za-z][A-Za-z0-9+.-]*://[^'\n]*'|[A-Za-z][A-Za-z0-9+.-]*://[^\\s\"'<>`]*")
+	inText = regexp.MustCompile(strings.ReplaceAll("\"@(?:[^\"\\\\\n]|\\\\.)*\"|'@[^'\n]*'|@[^\\s\"'<>`]*", "@", `(?:[A-Za-z][A-Za-z0-9+.-]*://|\b(?i:https?|ftp|s3|gs|azblob):/)`))
 	digits = regexp.MustCompile(`^[0-9]*$`)
 )
 
@@ -60,7 +61,7 @@ func Has(location string) bool { return URL(location) != location }
 
 // Text is a text with every URL in it without its secrets.
 func Text(text string) string {
-	if !strings.Contains(text, "://") {
+	if !strings.Contains(text, ":/") {
 		return text
 	}
 	return inText.ReplaceAllStringFunc(text, func(found string) string {

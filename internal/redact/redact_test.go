@@ -32,6 +32,8 @@ func TestURL(t *testing.T) {
 		"https://SECRET@host/a":                                             "https://host/a",
 		"https://a@SECRET:SECRET@host/a":                                    "https://host/a",
 		"azblob://c/a.tar?sv=1&sig=SECRET%3D#SECRET":                        "azblob://c/a.tar",
+		"https:/u:SECRET@host/a?b=SECRET":                                   "https:/host/a",
+		"c:/data?a":                                                         "c:/data?a",
 		"https://host#SECRET":                                               "https://host",
 		"https://u:SEC/RET@host/a":                                          "https://host/a",
 		"https://u:SEC?RET@host/a?b=SECRET":                                 "https://host/a",
@@ -52,6 +54,8 @@ func TestText(t *testing.T) {
 		`source = 'https://h/a?x=SEC RET' # why`:                       `source = 'https://h/a' # why`,
 		"two: http://u:SECRET@h/a?b=SECRET and gs://b/c?SECRET.":       "two: http://h/a and gs://b/c",
 		`{"train":"https://u:SECRET@h/\"a?SECRET","k":1}`:              `{"train":"https://h/\"a","k":1}`,
+		"stat s3:/u:SECRET@h/a?SECRET: none":                           "stat s3:/h/a none",
+		"in C:/a?b and x:/y":                                           "in C:/a?b and x:/y",
 		"see https://example.org/page":                                 "see https://example.org/page",
 	} {
 		assert.Equal(t, want, Text(text))
