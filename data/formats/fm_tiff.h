@@ -37,7 +37,7 @@ typedef struct fm_tiff_layout_s {
     void (*line)(uint8_t *out, const uint8_t *in, size_t n, const uint8_t *palette);
 } fm_tiff_unpack;
 
-extern const fm_tiff_unpack fm_tiff_layouts[];
+extern const fm_tiff_unpack fm_tiff_layouts[]; /* ends with one without a name */
 
 /* The index in fm_tiff_layouts, or -1. */
 int fm_tiff_layout(const char *name, size_t length);
@@ -60,12 +60,17 @@ int fm_tiff_raw(fm_context *c, const fm_tiff_job *asked, uint8_t *out, const uin
  * do not make a line. */
 size_t fm_tiff_thunder(uint8_t *out, size_t width, const uint8_t *in, size_t size);
 
+/* Inflates n bytes, if they are exactly `size` when they are out, and undoes
+ * predictor 2 in rows of samples that differ from those `step` before (0: none).
+ * Returns whether it did. *inflater is made when it is needed first. */
+int fm_tiff_inflate(void **inflater, uint8_t *out, size_t size, const uint8_t *in, size_t n, size_t row, size_t step);
+void fm_tiff_inflated(void *inflater);
+
 /* What libtiff needs to know beside the file. */
 typedef struct {
     int layout;
     int rgba;          /* the layout is of 32 bits because the colours are YCbCr */
     int unmarked;      /* the file says RLE, but its lines do not begin at a byte */
-    int zlib;          /* not libdeflate */
     int64_t max_alloc; /* of a single allocation */
 } fm_tiff_options;
 

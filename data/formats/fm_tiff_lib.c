@@ -25,6 +25,9 @@ typedef struct {
     int planes;   /* that are read one after the other; 1: all samples together */
     int bits;     /* of a sample, for separate planes */
     uint16_t compression;
+    int direct; /* deflate that can do without libtiff */
+    size_t step; /* between samples that predictor 2 joins, or 0 */
+    void *inflater;
     uint8_t *buf; /* a decoded strip or tile */
     size_t size;  /* of buf */
 } reader;
@@ -33,7 +36,10 @@ static int remember(TIFF *tif, void *user, const char *module, const char *forma
     source *s = user;
     (void)tif;
     (void)module;
-    if (!s->said[0]) vsnprintf(s->said, sizeof s->said, format, ap);
+    if (s->said[0]) return 1;
+    vsnprintf(s->said, sizeof s->said, format, ap);
+    for (char *p = s->said; *p; p++)
+        if (*p == '\n') *p = ' ';
     return 1;
 }
 
@@ -120,6 +126,35 @@ static int ended(fm_context *c, const source *s) {
     return fm_fail(c, FM_TRUNCATED, "the data of a strip or tile end before its last line");
 }
 
+/* Finds out whether deflated data can be taken without libtiff; where not, it
+ * shall use zlib, as Pillow's does. */
+static void choose_inflater(reader *r) {
+    uint16_t bits = 1, samples = 1, predictor = 1, order = FILLORDER_MSB2LSB, config = PLANARCONFIG_CONTIG;
+    if (r->compression != COMPRESSION_ADOBE_DEFLATE && r->compression != COMPRESSION_DEFLATE) return;
+    TIFFSetField(r->tif, TIFFTAG_DEFLATE_SUBCODEC, DEFLATE_SUBCODEC_ZLIB);
+    TIFFGetFieldDefaulted(r->tif, TIFFTAG_BITSPERSAMPLE, &bits);
+    TIFFGetFieldDefaulted(r->tif, TIFFTAG_SAMPLESPERPIXEL, &samples);
+    TIFFGetFieldDefaulted(r->tif, TIFFTAG_PREDICTOR, &predictor);
+    TIFFGetFieldDefaulted(r->tif, TIFFTAG_FILLORDER, &order);
+    TIFFGetFieldDefaulted(r->tif, TIFFTAG_PLANARCONFIG, &config);
+    if (order != FILLORDER_MSB2LSB || (bits > 8 && TIFFIsByteSwapped(r->tif))) return;
+    r->direct = predictor == PREDICTOR_NONE || (predictor == PREDICTOR_HORIZONTAL && bits == 8);
+    r->step = predictor == PREDICTOR_NONE ? 0 : config == PLANARCONFIG_SEPARATE ? 1 : samples;
+}
+
+/* Decodes a strip or tile of size bytes in lines of row bytes. */
+static int decode(reader *r, const source *s, uint32_t index, uint8_t *out, tmsize_t size, tmsize_t row) {
+    if (r->direct) {
+        uint64_t at = TIFFGetStrileOffset(r->tif, index), n = TIFFGetStrileByteCount(r->tif, index);
+        if (n <= s->size && at <= s->size - n && fm_tiff_inflate(&r->inflater, out, (size_t)size, s->data + at, (size_t)n, (size_t)row, r->step))
+            return FM_OK;
+    }
+    if (r->compression == COMPRESSION_JPEG) memset(out, 0, (size_t)size); /* lines may be missing at its end */
+    if (TIFFIsTiled(r->tif) ? TIFFReadEncodedTile(r->tif, index, out, size) == -1 : TIFFReadEncodedStrip(r->tif, index, out, size) == -1)
+        return ended(r->c, s);
+    return FM_OK;
+}
+
 /* Makes the buffer for strips or tiles, cleared: a decoder may end before it is full. */
 static int make_buffer(reader *r, tmsize_t size) {
     if (size <= 0 || size > INT_MAX - 1) return fm_fail(r->c, FM_TOO_LARGE, "a strip or tile has %lld bytes", (long long)size);
@@ -128,9 +163,12 @@ static int make_buffer(reader *r, tmsize_t size) {
     return r->buf ? FM_OK : r->c->refused;
 }
 
-/* Clears the buffer where libtiff may return less than a strip or tile. */
-static void fresh(reader *r) {
-    if (r->compression == COMPRESSION_JPEG) memset(r->buf, 0, r->size);
+/* Makes the buffer for colours, beside which libtiff has one for a strip or tile. */
+static int make_block(reader *r, tmsize_t size) {
+    tmsize_t inner = TIFFIsTiled(r->tif) ? TIFFTileSize(r->tif) : TIFFStripSize(r->tif);
+    if (inner < 0 || (size_t)inner > r->c->left) return fm_fail(r->c, FM_TOO_LARGE, "a strip or tile has %lld bytes", (long long)inner);
+    r->c->left -= (size_t)inner;
+    return make_buffer(r, size);
 }
 
 /* Puts rows of the buffer into the image. */
@@ -163,17 +201,17 @@ static int read_tiles(reader *r, const source *s) {
     for (int64_t y = 0; y < h; y += th)
         for (int plane = 0; plane < r->planes; plane++)
             for (int64_t x = 0; x < w; x += tw) {
-                fresh(r);
-                if (TIFFReadTile(r->tif, r->buf, (uint32_t)x, (uint32_t)y, 0, (uint16_t)plane) == -1) return ended(r->c, s);
+                code = decode(r, s, TIFFComputeTile(r->tif, (uint32_t)x, (uint32_t)y, 0, (uint16_t)plane), r->buf, size, row);
+                if (code != FM_OK) return code;
                 put(r, plane, (int)x, (int)y, minimum(tw, w - x), minimum(th, h - y), (size_t)row);
             }
     return FM_OK;
 }
 
 /* Tells whether the samples of a strip are the image's own bytes, from a decoder
- * that fills the strip or fails. */
+ * that fills the strip, or what was cleared, or fails. */
 static int straight(const reader *r, tmsize_t row) {
-    static const uint16_t filling[] = {COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE, COMPRESSION_ZSTD, COMPRESSION_LZMA};
+    static const uint16_t filling[] = {COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE, COMPRESSION_ZSTD, COMPRESSION_LZMA, COMPRESSION_JPEG};
     const char *name = fm_tiff_layouts[r->o->layout].name;
     if (r->planes > 1 || row != (tmsize_t)r->job->w * r->job->channels || (strcmp(name, "RGB/RGB") && strcmp(name, "L/L"))) return 0;
     for (size_t i = 0; i < sizeof filling / sizeof *filling; i++)
@@ -182,13 +220,10 @@ static int straight(const reader *r, tmsize_t row) {
 }
 
 static int read_straight(reader *r, const source *s, uint32_t rows, tmsize_t row) {
-    int h = r->job->h;
-    for (int64_t y = 0; y < h; y += rows) {
-        tmsize_t size = (tmsize_t)minimum(rows, h - y) * row;
-        if (TIFFReadEncodedStrip(r->tif, TIFFComputeStrip(r->tif, (uint32_t)y, 0), r->job->out + y * row, size) == -1)
-            return ended(r->c, s);
-    }
-    return FM_OK;
+    int code = FM_OK, h = r->job->h;
+    for (int64_t y = 0; y < h && code == FM_OK; y += rows)
+        code = decode(r, s, TIFFComputeStrip(r->tif, (uint32_t)y, 0), r->job->out + y * row, (tmsize_t)minimum(rows, h - y) * row, row);
+    return code;
 }
 
 static int read_thunder_strip(reader *r, int64_t y, int rows) {
@@ -225,9 +260,8 @@ static int read_strips(reader *r, const source *s) {
     }
     for (int64_t y = 0; y < h; y += rows)
         for (int plane = 0; plane < r->planes; plane++) {
-            fresh(r);
-            if (TIFFReadEncodedStrip(r->tif, TIFFComputeStrip(r->tif, (uint32_t)y, (uint16_t)plane), r->buf, size) == -1)
-                return ended(r->c, s);
+            code = decode(r, s, TIFFComputeStrip(r->tif, (uint32_t)y, (uint16_t)plane), r->buf, (tmsize_t)minimum(rows, h - y) * row, row);
+            if (code != FM_OK) return code;
             put(r, plane, 0, (int)y, w, minimum(rows, h - y), (size_t)row);
         }
     return FM_OK;
@@ -249,7 +283,7 @@ static int read_rgba(reader *r, const source *s) {
     if (INT_MAX / 4 < img.width || INT_MAX / (img.width * 4) < rows) /* Pillow's limit, whatever the height */
         code = fm_fail(r->c, FM_TOO_LARGE, "a block of %u rows of %u pixels has more than 2 GB", rows, img.width);
     else
-        code = make_buffer(r, (tmsize_t)minimum(rows, h) * img.width * 4);
+        code = make_block(r, (tmsize_t)minimum(rows, h) * img.width * 4);
     for (int64_t y = 0; y < h && code == FM_OK; y += rows) {
         int n = minimum(rows, h - y);
         img.row_offset = (int)y;
@@ -293,10 +327,7 @@ static int read_image(reader *r, const source *s) {
     TIFFGetFieldDefaulted(r->tif, TIFFTAG_PLANARCONFIG, &config);
     r->planes = 1;
     if (r->o->unmarked) TIFFSetField(r->tif, TIFFTAG_FAXMODE, FAXMODE_NORTC | FAXMODE_NOEOL);
-    /* What is wrong with the data is passed over in YCbCr, and zlib leaves what
-     * libdeflate throws away. */
-    if ((r->o->zlib || photometric == PHOTOMETRIC_YCBCR) && (r->compression == COMPRESSION_ADOBE_DEFLATE || r->compression == COMPRESSION_DEFLATE))
-        TIFFSetField(r->tif, TIFFTAG_DEFLATE_SUBCODEC, DEFLATE_SUBCODEC_ZLIB);
+    choose_inflater(r);
     if (photometric == PHOTOMETRIC_YCBCR) {
         if (r->compression != COMPRESSION_JPEG || config != PLANARCONFIG_CONTIG) return read_rgba(r, s);
         TIFFSetField(r->tif, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
@@ -317,6 +348,7 @@ int fm_tiff_lib(fm_context *c, const fm_tiff_job *asked, uint8_t *out, const uin
     if (!r.tif) return failed(c, &s, "libtiff cannot open it");
     code = read_image(&r, &s);
     TIFFClose(r.tif);
+    fm_tiff_inflated(r.inflater);
     fm_free(c, r.buf);
     fm_free(c, job.fourth);
     return code;

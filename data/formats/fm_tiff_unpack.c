@@ -154,9 +154,31 @@ COLOURS(cmyk16b, 8, ink(in[0], in[6]), ink(in[2], in[6]), ink(in[4], in[6]))
 
 /* Pillow's tables, in 1/64, are these products, rounded up from below and cut
  * towards zero. */
-static int part(double factor, int chroma) { return (int)(factor * 64 * (chroma - 128) + 0.5); }
-COLOURS(ycbcr, 3, clip(in[0] + (part(1.402, in[2]) >> 6)),
-        clip(in[0] + ((part(-0.34414, in[1]) + part(-0.71414, in[2])) >> 6)), clip(in[0] + (part(1.772, in[1]) >> 6)))
+#define PART(FACTOR, CHROMA) ((int)((FACTOR) * 64 * ((CHROMA)-128) + 0.5))
+
+static void ycbcr(uint8_t *out, const uint8_t *in, size_t n, const uint8_t *palette) {
+    int16_t red[256], green_b[256], green_r[256], blue[256];
+    (void)palette;
+    if (n < 64) { /* the tables would cost more */
+        for (size_t i = 0; i < n; i++, in += 3, out += 3) {
+            out[0] = clip(in[0] + (PART(1.402, in[2]) >> 6));
+            out[1] = clip(in[0] + ((PART(-0.34414, in[1]) + PART(-0.71414, in[2])) >> 6));
+            out[2] = clip(in[0] + (PART(1.772, in[1]) >> 6));
+        }
+        return;
+    }
+    for (int i = 0; i < 256; i++) {
+        red[i] = (int16_t)(PART(1.402, i) >> 6);
+        green_b[i] = (int16_t)PART(-0.34414, i);
+        green_r[i] = (int16_t)PART(-0.71414, i);
+        blue[i] = (int16_t)(PART(1.772, i) >> 6);
+    }
+    for (size_t i = 0; i < n; i++, in += 3, out += 3) {
+        out[0] = clip(in[0] + red[in[2]]);
+        out[1] = clip(in[0] + ((green_b[in[1]] + green_r[in[2]]) >> 6));
+        out[2] = clip(in[0] + blue[in[1]]);
+    }
+}
 
 const fm_tiff_unpack fm_tiff_layouts[] = {
     {"1/1", 1, 0, grey1},
@@ -243,11 +265,12 @@ const fm_tiff_unpack fm_tiff_layouts[] = {
     {"LAB/L", 8, 1, NULL},
     {"LAB/A", 8, 2, NULL},
     {"LAB/B", 8, 3, NULL},
+    {NULL, 0, 0, NULL},
 };
 
 int fm_tiff_layout(const char *name, size_t length) {
-    for (size_t i = 0; i < sizeof fm_tiff_layouts / sizeof *fm_tiff_layouts; i++)
-        if (strlen(fm_tiff_layouts[i].name) == length && !memcmp(fm_tiff_layouts[i].name, name, length)) return (int)i;
+    for (int i = 0; fm_tiff_layouts[i].name; i++)
+        if (strlen(fm_tiff_layouts[i].name) == length && !memcmp(fm_tiff_layouts[i].name, name, length)) return i;
     return -1;
 }
 

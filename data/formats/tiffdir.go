@@ -30,6 +30,7 @@ const (
 	tagExtraSamples = 338
 	tagSampleFormat = 339
 	tagT4Options    = 292
+	tagPredictor    = 317
 	tagSubsampling  = 530
 	tagXMP          = 700
 	tagMediaPhoto   = 0xbc01
@@ -39,7 +40,7 @@ const (
 // tiffKnown are the tags that a directory keeps.
 var tiffKnown = []uint16{tagWidth, tagLength, tagBits, tagCompression, tagPhotometric, tagFillOrder, tagStripOffsets, tagOrientation,
 	tagSamples, tagRowsPerStrip, tagStripCounts, tagPlanar, tagColorMap, tagTileWidth, tagTileLength, tagTileOffsets, tagTileCounts,
-	tagExtraSamples, tagSampleFormat, tagXMP, tagT4Options, tagSubsampling, tagImageDepth, tagMediaPhoto}
+	tagExtraSamples, tagSampleFormat, tagXMP, tagT4Options, tagPredictor, tagSubsampling, tagImageDepth, tagMediaPhoto}
 
 // Types of tags (TIFF 6.0 section 2, and BigTIFF's).
 const (
@@ -78,7 +79,8 @@ type tiffDir struct {
 	offset  uint64
 	tags    map[uint16]tiffTag
 	entries int    // how many there are, of any kind
-	outside uint64 // bytes of all values that do not fit into their entries
+	outside uint64 // bytes of all values in the file that do not fit into their entries
+	total   uint64 // the same, as far as Pillow counts them, in the file or not
 	cut     bool   // the file ended in it, or in a tag's values
 }
 
@@ -163,10 +165,14 @@ func (d *tiffDir) readEntry(data []byte, at uint64, seen *[1 << 16 / 64]uint64) 
 		}
 		// All values together fit into the file; a tag with which they would not is
 		// passed over.
-		if d.outside = min(d.outside+size, math.MaxInt64); d.outside > uint64(len(data)) {
+		there := from <= uint64(len(data)) && size <= uint64(len(data))-from
+		if there {
+			d.outside += size
+		}
+		if d.total = min(d.total+size, math.MaxInt64); d.total > uint64(len(data)) {
 			return true
 		}
-		if from > uint64(len(data)) || size > uint64(len(data))-from {
+		if !there {
 			return false
 		}
 		value = data[from:]

@@ -112,8 +112,8 @@ var tiffModeOf = func() map[string]tiffMode {
 // libtiff. It knows the names of three more: WebP, which its libtiff is built
 // without, and SGI's two, whose colours are in no line of tiffModes.
 var tiffCompressions = map[int64]string{
-	tiffRaw: "none", tiffRLE: "CCITT RLE", tiffFax3: "CCITT group 3", 4: "CCITT group 4", 5: "LZW", tiffOldJPEG: "old-style JPEG",
-	tiffJPEG: "JPEG", tiffAdobeDeflate: "deflate", 32771: "CCITT RLE in words", 32773: "PackBits", 32809: "ThunderScan",
+	tiffRaw: "none", tiffRLE: "CCITT RLE", tiffFax3: "CCITT group 3", tiffFax4: "CCITT group 4", tiffLZW: "LZW", tiffOldJPEG: "old-style JPEG",
+	tiffJPEG: "JPEG", tiffAdobeDeflate: "deflate", tiffRLEWords: "CCITT RLE in words", 32773: "PackBits", 32809: "ThunderScan",
 	tiffDeflate: "deflate", tiffLZMA: "LZMA", 50000: "Zstandard",
 }
 
@@ -122,9 +122,12 @@ const (
 	tiffRaw          = 1
 	tiffRLE          = 2
 	tiffFax3         = 3
+	tiffFax4         = 4
+	tiffLZW          = 5
 	tiffOldJPEG      = 6
 	tiffJPEG         = 7
 	tiffAdobeDeflate = 8
+	tiffRLEWords     = 32771
 	tiffDeflate      = 32946
 	tiffLZMA         = 34925
 )

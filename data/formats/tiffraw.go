@@ -13,6 +13,9 @@ import (
 	"unsafe"
 )
 
+// maxTIFFMemory bounds the pixels and what is needed beside them.
+const maxTIFFMemory = 900 << 20
+
 // maxTIFFPieces bounds strips and tiles; 178 million pixels in tiles of 16 x 16
 // have fewer.
 const maxTIFFPieces = 1 << 20
@@ -30,6 +33,9 @@ func tiffLayout(mode, raw string) C.int {
 func (t *tiffFile) decodeRaw(data []byte, lim Limits) (*Image, error) {
 	pieces, err := t.pieces()
 	if err != nil {
+		return nil, err
+	}
+	if err := t.checkBudget(data, float64(len(pieces))*tiffCosts[tiffRaw].piece); err != nil {
 		return nil, err
 	}
 	img, err := t.decodeC(lim, func(c *C.fm_context, job *C.fm_tiff_job, out *C.uint8_t) C.int {
@@ -66,6 +72,7 @@ func (t *tiffFile) decodeC(lim Limits, f func(c *C.fm_context, job *C.fm_tiff_jo
 		job.kind = C.FM_TIFF_YCBCR
 	}
 	img := lim.image(t.header, int(job.channels))
+	lim.MaxMemory = min(lim.MaxMemory, max(maxTIFFMemory-int64(len(img.Pix)), 64<<20))
 	err := lim.inC("tiff", func(c *C.fm_context) C.int { return f(c, &job, bytePtr(img.Pix)) })
 	if err != nil {
 		return nil, err
