@@ -3,7 +3,7 @@
 package formats
 
 /*
-#cgo LDFLAGS: -lavif
+#cgo LDFLAGS: -lavif -ldl
 #include "fm_avif.h"
 */
 import "C"

@@ -23,10 +23,11 @@ var codecs = map[string]codec{
 	"webp": webpCodec,
 	"bmp":  {bmpHeader, decodeBMP},
 	"tiff": tiffCodec,
+	"avif": avifCodec,
 }
 
 // known lists the formats for people.
-const known = "JPEG, PNG, GIF, WebP, BMP and TIFF"
+const known = "JPEG, PNG, GIF, WebP, AVIF, BMP and TIFF"
 
 // Sniff returns the format of data by its magic bytes, whatever the file is
 // called, or "".
@@ -44,8 +45,14 @@ func Sniff(data []byte) string {
 	if len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP" {
 		return "webp"
 	}
+	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
+		return brands[string(data[8:12])]
+	}
 	return ""
 }
+
+// brands are the formats of files of boxes, by their major brand.
+var brands = map[string]string{"avif": "avif", "avis": "avif", "mif1": "avif", "msf1": "avif"}
 
 // ReadHeader reads size and orientation of an image that is not a JPEG. Nothing
 // proportional to the image is allocated.

@@ -1,67 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * libavif reads the container and has the image decoded; the colours are
- * converted here. It is as lenient as Pillow has it. Its input passes through this
- * file, which counts the frames that are on their way to the decoder: a picture
- * may lie behind any number of frames that are not shown, and each of them costs
- * as much as the picture.
+ * libavif reads the container, as lenient as Pillow has it, and has dav1d decode
+ * the image; the colours are converted here.
  */
 #include "fm_avif.h"
 
+#include "fm_dav1d.h"
 #include "fm_yuv.h"
 
 #include <avif/avif.h>
 #include <string.h>
 
-typedef struct {
-    avifIO io;
-    const uint8_t *data;
-    size_t len;
-    int counting;
-    uint64_t skip;          /* bytes of an OBU that the next piece begins with */
-    uint64_t frames, most;  /* frames so far, and what is allowed */
-} input;
-
-enum { OBU_FRAME_HEADER = 3, OBU_FRAME = 6 };
-
-/* Counts the frames in a piece of an AV1 stream (AV1, section 5.3). */
-static void count_frames(input *in, const uint8_t *p, size_t n) {
-    size_t i = 0;
-    while (i < n) {
-        uint64_t size = 0;
-        int type = p[i] >> 3 & 15, sized = p[i] & 2;
-        if (in->skip) {
-            size_t k = in->skip < n - i ? (size_t)in->skip : n - i;
-            in->skip -= k;
-            i += k;
-            continue;
-        }
-        in->frames += type == OBU_FRAME || type == OBU_FRAME_HEADER;
-        if (!sized) return; /* it fills the rest */
-        i += p[i] & 4 ? 2 : 1;
-        for (int shift = 0; i < n && shift < 56; shift += 7) {
-            size |= (uint64_t)(p[i] & 127) << shift;
-            if (!(p[i++] & 128)) break;
-        }
-        in->skip = size;
-    }
-}
-
-static avifResult input_read(avifIO *io, uint32_t flags, uint64_t offset, size_t size, avifROData *out) {
-    input *in = (input *)(void *)io;
-    (void)flags;
-    if (offset > in->len) return AVIF_RESULT_IO_ERROR;
-    if (size > in->len - offset) size = in->len - (size_t)offset;
-    out->data = in->data + offset;
-    out->size = size;
-    if (in->counting) count_frames(in, out->data, size);
-    return in->frames > in->most ? AVIF_RESULT_NOT_IMPLEMENTED : AVIF_RESULT_OK;
-}
-
-static int failure(fm_context *c, avifDecoder *d, const input *in, avifResult r) {
-    if (in->frames > in->most)
-        return fm_fail(c, FM_TOO_LARGE, "more than %llu frames for one picture", (unsigned long long)in->most);
+static int failure(fm_context *c, avifDecoder *d, avifResult r) {
+    if (fm_dav1d_exceeded()) return fm_fail(c, FM_TOO_LARGE, "its frames, shown or not, have too many pixels together");
     switch (r) {
     case AVIF_RESULT_TRUNCATED_DATA:
         return fm_fail(c, FM_TRUNCATED, "%s", d->diag.error[0] ? d->diag.error : "the file ends before the image does");
@@ -76,16 +28,17 @@ static int failure(fm_context *c, avifDecoder *d, const input *in, avifResult r)
 }
 
 /* Reads the container. d is to be destroyed whatever is returned. */
-static int open_avif(fm_context *c, const uint8_t *data, size_t len, input *in, avifDecoder **d) {
+static int open_avif(fm_context *c, const uint8_t *data, size_t len, avifDecoder **d) {
     avifResult r;
-    *in = (input){.io = {.read = input_read, .sizeHint = len, .persistent = AVIF_TRUE}, .data = data, .len = len, .most = UINT64_MAX};
+    fm_dav1d_allow(0, 0);
     *d = avifDecoderCreate();
     if (!*d) return fm_fail(c, FM_NO_MEMORY, "no memory for an AVIF decoder");
+    (*d)->codecChoice = AVIF_CODEC_CHOICE_DAV1D;
     (*d)->maxThreads = 1;
     (*d)->strictFlags &= ~(uint32_t)(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);
-    avifDecoderSetIO(*d, &in->io);
-    r = avifDecoderParse(*d);
-    return r == AVIF_RESULT_OK ? FM_OK : failure(c, *d, in, r);
+    r = avifDecoderSetIOMemory(*d, data, len);
+    if (r == AVIF_RESULT_OK) r = avifDecoderParse(*d);
+    return r == AVIF_RESULT_OK ? FM_OK : failure(c, *d, r);
 }
 
 /* EXIF's number for a rotation by angle * 90 degrees against the clock and a mirror behind it. */
@@ -109,8 +62,7 @@ static uint8_t *copy(fm_context *c, const avifRWData *src, size_t *n) {
 
 int fm_avif_header(fm_context *c, const uint8_t *data, size_t len, fm_avif *out) {
     avifDecoder *d;
-    input in;
-    int r = open_avif(c, data, len, &in, &d);
+    int r = open_avif(c, data, len, &d);
     *out = (fm_avif){0};
     if (r == FM_OK) {
         out->w = (int32_t)d->image->width;
@@ -146,28 +98,49 @@ static fm_yuv planes(const avifDecoder *d) {
     return p;
 }
 
-/* The decoded planes, once more for what the decoder keeps, and the pixels. */
-static int check_memory(fm_context *c, const avifDecoder *d, size_t pixels) {
+/* Samples of all planes for two pixels. */
+static size_t samples(const avifImage *m) {
+    switch (m->yuvFormat) {
+    case AVIF_PIXEL_FORMAT_YUV400:
+        return 2;
+    case AVIF_PIXEL_FORMAT_YUV420:
+        return 3;
+    case AVIF_PIXEL_FORMAT_YUV422:
+        return 4;
+    default:
+        return 6;
+    }
+}
+
+/*
+ * Bounds the decoder. Memory: the planes, once more where libavif joins or scales
+ * them, and the pixels; all of it may be the limit and half a gigabyte, 1 GiB as a
+ * rule. Time: at worst dav1d takes 80 ns for a byte and 20 ns for a pixel of a frame
+ * (on one core of 2024), of which there may be more than one: alpha, the edges of a
+ * grid, grain, what lies below the last layer. Two seconds are 100 million pixels.
+ */
+static int allow(fm_context *c, avifDecoder *d, size_t len, uint64_t pixels) {
+    const uint64_t seconds = 100000000, byte = 4, more = (uint64_t)16 << 20;
     const avifImage *m = d->image;
-    size_t samples = m->yuvFormat == AVIF_PIXEL_FORMAT_YUV400 ? 2 : m->yuvFormat == AVIF_PIXEL_FORMAT_YUV420 ? 3 : m->yuvFormat == AVIF_PIXEL_FORMAT_YUV422 ? 4 : 6;
-    size_t need = pixels * (samples + (d->alphaPresent ? 2 : 0)) * (m->depth > 8 ? 2 : 1) + 3 * pixels, allowed = c->left + ((size_t)512 << 20);
-    if (need <= allowed) return FM_OK;
-    return fm_fail(c, FM_TOO_LARGE, "decoding it needs up to %zu bytes of memory; allowed: %zu", need, allowed);
+    size_t copy = (size_t)pixels * (samples(m) + (d->alphaPresent ? 2 : 0)) / 2 * (m->depth > 8 ? 2 : 1);
+    size_t need = 2 * copy + 3 * (size_t)pixels, allowed = c->left + ((size_t)512 << 20);
+    uint64_t frames = 3 * pixels + more;
+    if (need > allowed) return fm_fail(c, FM_TOO_LARGE, "decoding it needs up to %zu bytes of memory; allowed: %zu", need, allowed);
+    if (pixels + byte * len > seconds)
+        return fm_fail(c, FM_TOO_LARGE, "%llu pixels in %zu bytes; the pixels and four times the bytes may make %llu", (unsigned long long)pixels, len,
+                       (unsigned long long)seconds);
+    if (frames > seconds - byte * len) frames = seconds - byte * len;
+    fm_dav1d_allow(frames + (d->alphaPresent ? pixels : 0), allowed - need + copy);
+    return FM_OK;
 }
 
 int fm_avif_decode(fm_context *c, const uint8_t *data, size_t len, int w, int h, uint8_t *out) {
-    const uint64_t pixels = (uint64_t)w * (uint64_t)h, extra = (uint64_t)64 << 20;
     avifDecoder *d;
-    avifResult e;
-    input in;
-    int r = open_avif(c, data, len, &in, &d);
-    if (r == FM_OK) r = check_memory(c, d, (size_t)pixels);
+    int r = open_avif(c, data, len, &d);
+    if (r == FM_OK) r = allow(c, d, len, (uint64_t)w * (uint64_t)h);
     if (r == FM_OK) {
-        in.counting = 1;
-        in.most = 16 + extra / pixels;
-        d->imageSizeLimit = (uint32_t)pixels;
-        e = avifDecoderNthImage(d, 0);
-        if (e != AVIF_RESULT_OK) r = failure(c, d, &in, e);
+        avifResult e = avifDecoderNthImage(d, 0);
+        if (e != AVIF_RESULT_OK) r = failure(c, d, e);
     }
     if (r == FM_OK && (d->image->width != (uint32_t)w || d->image->height != (uint32_t)h))
         r = fm_fail(c, FM_CORRUPT, "a frame of %u x %u pixels in an image of %d x %d", d->image->width, d->image->height, w, h);
