@@ -105,7 +105,7 @@ type Progress struct {
 }
 
 // DefaultExtensions are the endings of the formats that can be decoded.
-var DefaultExtensions = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+var DefaultExtensions = []string{".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".avif", ".heic", ".heif", ".bmp", ".tif", ".tiff"}
 
 // DefaultMaxFileBytes is the limit on an image file: no photograph comes near
 // it, and a stray archive in a folder of images cannot exhaust the memory.

@@ -24,10 +24,11 @@ var codecs = map[string]codec{
 	"bmp":  {bmpHeader, decodeBMP},
 	"tiff": tiffCodec,
 	"avif": avifCodec,
+	"heic": heifCodec,
 }
 
 // known lists the formats for people.
-const known = "JPEG, PNG, GIF, WebP, AVIF, BMP and TIFF"
+const known = "JPEG, PNG, GIF, WebP, AVIF, HEIC, BMP and TIFF"
 
 // Sniff returns the format of data by its magic bytes, whatever the file is
 // called, or "".
@@ -45,14 +46,8 @@ func Sniff(data []byte) string {
 	if len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP" {
 		return "webp"
 	}
-	if len(data) >= 12 && string(data[4:8]) == "ftyp" {
-		return brands[string(data[8:12])]
-	}
-	return ""
+	return sniffBoxes(data)
 }
-
-// brands are the formats of files of boxes, by their major brand.
-var brands = map[string]string{"avif": "avif", "avis": "avif", "mif1": "avif", "msf1": "avif"}
 
 // ReadHeader reads size and orientation of an image that is not a JPEG. Nothing
 // proportional to the image is allocated.
@@ -64,8 +59,7 @@ func ReadHeader(data []byte) (h Header, err error) {
 	}
 	c, ok := codecs[format]
 	if !ok {
-		return Header{}, &Error{Reason: Unknown, Detail: fmt.Sprintf(
-			"it begins with %x; known are %s", data[:min(len(data), 8)], known)}
+		return Header{}, unknown(data)
 	}
 	if h, err = c.header(data); err != nil {
 		return h, err

@@ -141,13 +141,17 @@ def rebuilt(data, change):
     iloc = bytearray(children[b"iloc"])
     assert iloc[0] == 0 and iloc[4] == 0x44, "an iloc of another form"
     at = 8
+    base = iloc[5] >> 4
     for _ in range(struct.unpack(">H", iloc[6:8])[0]):
         at += 4
+        if base:
+            iloc[at:at + 4] = struct.pack(">I", struct.unpack(">I", iloc[at:at + 4])[0] + moved)
+            at += base
         count, = struct.unpack(">H", iloc[at:at + 2])
         at += 2
         for _ in range(count):
             offset, = struct.unpack(">I", iloc[at:at + 4])
-            iloc[at:at + 4] = struct.pack(">I", offset + moved)
+            iloc[at:at + 4] = struct.pack(">I", offset + (0 if base else moved))
             at += 8
     children[b"iloc"] = bytes(iloc)
     body = meta[:4] + b"".join(box(k, v) for k, v in children.items())
