@@ -3,7 +3,7 @@
 package formats
 
 /*
-#cgo LDFLAGS: -lavif -ldl
+#cgo LDFLAGS: -Wl,--no-as-needed -lavif -Wl,--as-needed -ldl
 #include "fm_avif.h"
 */
 import "C"

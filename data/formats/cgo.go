@@ -4,6 +4,7 @@ package formats
 
 /*
 #cgo CFLAGS: -std=c11 -O3 -I${SRCDIR}/../../third_party/images/include
+#cgo LDFLAGS: -Wl,-rpath,${SRCDIR}/../../third_party/images/lib
 #cgo LDFLAGS: -L${SRCDIR}/../../third_party/images/lib -ldeflate -lz -lm
 #include "fm.h"
 */

@@ -37,6 +37,10 @@ image_packages=(
   "zlib1g-dev zlib.h"
   "libdeflate-dev libdeflate.h"
   "libwebp-dev webp/demux.h"
+  "libavif-dev avif/avif.h"
+  "libdav1d-dev dav1d/dav1d.h"
+  "libheif-dev libheif/heif.h"
+  "libde265-dev libde265/de265.h"
   "libtiff-dev tiffio.h"
   "libzstd-dev zstd.h" # this and the next: what libtiff stands on
   "liblzma-dev lzma.h"
@@ -52,24 +56,48 @@ missing_images() {
   done < <(printf '%s\n' "${image_packages[@]}")
 }
 
-# The packages look into third_party/images before the system's folders. Only static libraries are put
-# there, so the program needs no path to it at run time.
+# The packages look into third_party/images before the system's folders: for archives, and where Debian
+# has none (libavif, libheif) for shared libraries, which lie there with all that they stand on.
 unpack_images() { # unpack_images PACKAGE...
   local multiarch package tmp deb=$tp/.tmp/image.deb
   multiarch=$("${CC:-gcc}" -print-multiarch)
   tmp=$(scratch images)
   mkdir "$tmp/include" "$tmp/lib"
-  for package; do
+  while read -r package; do
     apt_unpack "$package" "$deb"
-    cp -r "$deb"/usr/include/. "$tmp/include/"
+    if [[ -d $deb/usr/include ]]; then cp -r "$deb"/usr/include/. "$tmp/include/"; fi
     if [[ -d $tmp/include/$multiarch ]]; then
       cp -r "$tmp/include/$multiarch/." "$tmp/include/"
       rm -r "$tmp/include/$multiarch"
     fi
-    cp "$deb/usr/lib/$multiarch"/*.a "$tmp/lib/"
-  done
+    find "$deb/usr/lib/$multiarch" -maxdepth 1 \( -name '*.a' -o -name '*.so*' \) -exec cp -P {} "$tmp/lib/" \;
+  done < <(printf '%s\n' "$@" && runtime_packages "$@")
+  link_images "$tmp/lib" "/usr/lib/$multiarch"
   echo "$*" >"$tmp/PACKAGES"
   publish "$tmp" "$tp/images"
+}
+
+# runtime_packages PACKAGE...: what else the system would have to install with them.
+runtime_packages() {
+  apt-get -qq --print-uris install -y --no-install-recommends "$@" | sed -n "s/.* \([^ _]*\)_[^ ]* .*/\1/p" |
+    grep -vxF -f <(printf '%s\n' "$@") || true
+}
+
+# link_images FOLDER SYSTEM: -lNAME finds the archive, or else a list of all shared libraries in the
+# folder, because a program's run path does not serve the libraries of its libraries.
+link_images() {
+  local lib all
+  all=$(find "$1" -maxdepth 1 -regex '.*\.so\.[0-9]+' -printf '%f ')
+  for lib in "$1"/*.so; do
+    [[ -L $lib ]] || continue
+    if [[ -e ${lib%.so}.a ]]; then
+      rm "$lib"
+    elif [[ -e $lib ]]; then
+      rm "$lib" && echo "INPUT($all)" >"$lib"
+    else # the library itself is the system's
+      ln -sfn "$2/$(readlink "$lib")" "$lib"
+    fi
+  done
 }
 
 ensure_images() {
@@ -78,7 +106,7 @@ ensure_images() {
   ((${#missing[@]})) || return 0
   [[ -f $tp/images/PACKAGES && $(<"$tp/images/PACKAGES") == "${missing[*]}" ]] && return
   have_apt || die "headers of image libraries are missing; bring what Debian calls ${missing[*]} with your system's packages" \
-    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel libwebp-devel libtiff-devel"
+    "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel libwebp-devel libtiff-devel libavif-devel libdav1d-devel libheif-devel libde265-devel"
   if ((EUID == 0)); then apt_install "${missing[@]}"; else unpack_images "${missing[@]}"; fi
 }
 

@@ -119,7 +119,7 @@ buildvcs() {
 # cgo's own run paths are absolute. These come first and are relative to bin/, so that the folder can be
 # moved or copied; both are RUNPATHs, which LD_LIBRARY_PATH overrides.
 # shellcheck disable=SC2016 # $ORIGIN is for the dynamic linker
-run_path='$ORIGIN/../third_party/shim:$ORIGIN/../third_party/gotorch/cgotorch:$ORIGIN/../third_party/libtorch/lib'
+run_path='$ORIGIN/../third_party/shim:$ORIGIN/../third_party/gotorch/cgotorch:$ORIGIN/../third_party/libtorch/lib:$ORIGIN/../third_party/images/lib'
 
 build_binary() {
   [[ -x $root/bin/seer ]] || stage "building bin/seer, about a minute the first time"
