@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // Formats that [Open] recognises.
@@ -22,6 +23,7 @@ const (
 // goroutines at once is safe.
 type File struct {
 	path     string
+	size     int64
 	format   string
 	infos    []Info
 	index    map[string]int
@@ -44,8 +46,29 @@ type tensors interface {
 	stored(i int) int64
 }
 
-// Open reads a file's table of contents; the tensors stay on disk.
+// Open reads a file's table of contents; the tensors stay on disk. The path may
+// also be the index of a checkpoint in several files (…index.json), or a folder
+// that holds the weights of one model.
 func Open(path string) (*File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return openFolder(path)
+	}
+	f, err := openPath(path)
+	if number, of := Shard(path); err == nil && of > 1 {
+		f.notes = append(f.notes, fmt.Sprintf("this is shard %d of %d: name their folder to see them all", number, of))
+	}
+	return f, err
+}
+
+// openPath opens a file or an index.
+func openPath(path string) (*File, error) {
+	if strings.HasSuffix(path, indexSuffix) {
+		return openIndex(path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -62,8 +85,8 @@ func openFile(f *os.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return nil, formatErrorf(f.Name(), "", "is a folder; name a .safetensors or .pth file in it")
+	if !info.Mode().IsRegular() {
+		return nil, formatErrorf(f.Name(), "", "is no regular file; a .safetensors or .pth file is needed")
 	}
 	result, err := OpenReader(f, info.Size(), f.Name())
 	if err != nil {
@@ -80,7 +103,7 @@ func OpenReader(r io.ReaderAt, size int64, name string) (*File, error) {
 	if err := readFull(r, head, 0); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	result := &File{path: name, r: r, metadata: map[string]string{}, close: func() error { return nil }}
+	result := &File{path: name, size: size, r: r, metadata: map[string]string{}, close: func() error { return nil }}
 	var err error
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
@@ -109,7 +132,11 @@ func (f *File) buildIndex() {
 // Path is the name that the file was opened by.
 func (f *File) Path() string { return f.path }
 
-// Format is one of [Safetensors], [PyTorchZip] and [PyTorchLegacy].
+// Size is the length of the file in bytes, of all its shards where it has some.
+func (f *File) Size() int64 { return f.size }
+
+// Format is one of [Safetensors], [PyTorchZip] and [PyTorchLegacy], or says that
+// there are several such files.
 func (f *File) Format() string { return f.format }
 
 // Infos lists the tensors in the order of the file. The list is shared: do not

@@ -257,7 +257,7 @@ func TestOpenExplainsOtherFiles(t *testing.T) {
 		})
 	}
 	_, err := checkpoint.Open(t.TempDir())
-	require.ErrorContains(t, err, "is a folder")
+	require.ErrorContains(t, err, "holds no weights: name a run folder, a checkpoint of one, a file")
 	_, err = checkpoint.Open(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -44,7 +44,8 @@ var inside = regexp.MustCompile(`(?:\b_fpw_module|\b_fsdp_wrapped_module|\b_orig
 // in the paper's own code ("projection_head.…", "prototypes.weight") and here.
 var head = regexp.MustCompile(`^(?:heads?\.)?(?:0\.)?(projection_head\.\d+|prototypes(?:\.prototypes)?\d*)\.(\w+)$`)
 
-// Common gives any known key its common name.
+// Common gives any known key its common name, as far as one key alone tells.
+// [Detect] knows more.
 func Common(key string) Key {
 	bare, wrapper := unwrap(key)
 	k := Key{Original: key, Common: key, Part: Other, Wrapper: wrapper}
@@ -52,9 +53,16 @@ func Common(key string) Key {
 		k.Common, k.Part = headName(m[1])+"."+m[2], Head
 		return k
 	}
-	for _, candidate := range candidates(bare) {
+	k.translate(candidates(bare))
+	return k
+}
+
+// translate tries spellings of a key without its wrapper, and keeps the first that
+// some style has.
+func (k *Key) translate(spellings []string) {
+	for _, spelling := range spellings {
 		for _, s := range styles {
-			common, ok := ToTorchvision(s.name, candidate)
+			common, ok := ToTorchvision(s.name, spelling)
 			if !ok {
 				continue
 			}
@@ -65,10 +73,9 @@ func Common(key string) Key {
 			k.Styles = append(k.Styles, s.name)
 		}
 		if k.Part != Other {
-			return k
+			return
 		}
 	}
-	return k
 }
 
 // candidates are the bare key and the forms it has when only a part of a model
@@ -113,9 +120,10 @@ func unwrap(key string) (bare, wrapper string) {
 
 // Detection is what a list of keys turned out to be.
 type Detection struct {
-	Style       Style // the library most keys are spelled by
-	Keys        []Key // one for each key given, in its order
-	Trunk       int   // how many keys belong to each part
+	Style       Style   // the library most keys of the first trunk are spelled by
+	Keys        []Key   // one for each key given, in its order
+	Trunks      []Place // the trunks among them, in the order of preference
+	Trunk       int     // how many keys belong to each part; of the trunks, to the first
 	Classifier  int
 	Head        int
 	Other       int
@@ -125,57 +133,49 @@ type Detection struct {
 // Detect names the style of a state dict and explains it.
 func Detect(keys []string) Detection {
 	var d Detection
-	votes := map[Style]int{}
-	parts := map[Part]int{}
 	for _, key := range keys {
-		k := Common(key)
-		d.Keys = append(d.Keys, k)
-		parts[k.Part]++
-		for _, s := range k.Styles {
-			votes[s]++
+		d.Keys = append(d.Keys, Common(key))
+	}
+	findWrapped(d.Keys)
+	d.Trunks = places(d.Keys)
+	var first Place
+	if len(d.Trunks) > 0 {
+		first = d.Trunks[0]
+	}
+	return d.In(first)
+}
+
+// In is the detection as seen from another of its trunks.
+func (d Detection) In(p Place) Detection {
+	parts := map[Part]int{}
+	for _, k := range d.Keys {
+		if k.Part != Trunk || len(d.Trunks) <= 1 || k.Wrapper == p.Prefix {
+			parts[k.Part]++
 		}
 	}
+	d.Style = p.Style
 	d.Trunk, d.Classifier, d.Head, d.Other = parts[Trunk], parts[Classifier], parts[Head], parts[Other]
-	for _, s := range Styles() { // ties go to the first: a list may have only keys that two styles share
-		if votes[s] > votes[d.Style] {
-			d.Style = s
-		}
-	}
-	d.Explanation = d.explain(keys)
+	d.Explanation = d.explain(p)
 	return d
 }
 
-func (d Detection) explain(keys []string) string {
+func (d Detection) explain(p Place) string {
 	if d.Trunk == 0 {
-		return "no key of a RegNetY trunk" + d.counts() + hint(keys)
+		return "no key of a RegNetY trunk" + d.counts() + hint(d.Keys)
 	}
 	text := fmt.Sprintf("%s keys of a RegNetY", d.Style)
-	if i := slices.IndexFunc(d.Keys, func(k Key) bool { return k.Part == Trunk }); d.Keys[i].Wrapper != "" {
-		text += fmt.Sprintf(" below %q", d.Keys[i].Wrapper)
+	if p.Prefix != "" {
+		text += fmt.Sprintf(" below %q", p.Prefix)
 	}
-	return text + d.counts() + hint(keys)
+	text += d.counts() + hint(d.Keys)
+	for _, other := range d.Trunks {
+		if other.Prefix != p.Prefix {
+			text += fmt.Sprintf("; another trunk below %q", other.Prefix)
+		}
+	}
+	return text
 }
 
 func (d Detection) counts() string {
 	return fmt.Sprintf(": %d of the trunk, %d of a classifier, %d of a SwAV head, %d others", d.Trunk, d.Classifier, d.Head, d.Other)
-}
-
-// hints recognise what people try to load by mistake.
-var hints = []struct {
-	match *regexp.Regexp
-	text  string
-}{
-	{regexp.MustCompile(`flat_param`), "this is one shard of an FSDP run: consolidate it first, as VISSL's extra_scripts do"},
-	{regexp.MustCompile(`(^|\.)layer[1-4]\.\d+\.conv\d\.`), "these are keys of a ResNet"},
-	{regexp.MustCompile(`(^|\.)blocks\.\d+\.attn\.`), "these are keys of a vision transformer"},
-	{regexp.MustCompile(`momentum_buffer|(^|\.)exp_avg`), "it holds an optimizer's state"},
-}
-
-func hint(keys []string) string {
-	for _, h := range hints {
-		if slices.ContainsFunc(keys, h.match.MatchString) {
-			return "; " + h.text
-		}
-	}
-	return ""
 }

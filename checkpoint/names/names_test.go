@@ -154,6 +154,18 @@ func TestDetectExplains(t *testing.T) {
 		"nothing":     {nil, "no key of a RegNetY trunk: 0 of the trunk"},
 		"resnet":      {[]string{"conv1.weight", "layer1.0.conv1.weight"}, "these are keys of a ResNet"},
 		"transformer": {[]string{"blocks.0.attn.qkv.weight"}, "a vision transformer"},
+		"DINOv2":      {[]string{"teacher.backbone.blocks.0.0.attn.qkv.weight"}, "a vision transformer"},
+		"ViT of HF":   {[]string{"vit.encoder.layer.0.attention.attention.query.weight"}, "a vision transformer"},
+		"Swin":        {[]string{"layers.0.blocks.0.attn.qkv.weight"}, "a Swin transformer"},
+		"ConvNeXt":    {[]string{"stages.0.blocks.0.conv_dw.weight"}, "a ConvNeXt"},
+		"ConvNeXt V2": {[]string{"stages.0.0.dwconv.weight"}, "a ConvNeXt"},
+		"ResNet, HF":  {[]string{"resnet.encoder.stages.0.layers.0.shortcut.bias"}, "a ResNet"},
+		"RegNetX, HF": {[]string{"regnet.encoder.stages.0.layers.0.layer.2.convolution.weight"}, "a RegNetX"},
+		"VGG":         {[]string{"features.0.weight", "classifier.0.bias"}, "a VGG"},
+		"Llama":       {[]string{"model.layers.0.self_attn.q_proj.weight"}, "a language model"},
+		"pruned":      {[]string{"stem.0.weight_orig", "stem.0.weight_mask"}, "torch.nn.utils.prune.remove"},
+		"quantised":   {[]string{"stem.0.zero_point"}, "are quantised"},
+		"weight norm": {[]string{"x.weight_g", "x.weight_v"}, "are parametrised"},
 		"shard":       {[]string{"_fpw_module.flat_param_0"}, "consolidate it first"},
 		"optimizer":   {[]string{"state.0.momentum_buffer"}, "an optimizer's state"},
 		"wrapped":     {[]string{"x", "module.stem.0.weight"}, `torchvision keys of a RegNetY below "module.": 1 of the trunk, 0 of a classifier, 0 of a SwAV head, 1 others`},
@@ -187,4 +199,94 @@ func FuzzCommon(f *testing.F) {
 			require.Equal(t, k.Common, back)
 		}
 	})
+}
+
+// The trunks of self-supervised programs are found behind whatever prefix, and the
+// preferred one comes first.
+func TestDetectFindsTrunksBehindAnyPrefix(t *testing.T) {
+	tests := map[string]struct {
+		wrap []string // prefixes, each in front of a whole trunk of torchvision's names
+		want []string // the prefixes of the trunks found, in order
+	}{
+		"DINO":            {[]string{"student.module.backbone.", "teacher.backbone."}, []string{"teacher.backbone.", "student.module.backbone."}},
+		"MoCo":            {[]string{"state_dict.module.encoder_k.", "state_dict.module.encoder_q."}, []string{"state_dict.module.encoder_q.", "state_dict.module.encoder_k."}},
+		"BYOL":            {[]string{"target_network.", "online_network."}, []string{"online_network.", "target_network."}},
+		"EMA":             {[]string{"model.", "model_ema."}, []string{"model_ema.", "model."}},
+		"timm's EMA":      {[]string{"state_dict.", "state_dict_ema."}, []string{"state_dict_ema.", "state_dict."}},
+		"lightly":         {[]string{"backbone_momentum.", "backbone."}, []string{"backbone.", "backbone_momentum."}},
+		"distillation":    {[]string{"student.", "teacher."}, []string{"teacher.", "student."}},
+		"SimSiam":         {[]string{"module.encoder."}, []string{"module.encoder."}},
+		"part of a list":  {[]string{"net.0."}, []string{"net.0."}},
+		"torch.compile":   {[]string{"model_state._orig_mod."}, []string{"model_state."}},
+		"nothing special": {[]string{""}, []string{""}},
+	}
+	whole, _ := golden(t, names.Torchvision)
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var keys []string
+			for _, prefix := range tt.wrap {
+				for _, key := range whole {
+					keys = append(keys, prefix+key)
+				}
+			}
+			d := names.Detect(keys)
+			var got []string
+			for _, p := range d.Trunks {
+				got = append(got, p.Prefix)
+				assert.Equal(t, names.Torchvision, p.Style)
+				assert.Equal(t, 382, p.Keys)
+				assert.Equal(t, 382, d.In(p).Trunk)
+			}
+			assert.Equal(t, tt.want, got)
+			assert.Equal(t, 382, d.Trunk)
+			for _, prefix := range tt.want[1:] {
+				assert.Contains(t, d.Explanation, "another trunk below \""+prefix+"\"")
+			}
+			for i, k := range d.Keys {
+				assert.Equal(t, whole[i%len(whole)], k.Common, k.Original)
+			}
+		})
+	}
+}
+
+// nn.Sequential(*model.children()) numbers the parts of a trunk.
+func TestDetectUndoesSequential(t *testing.T) {
+	numbers := map[names.Style]map[string]string{
+		names.Torchvision:  {"stem.": "0.", "trunk_output.": "1."},
+		names.ClassyVision: {"stem.": "0.", "trunk_output.": "1."},
+		names.Timm:         {"stem.": "0.", "s1.": "1.", "s2.": "2.", "s3.": "3.", "s4.": "4."},
+		names.Pycls:        {"stem.": "0.", "s1.": "1.", "s2.": "2.", "s3.": "3.", "s4.": "4."},
+		names.Transformers: {"regnet.embedder.": "0.", "regnet.encoder.": "1."},
+	}
+	_, shapes := golden(t, names.Torchvision)
+	for style, numbered := range numbers {
+		for _, prefix := range []string{"", "state_dict.backbone.", "encoder."} {
+			keys, _ := golden(t, style)
+			var renamed []string
+			for _, key := range keys {
+				for old, number := range numbered {
+					if rest, ok := strings.CutPrefix(key, old); ok {
+						renamed = append(renamed, prefix+number+rest)
+					}
+				}
+			}
+			require.Len(t, renamed, 382)
+			d := names.Detect(append(renamed, prefix+"projection_head.layers.0.weight", "queue"))
+			require.Len(t, d.Trunks, 1)
+			assert.Equal(t, prefix, d.Trunks[0].Prefix)
+			assert.Equal(t, style, d.Style)
+			assert.Equal(t, 382, d.Trunk)
+			assert.Equal(t, 2, d.Other)
+			for _, k := range d.Keys[:382] {
+				assert.Contains(t, shapes, k.Common, k.Original)
+			}
+		}
+	}
+}
+
+// A numbered list without blocks is no trunk.
+func TestDetectLeavesOtherListsAlone(t *testing.T) {
+	d := names.Detect([]string{"projector.0.weight", "projector.1.weight", "head.0.0.weight", "fc.0.weight"})
+	assert.Empty(t, d.Trunks)
+	assert.Equal(t, 4, d.Other)
 }

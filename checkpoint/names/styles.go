@@ -20,10 +20,11 @@ const (
 	Transformers Style = "transformers"
 	VISSL        Style = "vissl"
 	ClassyVision Style = "classy_vision"
+	Pycls        Style = "pycls"
 )
 
 // Styles lists all known styles.
-func Styles() []Style { return []Style{Torchvision, Timm, Transformers, VISSL, ClassyVision} }
+func Styles() []Style { return []Style{Torchvision, Timm, Transformers, VISSL, ClassyVision, Pycls} }
 
 // style is one column of the table of names.
 type style struct {
@@ -87,6 +88,12 @@ var styles = []style{
 		block:  regexp.MustCompile(`^trunk_output\.block(\d+)\.(?:block\d+-part\d+\.)?block\d+-(\d+)\.(.+)$`),
 		format: func(s, i int) string { return fmt.Sprintf("trunk_output.block%d.block%d-%d.", s, s, i) }, firstStage: 1,
 		inner: classyInner,
+	},
+	{
+		name: Pycls, stemConv: "stem.conv", stemNorm: "stem.bn", classifier: "head.fc",
+		block:  regexp.MustCompile(`^s(\d+)\.b(\d+)\.(.+)$`),
+		format: func(s, i int) string { return fmt.Sprintf("s%d.b%d.", s, i) }, firstStage: 1, firstBlock: 1,
+		inner: [10]string{"proj", "bn", "f.a", "f.a_bn", "f.b", "f.b_bn", "f.se.f_ex.0", "f.se.f_ex.2", "f.c", "f.c_bn"},
 	},
 }
 

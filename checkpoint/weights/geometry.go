@@ -17,6 +17,48 @@ type Geometry struct {
 	Depths     []int   // blocks of each stage
 	Widths     []int64 // output width of each stage
 	GroupWidth []int64 // of the 3×3 convolutions of each stage
+	Squeeze    bool    // it has squeeze-and-excitation: a RegNetX has none
+}
+
+// Trunk is one trunk of a file.
+type Trunk struct {
+	names.Place
+	Geometry      Geometry
+	Architectures []string // the known ones with this geometry
+}
+
+// Trunks finds the whole trunks of a file below a prefix, the preferred one first.
+// An empty prefix means all.
+func Trunks(infos []checkpoint.Info, prefix string) []Trunk {
+	d := detect(infos)
+	var trunks []Trunk
+	for _, place := range below(d.Trunks, prefix) {
+		g, ok := geometryAt(infos, d, place)
+		if ok {
+			trunks = append(trunks, Trunk{place, g, Architectures(g)})
+		}
+	}
+	return trunks
+}
+
+func detect(infos []checkpoint.Info) names.Detection {
+	keys := make([]string, len(infos))
+	for i, info := range infos {
+		keys[i] = info.Name
+	}
+	return names.Detect(keys)
+}
+
+// below keeps the places behind a prefix, whose last dot may be left out.
+func below(all []names.Place, prefix string) []names.Place {
+	prefix = strings.TrimSuffix(prefix, ".")
+	var kept []names.Place
+	for _, p := range all {
+		if prefix == "" || p.Prefix == prefix+"." || strings.HasPrefix(p.Prefix, prefix+".") {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 // String is like `depths 1,3,6,6, widths 48,104,208,440, group width 8`.
@@ -32,17 +74,27 @@ func list[T any](values []T) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ",")
 }
 
-// GeometryOf reads the architecture off a file's shapes; false means that it
-// holds no whole RegNetY trunk.
+// GeometryOf reads the architecture off the shapes of a file's preferred trunk;
+// false means that it holds no whole RegNet trunk.
 func GeometryOf(infos []checkpoint.Info) (Geometry, bool) {
+	trunks := Trunks(infos, "")
+	if len(trunks) == 0 {
+		return Geometry{}, false
+	}
+	return trunks[0].Geometry, true
+}
+
+// geometryAt reads the architecture of one trunk.
+func geometryAt(infos []checkpoint.Info, d names.Detection, place names.Place) (Geometry, bool) {
 	type block struct{ stage, index int }
 	widths, groups := map[block]int64{}, map[block]int64{}
-	for _, info := range infos {
+	var g Geometry
+	for i, info := range infos {
 		var b block
 		var inner string
-		common := names.Common(info.Name).Common
-		_, err := fmt.Sscanf(common, "trunk_output.block%d.block%d-%d.%s", &b.stage, &b.stage, &b.index, &inner)
-		if err != nil || len(info.Shape) != 4 {
+		key := d.Keys[i]
+		_, err := fmt.Sscanf(key.Common, "trunk_output.block%d.block%d-%d.%s", &b.stage, &b.stage, &b.index, &inner)
+		if err != nil || len(info.Shape) != 4 || key.Wrapper != place.Prefix {
 			continue
 		}
 		switch inner {
@@ -50,9 +102,10 @@ func GeometryOf(infos []checkpoint.Info) (Geometry, bool) {
 			widths[b] = info.Shape[0]
 		case "f.b.0.weight":
 			groups[b] = info.Shape[1]
+		case "f.se.fc1.weight":
+			g.Squeeze = true
 		}
 	}
-	var g Geometry
 	for stage := 1; widths[block{stage, 0}] > 0; stage++ {
 		depth := 0
 		for widths[block{stage, depth}] > 0 {
@@ -68,6 +121,9 @@ func GeometryOf(infos []checkpoint.Info) (Geometry, bool) {
 // Architectures names the known architectures of a geometry.
 func Architectures(g Geometry) []string {
 	var found []string
+	if !g.Squeeze {
+		return nil
+	}
 	for _, name := range arch.Names() {
 		params, err := arch.Lookup(name)
 		if err != nil {
@@ -81,46 +137,82 @@ func Architectures(g Geometry) []string {
 	return found
 }
 
-type measured struct {
+type measuredStage struct {
 	depth        int
 	width, group int64
 }
 
-func zip(g Geometry) []measured {
-	stages := make([]measured, len(g.Depths))
+func zip(g Geometry) []measuredStage {
+	stages := make([]measuredStage, len(g.Depths))
 	for i := range stages {
-		stages[i] = measured{g.Depths[i], g.Widths[i], g.GroupWidth[i]}
+		stages[i] = measuredStage{g.Depths[i], g.Widths[i], g.GroupWidth[i]}
 	}
 	return stages
 }
 
-func sameStage(s arch.Stage, m measured) bool {
+func sameStage(s arch.Stage, m measuredStage) bool {
 	return s.Depth == m.depth && int64(s.Width) == m.width && int64(s.GroupWidth) == m.group
 }
 
+// regNetX says what is wrong with a trunk that lacks what every RegNetY has.
+const regNetX = "no squeeze-and-excitation: this is a RegNetX; seer has RegNetY, so name weights of one"
+
+// Unknown says why a trunk has no known architecture, and what to do.
+func (g Geometry) Unknown() string {
+	if !g.Squeeze {
+		return regNetX
+	}
+	return fmt.Sprintf("no known architecture has its %v; give --arch, or an experiment with [model] arch = \"regnet_y\" and the five parameters", g)
+}
+
 // advise says what to try, from what the file turned out to be.
-func (m *matcher) advise(infos []checkpoint.Info) string {
-	d, asked := m.plan.Detection, m.opt.Arch
-	switch {
+func (m *matcher) advise(problem *MismatchError) string {
+	d, infos := m.plan.Detection, m.plan.file.Infos()
+	switch shard, of := checkpoint.Shard(m.plan.file.Path()); {
 	case m.opt.Exact:
 		return "these files belong to one configuration: use the one that the file was written with"
 	case !m.wantsTrunk:
 		return "a head's shapes follow from the trunk's width and from hidden, out, batch_norm and prototypes under [swav]: give the file's"
+	case of > 1:
+		return fmt.Sprintf("the file is shard %d of %d: name the folder that holds them all, or its index", shard, of)
+	case d.Trunk == 0:
+		return "name a file with the weights of a RegNetY; `seer inspect FILE` lists what one holds"
 	}
-	g, ok := GeometryOf(infos)
+	g, ok := geometryAt(infos, d, m.place)
 	if !ok {
-		if d.Trunk == 0 {
-			return "name a file with the weights of a RegNetY; `seer inspect FILE` lists what one holds"
-		}
 		return "the file holds only a part of a trunk: name a complete one"
 	}
-	fitting := Architectures(g)
+	return m.adviseTrunk(g, problem)
+}
+
+func (m *matcher) adviseTrunk(g Geometry, problem *MismatchError) string {
+	d, asked, fitting := m.plan.Detection, m.opt.Arch, Architectures(g)
 	switch {
+	case !g.Squeeze:
+		return regNetX
+	case slices.Contains(fitting, asked) && len(problem.Unexpected) > 0 && len(problem.Missing)+len(problem.Shapes) == 0:
+		return fmt.Sprintf("the trunk is that of %s, and the file has %s that the model does not have (%s): "+
+			"remove them in Python and save again", asked, count(len(problem.Unexpected), "key"), firstOf(problem.Unexpected))
 	case slices.Contains(fitting, asked):
 		return fmt.Sprintf("the trunk is that of %s, so the file itself is incomplete or changed: save it again", asked)
 	case len(fitting) > 0:
 		return fmt.Sprintf("these are %s keys of a trunk with %s: use --arch %s", d.Style, g, strings.Join(fitting, " or "))
-	default:
-		return fmt.Sprintf("the file's trunk has %s, which no known name has: give its depth, w0, wa, wm and group_width under [model]", g)
 	}
+	return fmt.Sprintf("the file's trunk has %s, which no known name has: give its depth, w0, wa, wm and group_width under [model]", g)
+}
+
+// count is like "1 key" or "2 keys".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// firstOf names the first few of a list.
+func firstOf(items []string) string {
+	if len(items) > 3 {
+		return strings.Join(items[:3], ", ") + ", …"
+	}
+	return strings.Join(items, ", ")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"seer/checkpoint"
@@ -22,6 +23,10 @@ type Options struct {
 	// AllowMissing lets wanted tensors be absent, by name; nil allows none. Batch
 	// norm's num_batches_tracked may always be: many exporters drop it.
 	AllowMissing *regexp.Regexp
+	// Prefix chooses among several trunks of a file by what stands in front of their
+	// keys, such as "student."; empty takes the first that fits, in the order of
+	// package names.
+	Prefix string
 }
 
 // Entry is one wanted tensor and where it comes from.
@@ -35,6 +40,7 @@ type Plan struct {
 	Entries   []Entry         // in the order of the wanted tensors
 	Missing   []string        // wanted, allowed to be absent, and absent
 	LeftOut   []string        // keys of the file that the model has no part for
+	Notes     []string        // what a user should know: which trunk was taken, what was ignored
 	Detection names.Detection // what the file is; empty when Exact
 	file      *checkpoint.File
 }
@@ -42,72 +48,179 @@ type Plan struct {
 // Match plans the loading of a file into a model that has the wanted tensors,
 // under common names. The error is a [*MismatchError] when they do not fit.
 func Match(file *checkpoint.File, want []checkpoint.Info, opt Options) (*Plan, error) {
-	m := &matcher{plan: &Plan{file: file}, opt: opt, wanted: map[string]bool{}, found: map[string]string{}}
+	m := &matcher{plan: &Plan{file: file}, opt: opt, wanted: map[string]checkpoint.Info{}, found: map[string]string{}}
 	for _, w := range want {
-		m.wanted[w.Name] = true
+		m.wanted[w.Name] = w
 		m.wantsTrunk = m.wantsTrunk || names.Common(w.Name).Part == names.Trunk
 	}
+	keys, err := m.keys(file.Infos())
+	if err != nil {
+		return nil, err
+	}
 	problem := &MismatchError{Path: file.Path(), Arch: opt.Arch}
-	m.assign(file.Infos(), problem)
+	m.assign(keys, problem)
 	for _, w := range want {
-		m.place(w, problem)
+		m.source(w, problem)
 	}
 	if problem.empty() {
 		return m.plan, nil
 	}
 	problem.Found = m.plan.Detection.Explanation
-	problem.Advice = m.advise(file.Infos())
+	problem.Advice = m.advise(problem)
 	return nil, problem
 }
 
 type matcher struct {
 	plan   *Plan
 	opt    Options
-	wanted map[string]bool
+	wanted map[string]checkpoint.Info
 	found  map[string]string // common name to key of the file
+	place  names.Place       // the trunk that is taken
 	// wantsTrunk is false when only a head or a classifier is loaded; then a trunk
 	// in the file is one of the parts to leave out.
 	wantsTrunk bool
 }
 
-// assign gives every key of the file its common name, and sorts out what nobody
-// wants.
-func (m *matcher) assign(infos []checkpoint.Info, problem *MismatchError) {
-	keys := m.keys(infos)
-	home, hasHome := trunkWrapper(keys)
+// keys gives every key of the file its common name, and chooses a trunk.
+func (m *matcher) keys(infos []checkpoint.Info) ([]names.Key, error) {
+	if m.opt.Exact {
+		keys := make([]names.Key, len(infos))
+		for i, info := range infos {
+			keys[i] = names.Key{Original: info.Name, Common: info.Name, Part: names.Other}
+		}
+		return keys, nil
+	}
+	d := detect(infos)
+	m.plan.Detection = d
+	candidates := below(d.Trunks, m.opt.Prefix)
+	if m.opt.Prefix != "" && len(candidates) == 0 {
+		return nil, fmt.Errorf("%s has no trunk of a RegNetY below %q: %s", m.plan.file.Path(), m.opt.Prefix, d.Explanation)
+	}
+	if len(candidates) == 0 {
+		return d.Keys, nil
+	}
+	m.place = m.choose(candidates, d.Keys)
+	m.plan.Detection = d.In(m.place)
+	if len(d.Trunks) > 1 && m.wantsTrunk {
+		m.note("took the trunk below %q; %s", m.place.Prefix, others(d.Trunks, m.place))
+	}
+	return d.Keys, nil
+}
+
+// others says which trunks were not taken, and how to take one.
+func others(all []names.Place, taken names.Place) string {
+	var prefixes []string
+	for _, p := range all {
+		if p.Prefix != taken.Prefix {
+			prefixes = append(prefixes, strconv.Quote(p.Prefix))
+		}
+	}
+	return fmt.Sprintf("--prefix chooses another: %s", strings.Join(prefixes, ", "))
+}
+
+func (m *matcher) note(format string, args ...any) {
+	m.plan.Notes = append(m.plan.Notes, m.plan.file.Path()+": "+fmt.Sprintf(format, args...))
+}
+
+// choose takes the first trunk that fits, or else the first, whose misfit is then
+// explained.
+func (m *matcher) choose(candidates []names.Place, keys []names.Key) names.Place {
+	for _, p := range candidates {
+		if m.fits(p, keys) {
+			return p
+		}
+	}
+	return candidates[0]
+}
+
+// fits tells whether a trunk has every tensor that is wanted of one.
+func (m *matcher) fits(p names.Place, keys []names.Key) bool {
+	missing := map[string]bool{}
+	for name := range m.wanted {
+		if names.Common(name).Part == names.Trunk && !tracked(name) {
+			missing[name] = true
+		}
+	}
+	for i, k := range keys {
+		if k.Part == names.Trunk && k.Wrapper == p.Prefix && agree(m.plan.file.Infos()[i], m.wanted[k.Common]) {
+			delete(missing, k.Common)
+		}
+	}
+	return len(missing) == 0
+}
+
+// assign sorts out what nobody wants.
+func (m *matcher) assign(keys []names.Key, problem *MismatchError) {
+	home, hasHome := m.home(keys)
+	var junk []string
 	for _, k := range keys {
+		_, wanted := m.wanted[k.Common]
 		switch other, twice := m.found[k.Common]; {
+		case m.elsewhere(k):
+			m.plan.LeftOut = append(m.plan.LeftOut, k.Original)
 		case twice:
 			problem.Ambiguous = append(problem.Ambiguous, fmt.Sprintf("%s and %s both mean %s", other, k.Original, k.Common))
-		case m.wanted[k.Common]:
+		case wanted:
 			m.found[k.Common] = k.Original
 		case tracked(k.Common) && m.wantsTrunk:
-		case m.opt.Exact, m.wantsTrunk && (k.Part == names.Trunk || k.Part == names.Other && (!hasHome || strings.HasPrefix(k.Original, home))):
+		case !m.opt.Exact && measured(k.Original):
+			junk = append(junk, k.Original)
+		case m.opt.Exact, m.wantsTrunk && m.belongs(k, home, hasHome):
 			problem.Unexpected = append(problem.Unexpected, k.Original)
 		default:
 			m.plan.LeftOut = append(m.plan.LeftOut, k.Original)
 		}
 	}
+	if len(junk) > 0 {
+		m.note("ignored %s that no model has (%s)", count(len(junk), "key"), firstOf(junk))
+		m.plan.LeftOut = append(m.plan.LeftOut, junk...)
+	}
 }
 
-func (m *matcher) keys(infos []checkpoint.Info) []names.Key {
-	originals := make([]string, len(infos))
-	for i, info := range infos {
-		originals[i] = info.Name
+// elsewhere tells the keys of a trunk that was not taken.
+func (m *matcher) elsewhere(k names.Key) bool {
+	if m.opt.Exact || len(m.plan.Detection.Trunks) < 2 || k.Wrapper == m.place.Prefix {
+		return false
 	}
-	if !m.opt.Exact {
-		m.plan.Detection = names.Detect(originals)
-		return m.plan.Detection.Keys
-	}
-	keys := make([]names.Key, len(originals))
-	for i, o := range originals {
-		keys[i] = names.Key{Original: o, Common: o, Part: names.Other}
-	}
-	return keys
+	return k.Part == names.Trunk || k.Part == names.Classifier &&
+		slices.ContainsFunc(m.plan.Detection.Trunks, func(p names.Place) bool { return p.Prefix == k.Wrapper })
 }
 
-// trunkWrapper is what stands in front of the trunk's keys: an unknown key beside
-// them belongs to the model, one elsewhere to an optimizer or a loss.
+// belongs tells whether a key that nobody wants is one of the model's own: an
+// unknown key beside the trunk's, unless it is a head's or of what programs keep
+// beside a model.
+func (m *matcher) belongs(k names.Key, home string, hasHome bool) bool {
+	if k.Part != names.Other {
+		return k.Part == names.Trunk
+	}
+	rest, ok := strings.CutPrefix(k.Original, home)
+	return !hasHome || ok && !beside.MatchString(rest)
+}
+
+// beside are the parts that training programs put on top of a trunk, or next to it.
+var beside = regexp.MustCompile(`^(fc|heads?|classifier|linear|last_layer|mlp|neck|norm|pool(er)?|final_conv|avg_?pool|queue\w*|` +
+	`proj(ect(ion|or))?(_?(head|mlp))?|predict(ion|or)(_?(head|mlp))?|(projection|prediction)_\w+|prototypes\w*|` +
+	`optimizer\w*|optim|scaler|(lr_)?scheduler\w*|loss\w*|criterion|rng\w*|\w*rng_state\w*|epoch|step)(\.|$)`)
+
+// measured tells the counters that profilers and pruning leave in a model.
+func measured(key string) bool {
+	last := key[strings.LastIndexByte(key, '.')+1:]
+	switch last {
+	case "total_ops", "total_params", "weight_mask", "bias_mask":
+		return true
+	}
+	return false
+}
+
+// home is what stands in front of the trunk's keys: an unknown key beside them
+// belongs to the model, one elsewhere to an optimizer or a loss.
+func (m *matcher) home(keys []names.Key) (string, bool) {
+	if m.place.Keys > 0 {
+		return m.place.Prefix, true
+	}
+	return trunkWrapper(keys)
+}
+
 func trunkWrapper(keys []names.Key) (string, bool) {
 	i := slices.IndexFunc(keys, func(k names.Key) bool { return k.Part == names.Trunk })
 	if i < 0 {
@@ -116,8 +229,8 @@ func trunkWrapper(keys []names.Key) (string, bool) {
 	return keys[i].Wrapper, true
 }
 
-// place finds the source of one wanted tensor.
-func (m *matcher) place(want checkpoint.Info, problem *MismatchError) {
+// source finds the tensor of the file for one that is wanted.
+func (m *matcher) source(want checkpoint.Info, problem *MismatchError) {
 	source, ok := m.found[want.Name]
 	if !ok {
 		if tracked(want.Name) || m.opt.AllowMissing != nil && m.opt.AllowMissing.MatchString(want.Name) {
@@ -128,11 +241,15 @@ func (m *matcher) place(want checkpoint.Info, problem *MismatchError) {
 		return
 	}
 	have, _ := m.plan.file.Lookup(source)
-	if !slices.Equal(have.Shape, want.Shape) || !convertible(have.DType, want.DType) {
+	if !agree(have, want) {
 		problem.Shapes = append(problem.Shapes, ShapeMismatch{Want: want, Have: have})
 		return
 	}
 	m.plan.Entries = append(m.plan.Entries, Entry{want, source})
+}
+
+func agree(have, want checkpoint.Info) bool {
+	return slices.Equal(have.Shape, want.Shape) && convertible(have.DType, want.DType)
 }
 
 func tracked(name string) bool { return strings.HasSuffix(name, ".num_batches_tracked") }

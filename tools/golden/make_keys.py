@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""State-dict keys and shapes of one RegNetY-400MF in five libraries.
+"""State-dict keys and shapes of one RegNetY-400MF in six libraries.
 
 Run from the repository's root:
 
     python tools/golden/make_keys.py checkpoint/names/testdata
 
-Made with torch 2.11.0, torchvision 0.26.0, timm 1.0.31, transformers 5.23.0 and
-classy_vision 0.7.0. VISSL has no release that installs beside these; its trunk
+Made with torch 2.11.0, torchvision 0.26.0, timm 1.0.31, transformers 5.23.0,
+classy_vision 0.7.0 and pycls 0.1.1. VISSL has no release that installs beside these; its trunk
 renames the children of classy_vision's model, which rename_like_vissl repeats.
 """
 import argparse
@@ -18,6 +18,8 @@ import torch
 import torchvision
 import transformers
 from classy_vision.models.regnet import RegNet, RegNetParams
+from pycls.core.config import cfg
+from pycls.models.regnet import RegNet as PyclsRegNet
 
 
 def rename_like_vissl(model):
@@ -26,6 +28,14 @@ def rename_like_vissl(model):
     for i, stage in enumerate(model.trunk_output.children()):
         blocks[f"res{i + 2}"] = stage
     return torch.nn.ModuleDict({"_feature_blocks": blocks})
+
+
+def pycls_model():
+    """Its configuration is a global."""
+    cfg.REGNET.SE_ON, cfg.REGNET.DEPTH, cfg.REGNET.GROUP_W = True, 16, 8
+    cfg.REGNET.W0, cfg.REGNET.WA, cfg.REGNET.WM = 48, 27.89, 2.09
+    cfg.MODEL.NUM_CLASSES = 1000
+    return PyclsRegNet()
 
 
 def models():
@@ -39,6 +49,7 @@ def models():
         "transformers": transformers.RegNetForImageClassification(config),
         "classy_vision": classy,
         "vissl": rename_like_vissl(classy),
+        "pycls": pycls_model(),
     }
 
 
