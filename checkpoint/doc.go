@@ -15,12 +15,15 @@
 //		tensor, err := f.Read(info.Name)    // one tensor in memory
 //	}
 //
+// The path may also be the index of a checkpoint in shards, or a folder that holds
+// the weights of one model.
+//
 // Data are little endian and contiguous, in row-major order. A file of many
 // gigabytes is read tensor by tensor, and written from the caller's slices
 // without a second copy.
 //
 // Package pickle below it is the machine that reads pickles. The other sub-packages
-// build on it: names translates the keys of five ecosystems,
+// build on it: names translates the keys of six ecosystems,
 // weights fits a file to a model and reports what does not fit, runfolder keeps
 // the checkpoints of a run, inspect lists what any of them holds.
 package checkpoint

@@ -69,6 +69,11 @@ func openPath(path string) (*File, error) {
 	if strings.HasSuffix(path, indexSuffix) {
 		return openIndex(path)
 	}
+	return openSingle(path)
+}
+
+// openSingle opens a file of tensors.
+func openSingle(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -108,10 +113,10 @@ func OpenReader(r io.ReaderAt, size int64, name string) (*File, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		err = result.openZip(size)
+	case isSafetensors(head):
+		err = result.openSafetensors(size)
 	case isPickle(head):
 		err = result.openLegacy(size)
-	case len(head) > 8 && head[8] == '{' && !isText(head[:8]):
-		err = result.openSafetensors(size)
 	default:
 		err = formatErrorf(name, "", "%s", describeUnknown(head))
 	}

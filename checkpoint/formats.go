@@ -21,7 +21,12 @@ func isPickle(head []byte) bool {
 		bytes.HasPrefix(head, []byte("L119547037146038801333356L"))
 }
 
-// isText tells a document from the length that opens a safetensors file.
+// isSafetensors recognises the header's length and its first brace. A length may
+// look like the start of a pickle; the text of a document looks like no length.
+func isSafetensors(head []byte) bool {
+	return len(head) > 8 && head[8] == '{' && !isText(head[:8])
+}
+
 func isText(head []byte) bool {
 	return !bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r > '~' })
 }

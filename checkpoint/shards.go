@@ -120,7 +120,7 @@ func joinShards(path, dir string, shards []string) (*File, error) {
 	var parts sharded
 	whole.close = func() error { return parts.close() }
 	for _, name := range shards {
-		part, err := openPath(filepath.Join(dir, name))
+		part, err := openSingle(filepath.Join(dir, name))
 		if err != nil {
 			return nil, errors.Join(err, parts.close())
 		}

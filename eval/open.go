@@ -23,9 +23,11 @@ import (
 
 // Spec says which trunk to probe.
 type Spec struct {
-	// Weights is a run folder, one of its checkpoints, or a file of any of the five libraries that package names knows.
-	// Empty with Random.
+	// Weights is a run folder, one of its checkpoints, or a file of any of the libraries that package names knows, the
+	// index of one in several shards, or a folder that holds one. Empty with Random.
 	Weights string
+	// Prefix chooses among several trunks of a file, such as "student."; empty takes the preferred one.
+	Prefix string
 	// Random leaves the trunk at its initialisation, drawn from the experiment's seed.
 	Random bool
 	// Arch names the architecture; empty means that of the run, of the file's metadata, of the experiment's [model], or
@@ -126,7 +128,7 @@ func (b *Backbone) modelOf(file *checkpoint.File, s Spec) (config.Model, error) 
 	case model.Arch == "" && s.Experiment.Model.Arch != "":
 		model = s.Experiment.Model
 	case model.Arch == "":
-		model, err = guess(file)
+		model, err = guess(file, s.Prefix)
 	}
 	b.Origin.Arch = model.Arch
 	return model, err
@@ -159,18 +161,27 @@ func RunOf(path string) (*config.Experiment, error) {
 	return e, nil
 }
 
-// guess recognises an architecture by its shapes.
-func guess(file *checkpoint.File) (config.Model, error) {
-	g, ok := weights.GeometryOf(file.Infos())
-	if !ok {
-		return config.Model{}, fmt.Errorf("%s holds no trunk of a RegNetY; seer inspect lists what it holds", file.Path())
+// guess recognises an architecture by its shapes: that of the first trunk that has a known one.
+func guess(file *checkpoint.File, prefix string) (config.Model, error) {
+	trunks := weights.Trunks(file.Infos(), prefix)
+	for _, t := range trunks {
+		if len(t.Architectures) > 0 {
+			return config.Model{Arch: t.Architectures[0]}, nil
+		}
 	}
-	found := weights.Architectures(g)
-	if len(found) == 0 {
-		return config.Model{}, fmt.Errorf("%s: no known architecture has its %v; give --arch, or an experiment with [model] arch = \"regnet_y\" and the five parameters",
-			file.Path(), g)
+	if len(trunks) == 0 {
+		return config.Model{}, fmt.Errorf("%s holds no whole trunk of a RegNetY%s: %s; seer inspect lists what it holds",
+			file.Path(), below(prefix), weights.Describe(file))
 	}
-	return config.Model{Arch: found[0]}, nil
+	return config.Model{}, fmt.Errorf("%s%s: %s", file.Path(), below(trunks[0].Prefix), trunks[0].Geometry.Unknown())
+}
+
+// below is like ` below "teacher."`.
+func below(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return fmt.Sprintf(" below %q", prefix)
 }
 
 // build allocates the trunk and fills it from file, if there is one.
@@ -190,7 +201,7 @@ func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) erro
 	}
 	b.Trunk, b.model = trunk, model
 	if file != nil {
-		err = b.fill(file)
+		err = b.fill(file, s)
 	}
 	if err == nil {
 		err = torch.Try(func() {
@@ -205,18 +216,23 @@ func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) erro
 }
 
 // fill overwrites every tensor of the trunk with the file's.
-func (b *Backbone) fill(file *checkpoint.File) error {
+func (b *Backbone) fill(file *checkpoint.File, s Spec) error {
 	targets := map[string]*torch.Tensor{}
 	var want []checkpoint.Info
 	for _, e := range nn.Entries(b.Trunk) {
 		targets[e.Name] = e.Tensor
 		want = append(want, checkpoint.Info{Name: e.Name, DType: checkpoint.F32, Shape: e.Tensor.Shape()})
 	}
-	plan, err := weights.Match(file, want, weights.Options{Arch: b.Origin.Arch})
+	plan, err := weights.Match(file, want, weights.Options{Arch: b.Origin.Arch, Prefix: s.Prefix})
 	if err != nil {
 		return err
 	}
 	b.Origin.Style = string(plan.Detection.Style)
+	if s.Warn != nil {
+		for _, note := range plan.Notes {
+			s.Warn(note)
+		}
+	}
 	for i, entry := range plan.Entries {
 		t, err := plan.Read(i)
 		if err != nil {

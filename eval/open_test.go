@@ -4,7 +4,9 @@ package eval_test
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -164,6 +166,54 @@ func TestExportIsEnoughByItself(t *testing.T) {
 			assert.EqualValues(t, 5, b.Origin.Step)
 		})
 	}
+}
+
+// A teacher and a student in one file, as self-supervised programs write it; the choice is said.
+func TestOpenChoosesATrunk(t *testing.T) {
+	torchtest.NoLeaks(t)
+	teacher, student := trunkTensors(t, 1), trunkTensors(t, 2)
+	var both []checkpoint.Tensor
+	for prefix, tensors := range map[string][]checkpoint.Tensor{"teacher.backbone.": teacher, "student.module.backbone.": student} {
+		for _, x := range tensors {
+			x.Name = prefix + x.Name
+			both = append(both, x)
+		}
+	}
+	path := write(t, both, nil)
+	for prefix, want := range map[string][]checkpoint.Tensor{"": teacher, "student.": student} {
+		var warnings []string
+		warn := func(m string) { warnings = append(warnings, m) }
+		holds(t, openBackbone(t, eval.Spec{Weights: path, Prefix: prefix, Experiment: experiment(), Warn: warn}), want)
+		require.Len(t, warnings, 1)
+		assert.Contains(t, warnings[0], "--prefix chooses another")
+	}
+}
+
+// A checkpoint in shards is named by its folder or its index, and one file by its folder.
+func TestOpenShardsAndFolders(t *testing.T) {
+	torchtest.NoLeaks(t)
+	want := trunkTensors(t, 1)
+	dir := t.TempDir()
+	weightMap := map[string]string{}
+	for i, part := range [][]checkpoint.Tensor{want[:10], want[10:]} {
+		name := fmt.Sprintf("model-0000%d-of-00002.safetensors", i+1)
+		require.NoError(t, checkpoint.WriteSafetensors(filepath.Join(dir, name), part, nil))
+		for _, x := range part {
+			weightMap[x.Name] = name
+		}
+	}
+	text, err := json.Marshal(map[string]any{"weight_map": weightMap})
+	require.NoError(t, err)
+	list := filepath.Join(dir, "model.safetensors.index.json")
+	require.NoError(t, os.WriteFile(list, text, 0o644))
+	for _, path := range []string{dir, list, filepath.Dir(write(t, want, nil))} {
+		holds(t, openBackbone(t, eval.Spec{Weights: path, Experiment: experiment()}), want)
+	}
+	_, err = eval.OpenBackbone(eval.Spec{Weights: filepath.Join(dir, "model-00002-of-00002.safetensors"), Experiment: experiment()})
+	require.ErrorContains(t, err, "the file is shard 2 of 2: name the folder that holds them all, or its index")
+	require.NoError(t, os.Remove(filepath.Join(dir, "model-00001-of-00002.safetensors")))
+	_, err = eval.OpenBackbone(eval.Spec{Weights: dir, Experiment: experiment()})
+	require.ErrorContains(t, err, "1 of 2 shards are missing")
 }
 
 func TestOpenRefuses(t *testing.T) {

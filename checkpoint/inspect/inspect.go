@@ -47,9 +47,14 @@ type File struct {
 	Keys          string      `json:"keys"`
 	Geometry      string      `json:"geometry,omitempty"`
 	Architectures []string    `json:"architectures,omitempty"`
+	// Trunks are those of a file with several, the one that is taken first.
+	Trunks []weights.Trunk `json:"trunks,omitempty"`
+	// Unknown says why a trunk has no known architecture.
+	Unknown string `json:"unknown,omitempty"`
 }
 
-// Inspect describes a file, a checkpoint folder or a run folder.
+// Inspect describes a file, its shards by their index or folder, a checkpoint folder
+// or a run folder.
 func Inspect(path string) (*Report, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -57,7 +62,7 @@ func Inspect(path string) (*Report, error) {
 		return nil, err
 	case runfolder.IsRunFolder(path):
 		return inspectRun(path)
-	case info.IsDir():
+	case info.IsDir() && runfolder.IsCheckpoint(path):
 		return inspectCheckpoint(path)
 	}
 	r := &Report{Path: path, Kind: "file"}
@@ -110,12 +115,8 @@ func (r *Report) add(path string) error {
 		return err
 	}
 	defer file.Close()
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
 	f := File{
-		Path: path, Format: file.Format(), Bytes: info.Size(), Tensors: file.Infos(),
+		Path: file.Path(), Format: file.Format(), Bytes: file.Size(), Tensors: file.Infos(),
 		Metadata: file.Metadata(), Notes: file.Notes(),
 	}
 	f.describe()
@@ -159,8 +160,16 @@ func (f *File) describe() {
 			f.Parameters += t.Elements()
 		}
 	}
-	if g, ok := weights.GeometryOf(f.Tensors); ok {
-		f.Geometry, f.Architectures = g.String(), weights.Architectures(g)
+	trunks := weights.Trunks(f.Tensors, "")
+	if len(trunks) == 0 {
+		return
+	}
+	f.Geometry, f.Architectures = trunks[0].Geometry.String(), trunks[0].Architectures
+	if !trunks[0].Geometry.Squeeze {
+		f.Unknown = trunks[0].Geometry.Unknown()
+	}
+	if len(trunks) > 1 {
+		f.Trunks = trunks
 	}
 }
 

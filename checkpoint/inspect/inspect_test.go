@@ -128,6 +128,44 @@ func TestInspectRunFolder(t *testing.T) {
 	require.ErrorContains(t, err, "has 9 bytes")
 }
 
+// A teacher and a student: both are listed, and which is taken.
+func TestInspectListsTrunks(t *testing.T) {
+	p, err := arch.Lookup("regnet_y_200mf")
+	require.NoError(t, err)
+	var tensors []checkpoint.Tensor
+	for _, prefix := range []string{"student.module.backbone.", "teacher.backbone."} {
+		for _, x := range trunk(t, p) {
+			x.Name = prefix + x.Name
+			tensors = append(tensors, x)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "dino.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(path, tensors, nil))
+	r, err := inspect.Inspect(path)
+	require.NoError(t, err)
+	text := r.String()
+	assert.Contains(t, text, `torchvision keys of a RegNetY below "teacher.backbone."`)
+	assert.Contains(t, text, "trunk: \"teacher.backbone.\", torchvision, regnet_y_200mf\n"+
+		"trunk: \"student.module.backbone.\", torchvision, regnet_y_200mf; --prefix takes it\n")
+	_, err = json.Marshal(r)
+	require.NoError(t, err)
+}
+
+// A RegNetX has the same names but for squeeze-and-excitation.
+func TestInspectWarnsOfARegNetX(t *testing.T) {
+	var tensors []checkpoint.Tensor
+	for _, x := range trunk(t, small) {
+		if !strings.Contains(x.Name, ".se.") {
+			tensors = append(tensors, x)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(path, tensors, nil))
+	r, err := inspect.Inspect(path)
+	require.NoError(t, err)
+	assert.Contains(t, r.String(), "warning: no squeeze-and-excitation: this is a RegNetX")
+}
+
 func TestInspectCheckpointFolder(t *testing.T) {
 	newest := filepath.Join(run(t), runfolder.LatestName)
 	r, err := inspect.Inspect(newest)
@@ -146,7 +184,7 @@ func TestInspectNothing(t *testing.T) {
 	_, err := inspect.Inspect(filepath.Join(t.TempDir(), "absent"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = inspect.Inspect(t.TempDir())
-	require.ErrorContains(t, err, "MANIFEST.json")
+	require.ErrorContains(t, err, "holds no weights: name a run folder")
 
 	empty := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(empty, runfolder.CheckpointsDir), 0o755))

@@ -63,6 +63,12 @@ func (f *File) write(p *printer, opt Options) {
 		}
 		p.line("architecture: %s (%s)", known, f.Geometry)
 	}
+	if f.Unknown != "" {
+		p.line("warning: %s", f.Unknown)
+	}
+	for i, t := range f.Trunks {
+		p.line("trunk: %q, %s, %s%s", t.Prefix, t.Style, strings.Join(t.Architectures, " or "), []string{"", "; --prefix takes it"}[min(i, 1)])
+	}
 	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
 		p.line("metadata: %s = %s", key, f.Metadata[key])
 	}

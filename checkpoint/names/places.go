@@ -12,9 +12,9 @@ import (
 // Place is one trunk among the keys of a file: those of self-supervised programs
 // hold two or more, such as a teacher and a student.
 type Place struct {
-	Prefix string // what stands in front of its keys, such as "teacher.backbone."
-	Style  Style  // the library most of its keys are spelled by
-	Keys   int    // how many it has
+	Prefix string `json:"prefix"` // what stands in front of its keys, such as "teacher.backbone."
+	Style  Style  `json:"style"`  // the library most of its keys are spelled by
+	Keys   int    `json:"keys"`   // how many it has
 }
 
 // findWrapped looks for trunks behind prefixes that nobody has listed. The keys of

@@ -14,17 +14,17 @@ import (
 
 // Geometry is what the shapes of a trunk's tensors tell about its architecture.
 type Geometry struct {
-	Depths     []int   // blocks of each stage
-	Widths     []int64 // output width of each stage
-	GroupWidth []int64 // of the 3×3 convolutions of each stage
-	Squeeze    bool    // it has squeeze-and-excitation: a RegNetX has none
+	Depths     []int   `json:"depths"`      // blocks of each stage
+	Widths     []int64 `json:"widths"`      // output width of each stage
+	GroupWidth []int64 `json:"group_width"` // of the 3×3 convolutions of each stage
+	Squeeze    bool    `json:"squeeze"`     // it has squeeze-and-excitation: a RegNetX has none
 }
 
 // Trunk is one trunk of a file.
 type Trunk struct {
 	names.Place
-	Geometry      Geometry
-	Architectures []string // the known ones with this geometry
+	Geometry      Geometry `json:"geometry"`
+	Architectures []string `json:"architectures"` // the known ones with this geometry
 }
 
 // Trunks finds the whole trunks of a file below a prefix, the preferred one first.
@@ -47,6 +47,15 @@ func detect(infos []checkpoint.Info) names.Detection {
 		keys[i] = info.Name
 	}
 	return names.Detect(keys)
+}
+
+// Describe says what the keys of a file are.
+func Describe(file *checkpoint.File) string {
+	text := detect(file.Infos()).Explanation
+	if number, of := checkpoint.Shard(file.Path()); of > 1 {
+		text += fmt.Sprintf("; the file is shard %d of %d: name the folder that holds them all, or its index", number, of)
+	}
+	return text
 }
 
 // below keeps the places behind a prefix, whose last dot may be left out.

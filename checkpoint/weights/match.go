@@ -101,6 +101,9 @@ func (m *matcher) keys(infos []checkpoint.Info) ([]names.Key, error) {
 	}
 	m.place = m.choose(candidates, d.Keys)
 	m.plan.Detection = d.In(m.place)
+	if m.place.Style == names.Pycls && m.wantsTrunk {
+		m.note("the names are pycls'; its published models take images with blue first, so their first convolution expects that")
+	}
 	if len(d.Trunks) > 1 && m.wantsTrunk {
 		m.note("took the trunk below %q; %s", m.place.Prefix, others(d.Trunks, m.place))
 	}
@@ -133,7 +136,7 @@ func (m *matcher) choose(candidates []names.Place, keys []names.Key) names.Place
 	return candidates[0]
 }
 
-// fits tells whether a trunk has every tensor that is wanted of one.
+// fits tells whether a trunk has every tensor that is wanted of one, and no other.
 func (m *matcher) fits(p names.Place, keys []names.Key) bool {
 	missing := map[string]bool{}
 	for name := range m.wanted {
@@ -142,9 +145,13 @@ func (m *matcher) fits(p names.Place, keys []names.Key) bool {
 		}
 	}
 	for i, k := range keys {
-		if k.Part == names.Trunk && k.Wrapper == p.Prefix && agree(m.plan.file.Infos()[i], m.wanted[k.Common]) {
-			delete(missing, k.Common)
+		if k.Part != names.Trunk || k.Wrapper != p.Prefix || tracked(k.Common) {
+			continue
 		}
+		if !missing[k.Common] || !agree(m.plan.file.Infos()[i], m.wanted[k.Common]) {
+			return false
+		}
+		delete(missing, k.Common)
 	}
 	return len(missing) == 0
 }

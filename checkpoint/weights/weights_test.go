@@ -9,6 +9,7 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,6 +132,117 @@ func TestMatchLeavesOtherPartsOut(t *testing.T) {
 	infos = append(infos, checkpoint.Info{Name: base + "trunk._feature_blocks.res6.new.weight", DType: checkpoint.F32})
 	_, err = weights.Match(zeroFile(t, infos), trunk, weights.Options{})
 	require.ErrorContains(t, err, "1 unknown to the model:\n  "+base+"trunk._feature_blocks.res6.new.weight")
+}
+
+// behind puts a prefix in front of names.
+func behind(prefix string, infos []checkpoint.Info) []checkpoint.Info {
+	var out []checkpoint.Info
+	for _, info := range infos {
+		info.Name = prefix + info.Name
+		out = append(out, info)
+	}
+	return out
+}
+
+// Of several trunks the preferred one is taken, and that is said; a prefix chooses
+// another; one that does not fit is passed over for one that does.
+func TestMatchChoosesATrunk(t *testing.T) {
+	trunk := want(small, 10)[:len(small.Manifest())]
+	larger := want(arch.Params{Depth: 7, W0: 16, WA: 16, WM: 2.2, GroupWidth: 8}, 10)
+	twins := append(behind("student.module.backbone.", want(small, 10)), behind("teacher.backbone.", want(small, 10))...)
+	tests := map[string]struct {
+		infos  []checkpoint.Info
+		prefix string
+		taken  string // prefix of the sources, or
+		err    string
+	}{
+		"teacher first":       {twins, "", "teacher.backbone.", ""},
+		"student by name":     {twins, "student.", "student.module.backbone.", ""},
+		"without the dot":     {twins, "student", "student.module.backbone.", ""},
+		"whole prefix":        {twins, "student.module.backbone.", "student.module.backbone.", ""},
+		"no such prefix":      {twins, "online.", "", `has no trunk of a RegNetY below "online."`},
+		"part of a word":      {twins, "stud", "", `has no trunk of a RegNetY below "stud"`},
+		"larger teacher":      {append(behind("teacher.", larger), behind("student.", trunk)...), "", "student.", ""},
+		"larger one, by name": {append(behind("teacher.", larger), behind("student.", trunk)...), "teacher", "", "unknown to the model"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			plan, err := weights.Match(zeroFile(t, tt.infos), trunk, weights.Options{Prefix: tt.prefix})
+			if tt.err != "" {
+				require.ErrorContains(t, err, tt.err)
+				return
+			}
+			require.NoError(t, err)
+			for _, e := range plan.Entries {
+				require.True(t, strings.HasPrefix(e.Source, tt.taken), e.Source)
+			}
+			require.Len(t, plan.Notes, 1)
+			assert.Contains(t, plan.Notes[0], "took the trunk below "+strconv.Quote(tt.taken)+"; --prefix chooses another: ")
+		})
+	}
+}
+
+// What programs keep beside a trunk, and what profilers leave in it, keeps no trunk
+// from being loaded.
+func TestMatchIgnoresWhatStandsBeside(t *testing.T) {
+	trunk := want(small, 10)[:len(small.Manifest())]
+	one := func(name string) checkpoint.Info {
+		return checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: []int64{1}}
+	}
+	for _, prefix := range []string{"", "module.encoder_q."} {
+		infos := behind(prefix, trunk)
+		for _, name := range []string{"fc.0.weight", "fc.2.bias", "projection_head.layers.0.weight", "head.mlp.0.weight", "predictor.0.bias",
+			"queue", "queue_ptr", "optimizer.state.0.exp_avg", "norm.weight", "total_ops", "stem.0.total_params"} {
+			infos = append(infos, one(prefix+name))
+		}
+		infos = append(infos, one("momentum_net.3.weight"))
+		if prefix == "" {
+			infos = infos[:len(infos)-1] // beside bare names it would belong to the model
+		}
+		plan, err := weights.Match(zeroFile(t, infos), trunk, weights.Options{})
+		require.NoError(t, err)
+		assert.Len(t, plan.LeftOut, len(infos)-len(trunk))
+		assert.Equal(t, []string{"weights.safetensors: ignored 2 keys that no model has (" + prefix + "stem.0.total_params, " + prefix + "total_ops)"}, sorted(plan.Notes))
+	}
+}
+
+func sorted(notes []string) []string {
+	for i, n := range notes {
+		if head, list, ok := strings.Cut(strings.TrimSuffix(n, ")"), "("); ok {
+			keys := strings.Split(list, ", ")
+			slices.Sort(keys)
+			notes[i] = head + "(" + strings.Join(keys, ", ") + ")"
+		}
+	}
+	return notes
+}
+
+func TestMatchNamesKeysThatAreTooMuch(t *testing.T) {
+	p, err := arch.Lookup("regnet_y_400mf")
+	require.NoError(t, err)
+	infos := append(want(p, 10), checkpoint.Info{Name: "stem.extra.weight", DType: checkpoint.F32}, checkpoint.Info{Name: "layer5.weight", DType: checkpoint.F32})
+	_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_y_400mf"})
+	require.ErrorContains(t, err, "the file has 2 keys that the model does not have (stem.extra.weight, layer5.weight): remove them")
+}
+
+func TestMatchTellsARegNetX(t *testing.T) {
+	p, err := arch.Lookup("regnet_y_400mf")
+	require.NoError(t, err)
+	for _, style := range []names.Style{names.Torchvision, names.Timm} {
+		var infos []checkpoint.Info
+		for _, info := range want(p, 10) {
+			if !strings.Contains(info.Name, ".se.") {
+				infos = append(infos, info)
+			}
+		}
+		infos = spelled(t, infos, style, "")
+		_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_y_400mf"})
+		require.ErrorContains(t, err, "what to do: no squeeze-and-excitation: this is a RegNetX")
+		trunks := weights.Trunks(infos, "")
+		require.Len(t, trunks, 1)
+		assert.Empty(t, trunks[0].Architectures)
+		assert.Contains(t, trunks[0].Geometry.Unknown(), "this is a RegNetX")
+	}
 }
 
 func TestMatchReportsEverythingAtOnce(t *testing.T) {

@@ -28,8 +28,9 @@ func exportCommand() *cli.Command {
 			"   seer export vissl_checkpoint.torch --arch regnet_y_32gf --out trunk.safetensors",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the safetensors `FILE` to write"},
-			&cli.StringFlag{Name: "style", Value: string(names.Torchvision), Usage: "parameter names of torchvision, timm, transformers (hf), vissl or classy_vision"},
+			&cli.StringFlag{Name: "style", Value: string(names.Torchvision), Usage: "parameter names of torchvision, timm, transformers (hf), vissl, classy_vision or pycls"},
 			&cli.StringFlag{Name: "arch", Usage: "architecture of a file of weights, where it does not show: `NAME` as in model.arch"},
+			prefixFlag(),
 		},
 		Action: runExport,
 	}
@@ -56,7 +57,7 @@ func runExport(c *cli.Context) error {
 	e := config.Default()
 	e.Run.Device = "cpu" // copying needs no other
 	warn := func(message string) { fmt.Fprintln(c.App.ErrWriter, "warning:", message) }
-	b, err := eval.OpenBackbone(eval.Spec{Weights: c.Args().First(), Arch: c.String("arch"), Experiment: e, Warn: warn})
+	b, err := eval.OpenBackbone(eval.Spec{Weights: c.Args().First(), Arch: c.String("arch"), Prefix: c.String("prefix"), Experiment: e, Warn: warn})
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func runFeatures(c *cli.Context) error {
 	}
 	progress := newBars(c)
 	b, err := eval.OpenBackbone(eval.Spec{
-		Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"),
+		Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix"),
 		Experiment: bareExperiment(c), Warn: progress.warn,
 	})
 	if err != nil {

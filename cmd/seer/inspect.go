@@ -16,7 +16,8 @@ func inspectCommand() *cli.Command {
 		Usage:     "list what a file of weights, a checkpoint or a run folder holds",
 		ArgsUsage: "PATH",
 		Description: "Prints tensors with types and shapes, totals, metadata, the library whose parameter names they are, and the\n" +
-			"architectures that have these shapes. Files may be safetensors or PyTorch's .pth; nothing in them is executed.\n\n" +
+			"architectures that have these shapes; warns of values that are not finite. Files may be safetensors or PyTorch's\n" +
+			".pth, alone or in shards (their folder, or its index); nothing in them is executed.\n\n" +
 			"Examples:\n" +
 			"   seer inspect runs/x\n" +
 			"   seer inspect --summary vissl_checkpoint.torch\n" +

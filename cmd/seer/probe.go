@@ -29,8 +29,9 @@ func linearEvalCommand() *cli.Command {
 		ArgsUsage: "RUN | FILE.toml",
 		Description: "With a run folder, or one of its checkpoints, the run's own settings ([linear]) and newest weights are used.\n" +
 			"With an experiment file, say which weights: --weights, or --random-init for the baseline that any pretraining\n" +
-			"has to beat. A file of weights may have the parameter names of torchvision, timm, transformers, VISSL or\n" +
-			"ClassyVision.\n\n" +
+			"has to beat. A file of weights may have the parameter names of torchvision, timm, transformers, VISSL,\n" +
+			"ClassyVision or pycls, behind any prefix: of a teacher and a student the teacher is taken, unless --prefix says\n" +
+			"otherwise.\n\n" +
 			"Features are computed once, unless linear.augment = true. The result is printed, and kept in\n" +
 			"results.jsonl of the run folder, or in --out.\n\nExamples:\n" +
 			"   seer linear-eval runs/quickstart\n" +
@@ -70,15 +71,21 @@ func probeFlags() []cli.Flag {
 // weightFlags choose a trunk.
 func weightFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "weights", Aliases: []string{"w"}, Usage: "a run folder, a checkpoint, a .safetensors or .pth file"},
+		&cli.StringFlag{Name: "weights", Aliases: []string{"w"}, Usage: "a run folder, a checkpoint, a .safetensors or .pth file, a folder or index of its shards"},
+		prefixFlag(),
 		&cli.StringFlag{Name: "arch", Usage: "architecture of a file of weights, where it does not show: `NAME` as in model.arch"},
 		&cli.BoolFlag{Name: "random-init", Usage: "a trunk that was never trained"},
 	}
 }
 
+// prefixFlag chooses among the trunks of a self-supervised program's checkpoint.
+func prefixFlag() cli.Flag {
+	return &cli.StringFlag{Name: "prefix", Usage: "which trunk of a file with several, by what stands before its names: `NAME` such as student."}
+}
+
 // probeSubject reads the argument: an experiment, or a run that brings its experiment and its weights.
 func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
-	s := eval.Spec{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch")}
+	s := eval.Spec{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix")}
 	if c.NArg() != 1 {
 		return nil, s, fmt.Errorf("%s takes one argument, a run folder or an experiment file; got %d", c.Command.Name, c.NArg())
 	}
