@@ -271,11 +271,19 @@ static int read_strips(reader *r, const source *s) {
 static int read_rgba(reader *r, const source *s) {
     TIFFRGBAImage img;
     char said[1024] = "";
-    uint32_t rows = 0;
+    uint32_t rows = 0, tile = 0;
+    uint16_t across = 1, down = 1;
     int code, h = r->job->h;
     int ok = TIFFGetFieldDefaulted(r->tif, TIFFIsTiled(r->tif) ? TIFFTAG_TILELENGTH : TIFFTAG_ROWSPERSTRIP, &rows);
     if (ok != 1 || rows == UINT32_MAX) rows = (uint32_t)h;
     if (rows < 1 || !r->o->rgba) return failed(r->c, s, shape);
+    TIFFGetFieldDefaulted(r->tif, TIFFTAG_YCBCRSUBSAMPLING, &across, &down);
+    if (r->job->w < across || h < down)
+        return fm_fail(r->c, FM_UNSUPPORTED, "it has %d x %d pixels and a colour for every %d x %d of them", r->job->w, h, across, down);
+    /* libtiff 4.5 goes astray behind the right edge of the first row of such tiles. */
+    TIFFGetField(r->tif, TIFFTAG_TILEWIDTH, &tile);
+    if (TIFFIsTiled(r->tif) && across == 4 && down == 4 && tile && (uint32_t)r->job->w % tile)
+        return fm_fail(r->c, FM_UNSUPPORTED, "its tiles have a colour for every 4 x 4 pixels and go beyond the edge of the image");
     if (!TIFFRGBAImageOK(r->tif, said) || !TIFFRGBAImageBegin(&img, r->tif, 0, said))
         return s->said[0] ? failed(r->c, s, "") : fm_fail(r->c, FM_UNSUPPORTED, "libtiff: %.180s", said);
     img.orientation = img.req_orientation = ORIENTATION_TOPLEFT;

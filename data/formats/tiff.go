@@ -5,6 +5,7 @@ package formats
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -138,6 +139,25 @@ func (t *tiffFile) readMode() error {
 		extra, extraBytes = nil, false
 	}
 	t.bands = tiffBands(t.photometric) + len(extra)
+	if err := t.fitBits(bits, samples); err != nil {
+		return err
+	}
+	t.key = func(fill float64) string {
+		return fmt.Sprintf("%s %v %s %v %s %s", t.orderName(), t.photometric, joined(format), fill, joined(t.bits), joined(extra))
+	}
+	fill := t.single(tagFillOrder, 1)
+	if t.tiffMode, ok = tiffModeOf[t.key(fill)]; !ok || formatBytes || bitsBytes || extraBytes {
+		return tiffError(Unsupported, "photometric interpretation %v with samples of %s bits, sample format %s, extra samples %s and"+
+			" fill order %v is no kind of image that is read", t.photometric, joined(t.bits), joined(format), joined(extra), fill)
+	}
+	if t.mode == "La" {
+		return tiffError(Unsupported, "it is grey with a premultiplied alpha, which Pillow cannot turn into RGB")
+	}
+	return nil
+}
+
+// fitBits makes the list of bits as long as there are samples.
+func (t *tiffFile) fitBits(bits []float64, samples int64) error {
 	switch n := int64(len(bits)); {
 	case samples > 6:
 		return tiffError(Unsupported, "it has %d samples a pixel; up to 6 are read", samples)
@@ -146,24 +166,11 @@ func (t *tiffFile) readMode() error {
 	case samples < n:
 		bits = bits[:samples]
 	case samples > n && n == 1: // one value for all of them
-		for int64(len(bits)) < samples {
-			bits = append(bits[:len(bits):len(bits)], bits[0])
-		}
+		bits = slices.Repeat(bits, int(samples))
 	case samples != n:
 		return tiffError(Unsupported, "it has %d samples a pixel and %d values for their bits", samples, n)
 	}
 	t.bits = bits
-	fill := t.single(tagFillOrder, 1)
-	t.key = func(fill float64) string {
-		return fmt.Sprintf("%s %v %s %v %s %s", t.orderName(), t.photometric, joined(format), fill, joined(bits), joined(extra))
-	}
-	if t.tiffMode, ok = tiffModeOf[t.key(fill)]; !ok || formatBytes || bitsBytes || extraBytes {
-		return tiffError(Unsupported, "photometric interpretation %v with samples of %s bits, sample format %s, extra samples %s and"+
-			" fill order %v is no kind of image that is read", t.photometric, joined(bits), joined(format), joined(extra), fill)
-	}
-	if t.mode == "La" {
-		return tiffError(Unsupported, "it is grey with a premultiplied alpha, which Pillow cannot turn into RGB")
-	}
 	return nil
 }
 

@@ -142,7 +142,7 @@ func (d *tiffDir) read(data []byte) {
 
 // readEntry reads one tag, unless it was there before. It reports false where
 // the file ends in its values.
-func (d *tiffDir) readEntry(data []byte, at uint64, seen *[1 << 16 / 64]uint64) bool {
+func (d *tiffDir) readEntry(data []byte, at uint64, seen *[1 << 16 / 64]uint64) (more bool) {
 	d.entries++
 	e := data[at:]
 	id, kind, count, value := d.order.Uint16(e), d.order.Uint16(e[2:]), uint64(d.order.Uint32(e[4:])), e[8:12]
@@ -160,28 +160,36 @@ func (d *tiffDir) readEntry(data []byte, at uint64, seen *[1 << 16 / 64]uint64) 
 		} else {
 			from = uint64(d.order.Uint32(value))
 		}
-		if from >= 1<<63 {
-			return true
+		if value, more = d.values(data, from, size); value == nil {
+			return more
 		}
-		// All values together fit into the file; a tag with which they would not is
-		// passed over.
-		there := from <= uint64(len(data)) && size <= uint64(len(data))-from
-		if there {
-			d.outside += size
-		}
-		if d.total = min(d.total+size, math.MaxInt64); d.total > uint64(len(data)) {
-			return true
-		}
-		if !there {
-			return false
-		}
-		value = data[from:]
 	}
 	seen[id/64] |= 1 << (id % 64)
 	if slices.Contains(tiffKnown, id) {
 		d.tags[id] = tiffTag{d.order, kind, value[:size], at}
 	}
 	return true
+}
+
+// values returns those that lie elsewhere, or nil where they are passed over. more
+// is false where the file ends in them, which ends the directory, too.
+func (d *tiffDir) values(data []byte, from, size uint64) (value []byte, more bool) {
+	if from >= 1<<63 {
+		return nil, true
+	}
+	there := from <= uint64(len(data)) && size <= uint64(len(data))-from
+	if there {
+		d.outside += size
+	}
+	// All values together fit into the file; a tag with which they would not is
+	// passed over.
+	if d.total = min(d.total+size, math.MaxInt64); d.total > uint64(len(data)) {
+		return nil, true
+	}
+	if !there {
+		return nil, false
+	}
+	return data[from:], true
 }
 
 // count is how many values the tag has.

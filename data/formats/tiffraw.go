@@ -9,6 +9,7 @@ import "C"
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"unsafe"
 )
@@ -134,14 +135,9 @@ func (t *tiffFile) pieces() ([]C.fm_tiff_piece, error) {
 	if n-first > maxTIFFPieces {
 		return nil, tiffError(TooLarge, "it has %d strips or tiles; up to %d are read", n, maxTIFFPieces)
 	}
-	stride := int64(0)
-	if t.separate {
-		stride = int64(float64(w) * sum(t.bits) / 8 / float64(t.bands))
-	} else {
-		stride = int64(float64(w) * sum(t.bits) / 8)
-	}
-	if stride > 1<<31-1 {
-		return nil, tiffError(TooLarge, "its tiles are %d pixels wide", w)
+	stride, err := t.pieceStride(w)
+	if err != nil {
+		return nil, err
 	}
 	layouts, planes := t.layouts()
 	pieces := make([]C.fm_tiff_piece, 0, n-first)
@@ -151,17 +147,13 @@ func (t *tiffFile) pieces() ([]C.fm_tiff_piece, error) {
 			return nil, tiffError(Unsupported, "it has offsets for more than the %d planes of its kind of image", planes)
 		}
 		p := C.fm_tiff_piece{offset: C.int64_t(offsets.integer(i)), x0: C.int32_t(x), y0: C.int32_t(y),
-			x1: C.int32_t(min(x+w, width)), y1: C.int32_t(min(y+h, height))}
+			x1: C.int32_t(min(x+w, width)), y1: C.int32_t(min(y+h, height)), layout: C.int32_t(layouts[min(layer, len(layouts)-1)])}
 		if x+w > width {
 			p.stride = C.int32_t(stride)
 		}
-		p.layout = C.int32_t(layouts[min(layer, len(layouts)-1)])
 		area += int64(p.x1-p.x0) * int64(p.y1-p.y0)
-		if p.offset < 0 || p.layout < 0 {
-			return nil, t.pieceError(int64(p.offset))
-		}
-		if area > 4*width*height*int64(planes)+1<<20 {
-			return nil, tiffError(Corrupt, "its %d strips or tiles hold more than four times the image", n)
+		if err := t.checkPiece(p, area, int64(planes)); err != nil {
+			return nil, err
 		}
 		pieces = append(pieces, p)
 		if x += w; x >= width {
@@ -174,11 +166,30 @@ func (t *tiffFile) pieces() ([]C.fm_tiff_piece, error) {
 	return inFileOrder(pieces), nil
 }
 
-func (t *tiffFile) pieceError(offset int64) error {
-	if offset < 0 {
-		return tiffError(Corrupt, "a strip or tile begins at %d", offset)
+// pieceStride is how many bytes of the file a line of a tile takes.
+func (t *tiffFile) pieceStride(w int64) (int64, error) {
+	stride := float64(w) * sum(t.bits) / 8
+	if t.separate {
+		stride /= float64(t.bands)
 	}
-	return tiffError(Unsupported, "uncompressed data of its kind (%s, separate planes: %t) are not read", t.raw, t.separate)
+	if stride > math.MaxInt32 {
+		return 0, tiffError(TooLarge, "its tiles are %d pixels wide", w)
+	}
+	return int64(stride), nil
+}
+
+// checkPiece refuses a strip or tile that is not in the file, that is not read,
+// or with which there are too many pixels.
+func (t *tiffFile) checkPiece(p C.fm_tiff_piece, area, planes int64) error {
+	switch {
+	case p.offset < 0:
+		return tiffError(Corrupt, "a strip or tile begins at %d", p.offset)
+	case p.layout < 0:
+		return tiffError(Unsupported, "uncompressed data of its kind (%s, separate planes: %t) are not read", t.raw, t.separate)
+	case area > 4*int64(t.header.W)*int64(t.header.H)*planes+1<<20:
+		return tiffError(Corrupt, "its strips or tiles hold more than four times the image")
+	}
+	return nil
 }
 
 // layouts returns how each plane is unpacked. With separate planes the raw mode

@@ -289,6 +289,13 @@ def video():
         yield f"ycc_grey_c{c}", write(base(6, (8,), (), 13, 9, c), [squeeze(noise(117), c)])
         t = base(6, (8,) * 3, (), 37, 21, c, t322=(SHORT, [16]), t323=(SHORT, [16]), t530=(SHORT, [2, 2]))
         yield f"ycc_tiles_c{c}", write(t, [squeeze(ycc_blocks(16, 16, 2, 2), c)] * 6, tiled=True)
+    for w in (32, 33):  # libtiff 4.5 reads the second wrongly
+        t = base(6, (8,) * 3, (), w, 20, LZW, t322=(SHORT, [16]), t323=(SHORT, [16]), t530=(SHORT, [4, 4]))
+        tile = write(t, [squeeze(ycc_blocks(16, 16, 4, 4), LZW)] * (6 if w > 32 else 4), tiled=True)
+        yield (f"ycc_44_tiles_{w}", tile, {"refused": "unsupported"}) if w > 32 else (f"ycc_44_tiles_{w}", tile)
+    for w, h, sub in ((3, 17, [4, 2]), (1, 17, [2, 2]), (2, 2, [2, 2]), (9, 1, [1, 2]), (9, 1, [2, 1])):
+        t = base(6, (8,) * 3, (), w, h, LZW, t530=(SHORT, sub))
+        yield f"ycc_small_{w}x{h}_{sub[0]}{sub[1]}", write(t, [squeeze(ycc_blocks(w, h, *sub), LZW)])
     yield "ycc_strips", write(base(6, (8,) * 3, (), 13, 9, LZW, rows=4, t530=(SHORT, [2, 2])),
                               [squeeze(ycc_blocks(13, n, 2, 2), LZW) for n in (4, 4, 1)])
     yield "ycc_short_strip", write(base(6, (8,) * 3, (), 13, 9, ADOBE, t530=(SHORT, [2, 2])), [squeeze(ycc_blocks(13, 5, 2, 2), ADOBE)])
