@@ -17,21 +17,25 @@ var avifCodec = codec{header: avifHeader, decode: decodeAVIF}
 // the transformations irot and imir for EXIF's; the EXIF block only decides
 // whether XMP is asked where they turn nothing.
 func avifHeader(data []byte) (Header, error) {
-	h := Header{Format: "avif", Orientation: 1}
+	h, broken := Header{Format: "avif", Orientation: 1}, false
 	err := Limits{}.withDefaults().inC("avif", func(c *C.fm_context) C.int {
 		var out C.fm_avif
 		defer C.fm_avif_free(c, &out)
 		code := C.fm_avif_header(c, bytePtr(data), C.size_t(len(data)), &out)
 		h.W, h.H = int(out.w), int(out.h)
-		if h.Orientation = int(out.orientation); h.Orientation != 1 || code != C.FM_OK {
+		exif, xmp := unsafe.Slice((*byte)(out.exif), out.exif_size), unsafe.Slice((*byte)(out.xmp), out.xmp_size)
+		broken = len(exif) > 0 && !isExif(exif)
+		if h.Orientation = int(out.orientation); h.Orientation != 1 {
 			return code
 		}
-		exif, xmp := unsafe.Slice((*byte)(out.exif), out.exif_size), unsafe.Slice((*byte)(out.xmp), out.xmp_size)
 		if _, found := exifOrientation(exif); !found {
 			h.Orientation = Orientation(nil, xmp)
 		}
 		return code
 	})
+	if err == nil && broken {
+		err = &Error{Reason: Corrupt, Format: "avif", Detail: "its EXIF block is none, and Pillow does not open such a file"}
+	}
 	return h, err
 }
 

@@ -30,21 +30,11 @@ var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
 // is what an EXIF block is (TIFF 6.0, section 2), and tells whether there is one.
 // A value that is no whole number is 0.
 func exifOrientation(b []byte) (v int, found bool) {
-	for range 2 {
-		b = bytes.TrimPrefix(b, []byte("Exif\x00\x00"))
-	}
-	if len(b) < 8 {
+	d := exifDirectory{data: unprefixed(b), order: byteOrder(b)}
+	if d.order == nil {
 		return 0, false
 	}
-	d := exifDirectory{data: b}
-	switch string(b[:4]) {
-	case "II*\x00", "II\x00*": // Pillow takes the first alone for right, but reads all
-		d.order = binary.LittleEndian
-	case "MM\x00*", "MM*\x00", "MM\x00+":
-		d.order = binary.BigEndian
-	default:
-		return 0, false
-	}
+	b = d.data
 	p := uint64(d.order.Uint32(b[4:]))
 	if p+2 > uint64(len(b)) {
 		return 0, false
@@ -71,6 +61,31 @@ func exifOrientation(b []byte) (v int, found bool) {
 		}
 	}
 	return 0, false
+}
+
+// isExif tells whether Pillow takes a block for EXIF.
+func isExif(b []byte) bool { return byteOrder(b) != nil }
+
+// unprefixed returns a block without what stands before it in a JPEG.
+func unprefixed(b []byte) []byte {
+	for range 2 {
+		b = bytes.TrimPrefix(b, []byte("Exif\x00\x00"))
+	}
+	return b
+}
+
+// byteOrder returns the order of a TIFF block by its head, or nil if it is none.
+func byteOrder(b []byte) binary.ByteOrder {
+	if b = unprefixed(b); len(b) < 8 {
+		return nil
+	}
+	switch string(b[:4]) {
+	case "II*\x00", "II\x00*": // Pillow takes the first alone for right, but reads all
+		return binary.LittleEndian
+	case "MM\x00*", "MM*\x00", "MM\x00+":
+		return binary.BigEndian
+	}
+	return nil
 }
 
 // exifDirectory follows the entries of a directory.

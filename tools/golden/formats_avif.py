@@ -259,6 +259,7 @@ def transformed():
     disagrees = data.replace(struct.pack("<H", ex.MODEL) + b"\3\0\1\0\0\0\6\0", struct.pack("<H", ex.ORIENTATION) + b"\3\0\1\0\0\0\6\0")
     assert disagrees != data and six
     yield "exif-without-irot", disagrees
+    yield "exif-broken", data.replace(b"II*\0", b"IX*\0")
     yield "exif-and-irot", with_property(disagrees, box(b"irot", b"\2"))
 
 
