@@ -94,8 +94,13 @@ func (h Header) CheckSize() error {
 	return nil
 }
 
-// CheckPixels refuses a header with more pixels than the limit.
+// CheckPixels refuses a header with more pixels than the limit, or a side longer
+// than MaxSide.
 func (h Header) CheckPixels(limit int64) error {
+	if h.W > MaxSide || h.H > MaxSide {
+		return &Error{Reason: TooLarge, Format: h.Format,
+			Detail: fmt.Sprintf("%d x %d pixels; the limit is %d a side", h.W, h.H, MaxSide)}
+	}
 	if int64(h.W) > limit/int64(h.H) {
 		return &Error{Reason: TooLarge, Format: h.Format,
 			Detail: fmt.Sprintf("%d x %d pixels; the limit is %d pixels in all", h.W, h.H, limit)}

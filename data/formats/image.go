@@ -33,9 +33,13 @@ type Image struct {
 // DefaultMaxPixels is PIL's limit for its decompression-bomb error.
 const DefaultMaxPixels = 178956970
 
-// defaultMaxMemory holds a 16-bit RGB image of PIL's largest size in rows, not
+// MaxSide bounds width and height: rows of a pixel each cost far more than their
+// pixels.
+const MaxSide = 1 << 20
+
+// DefaultMaxMemory holds a 16-bit RGB image of PIL's largest size in rows, not
 // whole: what a decoder needs beside the pixels is bounded by it.
-const defaultMaxMemory = 512 << 20
+const DefaultMaxMemory = 512 << 20
 
 // Limits bound what one file may cost. All of them are properties of the file,
 // never times: which images are usable must not depend on the machine's load.
@@ -55,7 +59,7 @@ func (l Limits) withDefaults() Limits {
 		l.MaxPixels = DefaultMaxPixels
 	}
 	if l.MaxMemory <= 0 {
-		l.MaxMemory = defaultMaxMemory
+		l.MaxMemory = DefaultMaxMemory
 	}
 	return l
 }

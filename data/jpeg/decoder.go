@@ -102,6 +102,12 @@ func (d *Decoder) header(data []byte) (formats.Header, error) {
 	return h, checkMemory(h, coefficients)
 }
 
+// limits are what package formats may spend: what the pixels and their copies
+// leave of the memory.
+func (d *Decoder) limits(h formats.Header) formats.Limits {
+	return formats.Limits{MaxPixels: d.opt.MaxPixels, MaxMemory: min(formats.DefaultMaxMemory, maxMemory-pixelBytes(h))}
+}
+
 // gaveUp tells whether the last JPEG was decoded twice, because the entropy
 // decoder of this package gave up.
 func (d *Decoder) gaveUp() bool { return C.sj_gave_up(d.state) != 0 }
@@ -114,7 +120,7 @@ func (d *Decoder) Decode(data []byte) (*formats.Image, error) {
 	}
 	w, hh := h.Upright()
 	if h.Format != "jpeg" {
-		img, err := formats.Decode(data, h, formats.Limits{MaxPixels: d.opt.MaxPixels})
+		img, err := formats.Decode(data, h, d.limits(h))
 		if err != nil {
 			return nil, err
 		}
@@ -197,7 +203,11 @@ func (d *Decoder) DecodeAndRender(data []byte, draw func(w, h int) []augment.Cro
 
 func (d *Decoder) renderOther(data []byte, h formats.Header, crops []augment.Crop, dsts [][]byte, t *Timing) error {
 	start := time.Now()
-	img, err := formats.Decode(data, h, formats.Limits{MaxPixels: d.opt.MaxPixels})
+	lim := d.limits(h)
+	if p := C.sj_pixels(d.state, C.int(h.W), C.int(h.H)); p != nil {
+		lim.Buffer = unsafe.Slice((*byte)(p), 3*h.W*h.H)
+	}
+	img, err := formats.Decode(data, h, lim)
 	if t != nil {
 		t.Decode += time.Since(start)
 	}

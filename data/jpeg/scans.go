@@ -22,14 +22,16 @@ const (
 	maxScans = 500
 	// maxVisits bounds the visits of blocks by all scans of a file, each of which
 	// takes up to 60 ns however few data the scan has: 96 megapixels of the usual
-	// ten scans without subsampling, 137 with it.
+	// ten scans without subsampling, 130 with it.
 	maxVisits = 24 << 20
 	// arithmeticVisit is how many visits of the Huffman decoder one of the
 	// arithmetic decoder is worth, which makes up coefficients when data run out.
 	arithmeticVisit = 8
-	// maxMemory bounds the pixels, those turned upright, and the coefficients that
-	// libjpeg holds of files with several scans.
-	maxMemory = 960 << 20
+	// maxMemory bounds the pixels, those turned upright, and what the decoder
+	// holds: of JPEGs with several scans their coefficients.
+	maxMemory = 900 << 20
+	// decoderMemory is the least that the decoders of other formats get.
+	decoderMemory = 64 << 20
 )
 
 // frame is what a frame header says.
@@ -91,18 +93,23 @@ func (f *frame) coefficients(several bool) (n int64) {
 	return n
 }
 
-// checkMemory refuses an image whose decoding needs more than maxMemory: four
-// bytes a pixel, as many again to turn it, and three where the format is decoded
-// by package formats.
-func checkMemory(h formats.Header, coefficients int64) error {
-	bytes := int64(4)
+// pixelBytes is what the pixels of an image take, and those turned upright.
+func pixelBytes(h formats.Header) int64 {
+	n := 4 * int64(h.W) * int64(h.H)
 	if h.Orientation > 1 {
-		bytes += 4
+		n *= 2
 	}
+	return n
+}
+
+// checkMemory refuses an image whose decoding needs more than maxMemory. The
+// other formats need some for the decoder.
+func checkMemory(h formats.Header, coefficients int64) error {
+	need := pixelBytes(h) + coefficients
 	if h.Format != "jpeg" {
-		bytes += 3
+		need += decoderMemory
 	}
-	if need := bytes*int64(h.W)*int64(h.H) + coefficients; need > maxMemory {
+	if need > maxMemory {
 		return &formats.Error{Reason: formats.TooLarge, Format: h.Format,
 			Detail: fmt.Sprintf("decoding %d x %d pixels takes %d bytes of memory; the limit is %d", h.W, h.H, need, maxMemory)}
 	}

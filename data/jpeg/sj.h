@@ -82,6 +82,9 @@ int sj_use_kernels(const char *name);
 /* Decodes a JPEG of w x h pixels (before orientation) and renders n crops. */
 int sj_jpeg_render(sj_state *s, const uint8_t *data, size_t len, int w, int h, int orientation, int scale,
                    const sj_crop *crops, int n, sj_timing *t);
+/* Memory for w * h pixels of up to 3 bytes, which sj_raw_render then takes
+ * without a copy; NULL: there is none. It is good until the next call. */
+uint8_t *sj_pixels(sj_state *s, int w, int h);
 /* Renders n crops of raw pixels with 1, 3 or 4 channels. */
 int sj_raw_render(sj_state *s, const uint8_t *pix, int w, int h, int channels, int orientation, const sj_crop *crops,
                   int n, sj_timing *t);

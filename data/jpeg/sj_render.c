@@ -168,23 +168,35 @@ int sj_jpeg_render(sj_state *s, const uint8_t *data, size_t len, int w, int h, i
     return d > 1 ? render_scaled(s, &im, crops, n, d, t, &mark) : render(s, &im, crops, n, t, &mark);
 }
 
-/* Copies raw pixels to RGBX. */
+/* Copies raw pixels to RGBX. They may be the last of the same buffer: what is
+ * written never reaches what is still to be read. */
 static void widen(uint8_t *q, const uint8_t *p, size_t n, int channels) {
     size_t i;
     for (i = 0; i < n; i++, q += 4, p += channels) {
-        q[0] = p[0];
-        q[1] = p[channels > 1 ? 1 : 0];
-        q[2] = p[channels > 1 ? 2 : 0];
+        uint8_t r = p[0], g = p[channels > 1 ? 1 : 0], b = p[channels > 1 ? 2 : 0];
+        q[0] = r;
+        q[1] = g;
+        q[2] = b;
         q[3] = 0;
     }
+}
+
+uint8_t *sj_pixels(sj_state *s, int w, int h) {
+    size_t n = (size_t)w * (size_t)h;
+    return sj_reserve(&s->image, 4 * n) ? s->image.p + n : NULL;
 }
 
 int sj_raw_render(sj_state *s, const uint8_t *pix, int w, int h, int channels, int orientation, const sj_crop *crops,
                   int n, sj_timing *t) {
     int64_t mark = sj_now();
+    size_t count = (size_t)w * (size_t)h;
     sj_image im;
-    if (!sj_reserve(&s->image, (size_t)w * (size_t)h * 4)) return no_memory(s);
-    widen(s->image.p, pix, (size_t)w * (size_t)h, channels);
+    if (!s->image.p || pix != s->image.p + count) {
+        if (!sj_reserve(&s->image, count * 4)) return no_memory(s);
+    } else if (channels == 1) { /* to the end of the buffer */
+        pix = memmove(s->image.p + 3 * count, pix, count);
+    }
+    widen(s->image.p, pix, count, channels);
     im.p = s->image.p;
     im.w = w;
     im.h = h;
