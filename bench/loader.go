@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"syscall"
 	"time"
 
 	"seer/config"
@@ -33,6 +34,7 @@ type LoaderOptions struct {
 type LoaderResult struct {
 	Program   string  `json:"program"`
 	ImgS      float64 `json:"img_s"`
+	CPUImgS   float64 `json:"cpu_img_s"` // by processor time: of one worker, what it would do undisturbed
 	Images    int64   `json:"images"`
 	Seconds   float64 `json:"seconds"`
 	Workers   int     `json:"workers"`
@@ -77,15 +79,25 @@ func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
 	if _, _, err := drain(ctx, l, warmup*o.Seconds); err != nil {
 		return r, err
 	}
-	before := l.Stats()
+	before, cpu := l.Stats(), processorTime()
 	images, seconds, err := drain(ctx, l, o.Seconds)
 	if err != nil {
 		return r, err
 	}
 	r = loaderResult(before, l.Stats())
 	r.ImgS, r.Images, r.Seconds = round(float64(images)/seconds), images, round(seconds)
+	r.CPUImgS = round(float64(images) / max((processorTime()-cpu).Seconds(), 1e-9))
 	r.Workers, r.Batch = o.Workers, o.Batch
 	return r, nil
+}
+
+// processorTime is what this process has used of the processors, which other programs disturb less than the clock.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // drain takes whole batches for some seconds, at least one.

@@ -79,8 +79,8 @@ func segment(data []byte, at *int) (marker byte, body []byte, err error) {
 		if p+2 > len(data) {
 			return 0, nil, formats.Cut("jpeg", len(data))
 		}
-		n := int(binary.BigEndian.Uint16(data[p:]))
-		if n < 2 || p+n > len(data) {
+		n := max(2, int(binary.BigEndian.Uint16(data[p:]))) // libjpeg takes less for nothing
+		if p+n > len(data) {
 			return 0, nil, formats.Cut("jpeg", len(data))
 		}
 		*at = p + n

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the loader peers share: arguments, the list of files, the measurement.
 
-Every peer turns JPEG files into SwAV's crops on one core and prints one JSON
+Every peer turns image files into SwAV's crops on one core and prints one JSON
 line with img_s, the images a second of processor time, so that other work on the
 machine disturbs it little; wall_img_s is by the clock. The files are read from
 disk each time, as a loader does; after the first pass they are in the cache.
@@ -16,7 +16,7 @@ import time
 
 def arguments(description):
     p = argparse.ArgumentParser(description=description)
-    p.add_argument("--images", required=True, help="folder with JPEG files")
+    p.add_argument("--images", required=True, help="folder with image files")
     p.add_argument("--crops", default="2x224,4x96", help="COUNTxSIZE, large ones first (default %(default)s)")
     p.add_argument("--seconds", type=float, default=10)
     a = p.parse_args()
@@ -26,10 +26,13 @@ def arguments(description):
     return a
 
 
+ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+
+
 def files(folder):
-    names = sorted(str(f) for f in pathlib.Path(folder).rglob("*") if f.suffix.lower() in (".jpg", ".jpeg"))
+    names = sorted(str(f) for f in pathlib.Path(folder).rglob("*") if f.suffix.lower() in ENDINGS)
     if not names:
-        raise SystemExit(f"{folder}: no .jpg or .jpeg files; --images names a folder that has some")
+        raise SystemExit(f"{folder}: no image files; --images names a folder that has some")
     random.Random(0).shuffle(names)
     return names
 
