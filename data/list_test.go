@@ -92,6 +92,7 @@ func TestListErrorsNameTheLine(t *testing.T) {
 
 func FuzzList(f *testing.F) {
 	f.Add([]byte("a.jpg\t3\nb.jpg 4\n# c\n\r\nmy photo 7.jpg"), true)
+	f.Add([]byte("a.jpg\rb.jpg \r\n\"q\" 3"), true)
 	f.Add([]byte("\xef\xbb\xbf../x y/z.PNG 0001\n\t\n \t9"), false)
 	f.Fuzz(func(t *testing.T, text []byte, labels bool) {
 		lines := 0
@@ -106,7 +107,7 @@ func FuzzList(f *testing.F) {
 			}
 			return nil
 		})
-		if err == nil && lines > bytes.Count(text, []byte("\n"))+1 {
+		if err == nil && lines > bytes.Count(text, []byte("\n"))+bytes.Count(text, []byte("\r"))+1 {
 			t.Fatalf("%d entries", lines)
 		}
 	})
