@@ -237,6 +237,23 @@ func TestStreamPinsAnIndex(t *testing.T) {
 	require.Equal(t, string(content), copied.String())
 }
 
+// The run's patterns choose among what the index holds, in each of its lists.
+func TestStreamChoosesAmongAnIndex(t *testing.T) {
+	dir, idx := t.TempDir(), filepath.Join(t.TempDir(), "x.seeridx")
+	grow(t, dir, 0, 8)
+	touch(t, dir, "0.mask.png", "1.mask.png")
+	_, err := BuildIndex(t.Context(), SourceSpec{Path: dir}, idx, IndexOptions{})
+	require.NoError(t, err)
+	ref := Refresh{Source: SourceSpec{Path: idx, Members: []string{"!*.mask.png"}}, Dir: t.TempDir()}
+	s := stream(t, streamOptions(), ref)
+	for range 2 { // lists
+		require.EqualValues(t, 8, s.Source().Len())
+		require.EqualValues(t, 2, ListingOf(s.Source()).Skipped[notChosen].N)
+		require.Equal(t, Fingerprint(s.Source()), s.Fingerprint())
+		follow(t, s, 4)
+	}
+}
+
 func TestStreamPrunesOldSnapshots(t *testing.T) {
 	dir := t.TempDir()
 	grow(t, dir, 0, 8)

@@ -291,6 +291,7 @@ func TestRunFolderHoldsWhatPeopleLookFor(t *testing.T) {
 
 func TestChangedExperimentsAreToldOrRefused(t *testing.T) {
 	images := drawnImages(t)
+	require.NoError(t, os.WriteFile(filepath.Join(images, "notes.txt"), nil, 0o644))
 	file, run := smallRun(t, images, 1, 6)
 	_, err := pretrain(t.Context(), t, file)
 	require.NoError(t, err)
@@ -300,6 +301,7 @@ func TestChangedExperimentsAreToldOrRefused(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, Pretrain(t.Context(), e, Options{Out: &out}))
 	assert.Contains(t, out.String(), "continuing a run with another optim.momentum: 0.9, now 0.5")
+	assert.Contains(t, out.String(), "data.source: left out: 1 .txt (notes.txt)\n")
 
 	e, err = config.Load(file, []string{"swav.prototypes=5", "train.duration=8it"})
 	require.NoError(t, err)
