@@ -121,11 +121,15 @@ func (s *tarScan) into(b *index.Builder) (index.Meta, error) {
 		if err != nil {
 			return index.Meta{}, err
 		}
-		for _, t := range tables {
+		for i, t := range tables {
 			if err := s.append(b, t, len(meta.Shards)); err != nil {
 				return index.Meta{}, err
 			}
 			shard := t.Meta().Shards[0]
+			// An index beside a shard may have been written before both were moved.
+			if shard.Path, err = absolute(now[i]); err != nil {
+				return index.Meta{}, err
+			}
 			shard.Images = t.Len()
 			meta.Shards = append(meta.Shards, shard)
 			s.count(meta, t.Meta(), shard)
@@ -245,6 +249,14 @@ func (s *tarScan) remoteTable(location string) (*index.Table, error) {
 		counts(meta.Remarks).add("shards whose server tells neither entity tag nor date: a change of content at the same size would not be noticed", "")
 	}
 	return b.Finish(meta)
+}
+
+// absolute is where a shard lies, from whatever folder it will be read.
+func absolute(shard string) (string, error) {
+	if remote.Is(shard) {
+		return shard, nil
+	}
+	return filepath.Abs(shard)
 }
 
 // shardName is a path, or a URL without its secrets.

@@ -160,6 +160,21 @@ func TestTarSideIndexSparesTheWalk(t *testing.T) {
 	require.ErrorContains(t, err, "no tar header")
 }
 
+// Shards are moved together with the indexes beside them: what counts is where they are now.
+func TestTarSideIndexMovesWithItsShard(t *testing.T) {
+	old := datatest.Shards(t, 2, 3, 1)
+	first := open(t, SourceSpec{Path: old, WriteIndex: true})
+	want := Fingerprint(first)
+	dir := filepath.Join(t.TempDir(), "moved")
+	require.NoError(t, os.Rename(old, dir))
+	moved := open(t, SourceSpec{Path: dir})
+	require.Equal(t, want, Fingerprint(moved))
+	for i := range moved.Len() {
+		_, err := moved.Read(t.Context(), i, nil)
+		require.NoError(t, err)
+	}
+}
+
 func TestTarNoticesAChangedShard(t *testing.T) {
 	path := shard(t, file("a.jpg", "x"))
 	s := open(t, SourceSpec{Path: path})
