@@ -10,7 +10,8 @@ func Default() *Experiment {
 	return &Experiment{
 		Run: Run{
 			Device: "auto", Precision: "fp32", ChannelsLast: "auto",
-			LogEvery: Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2,
+			MaxSkippedSteps: 30,
+			LogEvery:        Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2,
 		},
 		Data: Data{
 			Kind: "auto", Prefetch: 2, MaxBadFraction: 0.01, EXIFOrientation: true, Refresh: Duration{Unit: Steps}, ShuffleLanes: 1,

@@ -50,6 +50,9 @@ type Run struct {
 	// scaling). Scores, assignments, loss and batch statistics are fp32 always.
 	// Default "fp32".
 	Precision string `toml:"precision"`
+	// MaxSkippedSteps in a row, with precision = "fp16", end the run: each has halved the
+	// loss scale, and after 30 it is down from 65536 to below 1e-4. Default 30.
+	MaxSkippedSteps int `toml:"max_skipped_steps"`
 	// Threads libtorch computes with on the CPU; 0 means $OMP_NUM_THREADS, or one for
 	// each CPU that the process may use (affinity, container's limit). Default 0.
 	Threads int `toml:"threads"`

@@ -33,13 +33,14 @@ type folder struct {
 	*runfolder.Folder
 	metrics, bad *runfolder.Log
 	newest       *runfolder.Checkpoint // nil: none yet
+	before       *config.Experiment    // of the run so far, nil where it is not known
 	arch         string
 	measured     *measuredLayout // by this start; begin keeps it
 }
 
 // openFolder takes the run folder of an experiment, finds the checkpoint to continue from, and tells what differs from
 // the run so far.
-func openFolder(e *config.Experiment, out io.Writer) (f *folder, err error) {
+func openFolder(e *config.Experiment, from string, out io.Writer) (f *folder, err error) {
 	keep := e.Run.Keep
 	if keep == 0 {
 		keep = math.MaxInt32
@@ -52,7 +53,7 @@ func openFolder(e *config.Experiment, out io.Writer) (f *folder, err error) {
 		return nil, err
 	}
 	f = &folder{Folder: rf, arch: e.Model.Arch}
-	if f.newest, err = rf.Newest(); errors.Is(err, runfolder.ErrNoCheckpoint) {
+	if f.newest, err = f.choose(from); errors.Is(err, runfolder.ErrNoCheckpoint) {
 		return f, nil
 	}
 	if err == nil {
@@ -77,6 +78,7 @@ func (f *folder) compare(e *config.Experiment, out io.Writer) error {
 		fmt.Fprintf(out, "warning: the run's former %v; it will be replaced\n", err)
 		return nil
 	}
+	f.before = before
 	for _, change := range config.Changes(before, e) {
 		fmt.Fprintf(out, "warning: continuing a run with another %s\n", change)
 	}
@@ -158,7 +160,7 @@ func (f *folder) load(t *Trainer, s *State) (found bool, err error) {
 	if err := Restore(t.System, model); err != nil {
 		return false, err
 	}
-	return true, Restore(t.optimizerState(), optimizer)
+	return true, t.restoreOptimizer(optimizer)
 }
 
 // save writes a checkpoint of everything that the next step depends on.

@@ -12,15 +12,17 @@ import (
 	"seer/torch"
 )
 
-// NonFiniteError stops a run whose loss or gradient became NaN or infinite. The parameters are those before the step; the running
-// statistics and the queue have seen it, so that a checkpoint must not be made of them.
+// NonFiniteError stops a run whose loss, gradient or weights became NaN or infinite. Unless Weights is set the parameters
+// are those before the step; the running statistics and the queue have seen it, so that a checkpoint must not be made of them.
 type NonFiniteError struct {
-	Step   int64
-	Loss   float64
-	Norm   float64             // of the gradient; 0 when the loss was broken already
-	Report []string            // a line for each tensor of the step: range, and how much of it is not finite
-	Dump   []checkpoint.Tensor // scores, assignments, embeddings and crops of the step
-	Path   string              // where the run folder keeps the dump; set by whoever wrote it
+	Step    int64
+	Loss    float64
+	Norm    float64             // of the gradient; 0 when the loss was broken already
+	Weights bool                // the step was complete, and has broken the weights
+	Report  []string            // a line for each tensor of the step: range, and how much of it is not finite
+	Dump    []checkpoint.Tensor // scores, assignments, embeddings and crops of the step
+	Path    string              // where the run folder keeps the dump; set by whoever wrote it
+	Advice  string              // how the run can go on; likewise
 }
 
 // Error tells the step, what is broken, and where to look.
@@ -29,13 +31,34 @@ func (e *NonFiniteError) Error() string {
 	if e.Path != "" {
 		where = fmt.Sprintf("\nThe step's tensors are in %s (safetensors); list them with: seer inspect %s", e.Path, e.Path)
 	}
-	what := fmt.Sprintf("the loss of step %d is %v", e.Step, e.Loss)
-	if finite(e.Loss) {
-		what = fmt.Sprintf("the gradient norm of step %d is %v (loss %.4f)", e.Step, e.Norm, e.Loss)
+	what := fmt.Sprintf("the loss of step %d is %v; training stopped before the weights changed", e.Step, e.Loss)
+	switch {
+	case e.Weights:
+		what = fmt.Sprintf("step %d has made weights that are not finite (loss %.4f); no checkpoint is made of them", e.Step, e.Loss)
+	case finite(e.Loss):
+		what = fmt.Sprintf("the gradient norm of step %d is %v (loss %.4f); training stopped before the weights changed", e.Step, e.Norm, e.Loss)
 	}
-	return fmt.Sprintf("%s; training stopped before the weights changed.\n  %s%s\n"+
+	return fmt.Sprintf("%s.\n  %s%s\n"+
 		"Usual causes: a learning rate that is too high (optim.base_lr, schedule.warmup), fp16 (use bf16), or crops and batches "+
-		"so small that batch norm sees hardly any values.", what, strings.Join(e.Report, "\n  "), where)
+		"so small that batch norm sees hardly any values.%s", what, strings.Join(e.Report, "\n  "), where, e.Advice)
+}
+
+// soundWeights refuses weights and statistics that are not finite, which a step of finite loss and gradient can make: a
+// checkpoint of them would take the place of the last good one.
+func soundWeights(system *swav.SwAV, e Event) error {
+	broken := &NonFiniteError{Step: e.Step - 1, Loss: e.Result.Loss, Weights: true}
+	if err := torch.Try(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		broken.addBroken(nn.Parameters(system), "parameter")
+		broken.addBroken(nn.Buffers(system), "buffer")
+	}); err != nil {
+		return err
+	}
+	if len(broken.Report) == 0 {
+		return nil
+	}
+	return broken
 }
 
 // newNonFinite describes the tensors of the step, then the parameters and buffers that are broken themselves.

@@ -26,6 +26,11 @@ type Options struct {
 	Out      io.Writer // messages and progress, for people
 	Terminal bool      // Out is a terminal: show a progress bar in place of lines
 	Version  string    // of seer, for the run folder
+	// From is the checkpoint to continue from: FromLatest or "" for the newest, FromPrevious for the one before, or the
+	// number of a step. Newer ones are set aside. A start that would only repeat the end of the last one needs it.
+	From string
+	// Hooks run behind the run's own, before its checkpoints. An error of theirs ends the run after saving it.
+	Hooks []Hook
 }
 
 // run is one pretraining run while it lasts.
@@ -48,6 +53,7 @@ type run struct {
 
 	folder   *folder
 	state    State
+	torn     bool      // a step has begun and is not complete: there is nothing to save
 	begun    time.Time // this process's steps
 	progress *progress
 }
@@ -71,16 +77,24 @@ func Pretrain(ctx context.Context, e *config.Experiment, opt Options) error {
 }
 
 func (r *run) pretrain(ctx context.Context) error {
+	if err := r.validate(); err != nil {
+		return err
+	}
+	if err := r.openFolder(); err != nil {
+		return err
+	}
+	if done, err := r.complete(); done || err != nil {
+		return err
+	}
 	for _, prepare := range []func(context.Context) error{
-		r.check, r.openFolder, r.openSource, r.buildSystem, r.resume, r.checkLoader,
+		r.checkMachine, r.openSource, r.buildSystem, r.resume, r.checkLoader, r.refuseDeadEnd,
 	} {
 		if err := prepare(ctx); err != nil {
 			return err
 		}
 	}
 	if r.state.Step >= r.plan.Steps {
-		r.say("The run is complete: %d of %d steps. Its latest checkpoint is %s", r.state.Step, r.plan.Steps, r.folder.latest())
-		return nil
+		return r.sayComplete(r.state, r.plan.Steps)
 	}
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -96,12 +110,14 @@ func (r *run) warn(problems []config.Problem) {
 	}
 }
 
-func (r *run) check(context.Context) (err error) {
+func (r *run) validate() error {
 	warnings, err := r.e.Validate(config.Pretrain)
-	if err != nil {
-		return err
-	}
 	r.warn(warnings)
+	return err
+}
+
+// checkMachine refuses what this machine cannot do.
+func (r *run) checkMachine(context.Context) (err error) {
 	if err = inputs.CheckMemory(r.e, 1); err != nil {
 		return err
 	}
@@ -170,8 +186,8 @@ func (r *run) sayRefreshed(s data.Snapshot) {
 	}
 }
 
-func (r *run) openFolder(context.Context) (err error) {
-	r.folder, err = openFolder(r.e, r.opt.Out)
+func (r *run) openFolder() (err error) {
+	r.folder, err = openFolder(r.e, r.opt.From, r.opt.Out)
 	return err
 }
 
@@ -230,7 +246,7 @@ func (r *run) resume(context.Context) error {
 		r.state.ChannelsLast = r.trainer.ChannelsLast
 	}
 	if r.plateau != nil && r.state.Plateau != nil {
-		*r.plateau = *r.state.Plateau
+		r.plateau.Restore(*r.state.Plateau)
 	}
 	r.collapse.At = r.state.AtLnK
 	if err := torch.SetRNGState(torch.CPU, r.state.CPURandom); err != nil {
@@ -267,7 +283,7 @@ func (r *run) loaderOptions() data.Options {
 
 // begin makes the start take effect: nothing is refused any more.
 func (r *run) begin(ctx context.Context) (err error) {
-	if err := r.folder.begin(r.e, r.opt.Version); err != nil {
+	if err := errors.Join(r.folder.begin(r.e, r.opt.Version), r.folder.forgetEnd()); err != nil {
 		return err
 	}
 	opt := r.loaderOptions()

@@ -4,8 +4,8 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"seer/data"
@@ -14,47 +14,37 @@ import (
 	"seer/torch"
 )
 
-// train does the steps and leaves a checkpoint, whatever ends them.
+// train does the steps and leaves a checkpoint, whatever ends them between two steps.
 func (r *run) train(ctx context.Context) error {
 	r.describe()
 	r.begun = time.Now()
 	r.progress = newProgress(r.opt, r.state.Step, r.plan.Steps)
 	loop := &Loop{
 		Start: r.state.Step, Total: r.plan.Steps, Step: r.step, DetailEvery: r.plan.LogEvery,
-		Hooks: []Hook{
-			{Name: "progress", Every: 1, Run: r.showProgress},
-			{Name: "collapse check", Every: 1, Run: r.watchCollapse},
-			{Name: "metrics", Every: r.plan.LogEvery, Run: r.logMetrics},
-			{Name: "checkpoint", Every: r.plan.CheckpointEvery, Run: r.save},
-		},
+		Hooks: r.hooks(),
 	}
 	done, err := loop.Run(ctx)
 	r.progress.finish()
-	var broken *NonFiniteError
-	switch {
-	case errors.As(err, &broken):
-		return r.dump(broken)
-	case err != nil && ctx.Err() != nil:
-		return r.interrupted(done, context.Cause(ctx))
-	case err != nil:
-		return err
+	if err != nil {
+		return r.stopped(ctx, done, err)
 	}
 	if s := inputs.Spec(r.e.Data).Cache.Stats(); s.Hits+s.Misses > 0 {
 		r.say("Cache: %v", s)
 	}
-	r.say("Done: %d steps in %s. The latest checkpoint is %s", done, time.Since(r.begun).Round(time.Second), r.folder.latest())
-	return nil
+	r.say("Done: %d steps in %s%s. The latest checkpoint is %s", done, time.Since(r.begun).Round(time.Second), r.skips(), r.folder.latest())
+	return r.learned(r.state)
 }
 
-// interrupted saves what is done and passes the cause on.
-func (r *run) interrupted(done int64, cause error) error {
-	if done > r.folder.savedStep() {
-		if err := r.save(context.Background(), Event{Step: done, Total: r.plan.Steps}); err != nil {
-			return fmt.Errorf("saving after an interrupt at step %d: %w", done, err)
-		}
-	}
-	r.say("Stopped after step %d of %d; the same command continues from %s", done, r.plan.Steps, r.folder.latest())
-	return cause
+// hooks act after every step: a checkpoint is the last, so that it knows of all that the others have done.
+func (r *run) hooks() []Hook {
+	return slices.Concat([]Hook{
+		{Name: "progress", Every: 1, Run: r.showProgress},
+		{Name: "collapse check", Every: 1, Run: r.watchCollapse},
+		{Name: "metrics", Every: r.plan.LogEvery, Run: r.logMetrics},
+		{Name: "loss scale", Every: 1, Run: r.watchScale},
+	}, r.opt.Hooks, []Hook{
+		{Name: "checkpoint", Every: r.plan.CheckpointEvery, Run: r.save},
+	})
 }
 
 // step waits for the loader and trains on its batch.
@@ -74,10 +64,13 @@ func (r *run) step(ctx context.Context, step int64, detailed bool) (Event, error
 		in.Pixels = append(in.Pixels, torch.FromBytes(g.Pixels, torch.UInt8, int64(g.Count)*in.Images, size, size, 3))
 	}
 	lr := r.schedule.At(step)
-	result, err := r.trainer.Step(step, lr, in, detailed)
+	r.torn = true // a step that fails has changed statistics and queue already
+	result, err := r.trainer.Step(step, lr, in, detailed || r.watches(step) && r.collapse.Due())
 	if err != nil {
 		return Event{}, fmt.Errorf("step %d: %w", step, err)
 	}
+	r.torn = false
+	r.count(result.Skipped)
 	if r.plateau != nil && step >= r.plan.Warmup {
 		r.plateau.Observe(result.Loss)
 	}
@@ -95,7 +88,16 @@ func (r *run) showProgress(_ context.Context, e Event) error {
 	return nil
 }
 
+// watches tells whether the loss of a step (from 0) should be off ln K: while the rate rises and the prototypes rest it is
+// there in sound runs too. The second half of a run is watched always.
+func (r *run) watches(step int64) bool {
+	return step >= min(max(r.plan.Warmup, r.plan.FreezePrototypes), r.plan.Steps/2)
+}
+
 func (r *run) watchCollapse(_ context.Context, e Event) error {
+	if !r.watches(e.Step - 1) {
+		return nil
+	}
 	if advice := r.collapse.Observe(e.Result.Loss, e.Result.Health); advice != "" {
 		r.progress.clear()
 		r.say("warning: step %d: %s", e.Step, advice)
@@ -113,6 +115,7 @@ type record struct {
 	LR           float64 `json:"lr"`
 	GradientNorm float64 `json:"gradient_norm"`
 	Skipped      bool    `json:"skipped,omitempty"`
+	SkippedSteps int64   `json:"skipped_steps,omitempty"` // of the run so far
 
 	AssignmentEntropy    float64 `json:"assignment_entropy"`
 	AssignmentConfidence float64 `json:"assignment_confidence"`
@@ -131,6 +134,7 @@ func (r *run) logMetrics(_ context.Context, e Event) error {
 	return r.folder.logMetrics(record{
 		Step: e.Step, Images: r.state.Position, Epoch: float64(r.state.Position) / float64(r.plan.Images),
 		Loss: e.Result.Loss, LR: e.LR, GradientNorm: e.Result.GradientNorm, Skipped: e.Result.Skipped,
+		SkippedSteps:      r.state.Skipped,
 		AssignmentEntropy: e.Result.Health.Entropy, AssignmentConfidence: e.Result.Health.Confidence,
 		PrototypesUsed: e.Result.Health.PrototypesUsed, EmbeddingStd: e.Result.Health.EmbeddingStd,
 		ImagesPerSecond: speed, WaitShare: wait, Seconds: r.state.Seconds, MemoryMB: float64(memory(r.dev)) / (1 << 20),
@@ -148,20 +152,13 @@ func memory(dev torch.Device) int64 {
 
 // save writes a checkpoint of the state after this step.
 func (r *run) save(_ context.Context, e Event) error {
+	if err := soundWeights(r.trainer.System, e); err != nil {
+		return err
+	}
 	r.state.CPURandom = torch.RNGState(torch.CPU)
 	if r.dev.Type == torch.CUDAType {
 		r.state.DeviceRandom = torch.RNGState(r.dev)
 	}
-	r.state.Plateau = r.plateau
+	r.state.Plateau, r.state.Images = r.plateau, r.plan.Images
 	return r.folder.save(e.Step, r.trainer, r.state)
-}
-
-// dump keeps the tensors of a broken step for a look.
-func (r *run) dump(broken *NonFiniteError) error {
-	path, err := r.folder.dump(broken.Step, broken.Dump)
-	if err != nil {
-		return errors.Join(broken, err)
-	}
-	broken.Path = path
-	return broken
 }

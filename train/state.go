@@ -26,6 +26,11 @@ type State struct {
 	DeviceRandom []byte `json:"device_random,omitempty"`
 	// Plateau is the schedule's state when schedule.kind is "plateau".
 	Plateau *schedule.Plateau `json:"plateau,omitempty"`
+	// Images of an epoch, by which a run that is complete knows it without looking at its source.
+	Images int64 `json:"images"`
+	// Skipped counts the steps whose gradients overflowed float16, SkippedInARow those since the last that did not.
+	Skipped       int64 `json:"skipped,omitempty"`
+	SkippedInARow int64 `json:"skipped_in_a_row,omitempty"`
 	// AtLnK counts the collapse detector's consecutive steps.
 	AtLnK int64 `json:"at_ln_k"`
 	// ChannelsLast is the memory layout: another one rounds differently.
@@ -89,6 +94,21 @@ func (ws walkers) Walk(prefix string, visit func(nn.Entry)) {
 	for _, name := range names {
 		ws[name].Walk(nn.Join(prefix, name), visit)
 	}
+}
+
+// restoreOptimizer restores what optimizerState has saved. A run may go on in another precision: the loss scale of
+// Float16 then stays unused, or begins anew.
+func (t *Trainer) restoreOptimizer(file *checkpoint.File) error {
+	parts := walkers{"momentum": t.Optimizer}
+	if _, saved := file.Lookup("scaler.scale"); saved {
+		scaler := t.Scaler
+		if scaler == nil {
+			scaler = NewScaler(t.Device)
+			defer nn.Close(scaler)
+		}
+		parts["scaler"] = scaler
+	}
+	return Restore(parts, file)
 }
 
 // optimizerState is what the optimizer's file of a checkpoint holds.

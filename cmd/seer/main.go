@@ -19,20 +19,28 @@ func main() {
 		fmt.Fprintln(os.Stderr, "seer:", err)
 		os.Exit(1)
 	}
+	ignoreSIGPIPE()
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	os.Exit(run(ctx, os.Args))
 }
 
-// run executes one command line and returns the exit code: 0, or 1 after printing the error.
+// run executes one command line and returns the exit code: 0, 1 after printing the error, or what shells give a program
+// that a signal ended: 130 after Ctrl-C and its like, 141 when nobody reads the output.
 func run(ctx context.Context, args []string) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	app := app()
+	app.Writer = redact.Writer{W: watched{os.Stdout, cancel}}
+	app.ErrWriter = redact.Writer{W: watched{os.Stderr, cancel}}
 	err := app.RunContext(ctx, flagsFirst(app, args))
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errInterrupted):
 		return 130
+	case errors.Is(err, errUnread):
+		return 141
 	}
 	fmt.Fprintln(os.Stderr, "seer:", redact.Error{Err: err})
 	return 1
@@ -49,8 +57,6 @@ func app() *cli.App {
 		ExitErrHandler:  func(*cli.Context, error) {}, // run prints errors, once
 		// What people type is taken as it is: lists, brace patterns and names have commas.
 		DisableSliceFlagSeparator: true,
-		Writer:                    redact.Writer{W: os.Stdout},
-		ErrWriter:                 redact.Writer{W: os.Stderr},
 	}
 	a.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError("seer", a.Flags, err) }
 	a.Action = func(ctx *cli.Context) error { return chooseCommand(ctx, "seer", a.Commands, cli.ShowAppHelp) }

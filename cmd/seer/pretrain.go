@@ -19,14 +19,17 @@ func pretrainCommand() *cli.Command {
 		Name:      "pretrain",
 		Usage:     "train a trunk on images without labels",
 		ArgsUsage: "FILE.toml",
-		Description: "Runs the experiment of a TOML file and keeps everything in its run folder (run.dir). Ctrl-C or SIGTERM\n" +
-			"saves a checkpoint and stops, a second one stops at once. The same command continues where a run stopped,\n" +
-			"also after a crash.\n\nExamples:\n" +
+		Description: "Runs the experiment of a TOML file and keeps everything in its run folder (run.dir). Ctrl-C, SIGTERM or\n" +
+			"SIGHUP saves a checkpoint and stops, a second one stops at once. The same command continues where a run\n" +
+			"stopped, also after a crash. One whose loss is no longer finite can go back, with another rate or order:\n" +
+			"--from-checkpoint.\n\nExamples:\n" +
 			"   seer pretrain experiments/quickstart.toml\n" +
 			"   seer pretrain experiments/seer_regnety_16gf.toml --set data.source=/data/images --set optim.batch=256\n" +
-			"   seer pretrain mine.toml --set run.dir=runs/second-try --set 'swav.hidden=[512, 512]'",
+			"   seer pretrain mine.toml --set run.dir=runs/second-try --set 'swav.hidden=[512, 512]'\n" +
+			"   seer pretrain mine.toml --from-checkpoint previous --set run.seed=1",
 		Flags: []cli.Flag{
 			setFlag(),
+			&cli.StringFlag{Name: "from-checkpoint", Usage: "continue from `STEP`, the number of a checkpoint, from previous (the one before the newest) or from latest; newer ones are set aside"},
 			&cli.BoolFlag{Name: "resume", Value: true, Usage: "continue what run.dir holds; --resume=false refuses a folder that holds a checkpoint"},
 		},
 		Action: runPretrain,
@@ -56,11 +59,15 @@ func runPretrain(c *cli.Context) error {
 		return err
 	}
 	if !c.Bool("resume") {
+		if c.IsSet("from-checkpoint") {
+			return errors.New("--resume=false and --from-checkpoint exclude each other: one begins a run, the other continues it")
+		}
 		if _, err := os.Stat(e.Run.Dir); !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("run.dir %s exists already; choose another with --set run.dir=…, or leave out --resume=false to continue it", e.Run.Dir)
 		}
 	}
 	return train.Pretrain(c.Context, e, train.Options{
 		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(),
+		From: c.String("from-checkpoint"),
 	})
 }

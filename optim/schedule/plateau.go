@@ -12,26 +12,28 @@ import (
 // the share Threshold, the rate is multiplied by Factor. With a Factor of 0.5 this
 // is the "fixed" schedule of SEER, for runs whose end is not known.
 //
-// All fields are exported and plain: the JSON of a Plateau is its whole state, and a
-// run restored from it goes on exactly where it stopped. Windows are counted from
-// the first observation, so the warm-up, where the loss falls by itself, is best
-// not observed.
+// The settings are the experiment's, and may change when a run starts again: a new
+// peak takes effect, lowered as often as the run has lowered it. The JSON of a
+// Plateau is what the run itself has found out, and one restored from it goes on
+// exactly where it stopped. Windows are counted from the first observation, so the
+// warm-up, where the loss falls by itself, is best not observed.
 type Plateau struct {
-	Peak      float64 `json:"peak"`      // rate at the start
-	Window    int64   `json:"window"`    // steps a comparison, at least 1
-	Factor    float64 `json:"factor"`    // in (0,1)
-	Threshold float64 `json:"threshold"` // relative improvement that counts, in [0,1)
+	Peak      float64 `json:"-"` // rate at the start
+	Window    int64   `json:"-"` // steps a comparison, at least 1
+	Factor    float64 `json:"-"` // in (0,1)
+	Threshold float64 `json:"-"` // relative improvement that counts, in [0,1)
 
-	Cuts int     `json:"cuts"` // how often the rate was lowered
-	Seen int64   `json:"seen"` // observations in the open window
-	Sum  float64 `json:"sum"`  // of their losses
+	// Reduction is the product of the factors by which the rate was lowered so far.
+	Reduction float64 `json:"reduction"`
+	Seen      int64   `json:"seen"` // observations in the open window
+	Sum       float64 `json:"sum"`  // of their losses
 	// Best is the lowest mean of a closed window, nothing before the first one.
 	Best *float64 `json:"best,omitempty"`
 }
 
 // NewPlateau checks the settings and returns a fresh state.
 func NewPlateau(peak float64, window int64, factor, threshold float64) (*Plateau, error) {
-	p := &Plateau{Peak: peak, Window: window, Factor: factor, Threshold: threshold}
+	p := &Plateau{Peak: peak, Window: window, Factor: factor, Threshold: threshold, Reduction: 1}
 	switch {
 	case window < 1:
 		return nil, fmt.Errorf("plateau: window of %d steps; at least 1 is needed", window)
@@ -46,7 +48,12 @@ func NewPlateau(peak float64, window int64, factor, threshold float64) (*Plateau
 // At is the present rate; it does not depend on the step but on what was observed,
 // and so makes a Plateau a Schedule that WithWarmup can precede.
 func (p *Plateau) At(int64) float64 {
-	return p.Peak * math.Pow(p.Factor, float64(p.Cuts))
+	return p.Peak * p.Reduction
+}
+
+// Restore takes over what an earlier process of the run has found out.
+func (p *Plateau) Restore(found Plateau) {
+	p.Reduction, p.Seen, p.Sum, p.Best = found.Reduction, found.Seen, found.Sum, found.Best
 }
 
 // Observe takes the loss of one step and tells whether the rate was lowered by it.
@@ -73,6 +80,6 @@ func (p *Plateau) close() bool {
 	}
 	// A little lower is no improvement, but still the mark for the next window.
 	*p.Best = math.Min(*p.Best, mean)
-	p.Cuts++
+	p.Reduction *= p.Factor
 	return true
 }

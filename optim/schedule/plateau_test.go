@@ -67,12 +67,35 @@ func TestPlateauStateIsItsJSON(t *testing.T) {
 	for i := range 200 {
 		text, err := json.Marshal(broken)
 		require.NoError(t, err)
-		broken = &Plateau{}
-		require.NoError(t, json.Unmarshal(text, broken))
+		var found Plateau
+		require.NoError(t, json.Unmarshal(text, &found))
+		broken, err = NewPlateau(1, 7, 0.5, 0.001)
+		require.NoError(t, err)
+		broken.Restore(found)
 		assert.Equal(t, whole.Observe(loss(i)), broken.Observe(loss(i)), "step %d", i)
 		assert.Equal(t, whole.At(0), broken.At(0))
 	}
-	assert.Positive(t, whole.Cuts)
+	assert.Less(t, whole.Reduction, 1.0)
+}
+
+// Settings are the experiment's: those that have changed hold from now on, and what was lowered stays lowered.
+func TestPlateauTakesNewSettings(t *testing.T) {
+	before, err := NewPlateau(8, 1, 0.5, 0)
+	require.NoError(t, err)
+	require.Equal(t, 2, observe(before, 5, 3))
+	require.Equal(t, 2.0, before.At(0))
+	text, err := json.Marshal(before)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "peak", "a state holds no rates")
+
+	after, err := NewPlateau(4, 1, 0.1, 0)
+	require.NoError(t, err)
+	var found Plateau
+	require.NoError(t, json.Unmarshal(text, &found))
+	after.Restore(found)
+	assert.Equal(t, 1.0, after.At(0), "a quarter of the new peak")
+	require.Equal(t, 1, observe(after, 5, 1))
+	assert.InDelta(t, 0.1, after.At(0), 1e-12, "cut by the new factor")
 }
 
 func TestPlateauSettings(t *testing.T) {

@@ -20,6 +20,8 @@ type Health struct {
 	// EmbeddingStd is the mean over dimensions of the standard deviation of Z over the batch, times sqrt(D): about 1
 	// for embeddings spread over the sphere, 0 when all have become the same.
 	EmbeddingStd float64 `json:"embedding_std"`
+	// Assigned counts the embeddings that have an assignment: no more prototypes than that can be used.
+	Assigned int64 `json:"assigned"`
 }
 
 // Measure computes the statistics of one step's output; it waits for the device.
@@ -32,6 +34,7 @@ func Measure(out Output) Health {
 		k := q.Size(1)
 		mean := q.MeanDims(false, 0)
 		h.Entropy = -mean.Mul(mean.ClampMin(smallest).Log()).Sum().Item()
+		h.Assigned = q.Size(0)
 		h.Confidence = q.MaxDims(false, 1).Mean().Item()
 		counts := q.Argmax(1).Bincount(k)
 		h.PrototypesUsed = int64(counts.GtScalar(0).To(torch.Float32).Sum().Item())
@@ -42,15 +45,19 @@ func Measure(out Output) Health {
 }
 
 // CollapseDetector watches the loss: one that stays within half a percent of ln K for a whole window means that
-// predictions carry no information. At the very start that is normal.
+// predictions carry no information. At the very start that is normal: the first step to observe is the caller's choice.
 type CollapseDetector struct {
 	K      int64 // prototypes
 	Window int64 // steps at ln K before it warns
 	At     int64 `json:"at"` // consecutive steps at ln K so far
 }
 
-// Observe takes the loss of one step and returns advice when a window is complete, "" otherwise. It warns once per
-// window.
+// Due says that the next step completes a window if its loss is at ln K, too: its health must be measured, for the
+// warning speaks of it.
+func (d *CollapseDetector) Due() bool { return d.Window > 0 && (d.At+1)%d.Window == 0 }
+
+// Observe takes the loss of one step, and its health at least where that was [CollapseDetector.Due]. It returns advice
+// when a window is complete, "" otherwise, and so warns once per window.
 func (d *CollapseDetector) Observe(loss float64, h Health) string {
 	ln := math.Log(float64(d.K))
 	if math.Abs(loss-ln) > 0.005*ln {
@@ -67,13 +74,24 @@ func (d *CollapseDetector) Observe(loss float64, h Health) string {
 		d.K, ln, d.At, h.symptom(d.K))
 }
 
+// symptom says what is wrong, as far as the numbers show it, and always gives them all.
 func (h Health) symptom(k int64) string {
+	if h == (Health{}) {
+		return "the step was not measured"
+	}
+	reachable := k
+	if h.Assigned > 0 {
+		reachable = min(k, h.Assigned)
+	}
+	figures := fmt.Sprintf("std %.3f, confidence %.4f, %d of %d prototypes in use", h.EmbeddingStd, h.Confidence, h.PrototypesUsed, k)
 	switch {
 	case h.EmbeddingStd < 0.05:
-		return fmt.Sprintf("all embeddings are nearly the same, std %.3f", h.EmbeddingStd)
-	case h.PrototypesUsed < k/20:
-		return fmt.Sprintf("only %d of %d prototypes are used", h.PrototypesUsed, k)
+		return "all embeddings are nearly the same, " + figures
+	case h.PrototypesUsed < reachable/20:
+		return fmt.Sprintf("only %d of %d prototypes are used, %s", h.PrototypesUsed, k, figures)
+	case h.Confidence < 2/float64(k):
+		return "assignments are as good as uniform, " + figures
 	default:
-		return fmt.Sprintf("assignments are as good as uniform, confidence %.4f", h.Confidence)
+		return "embeddings and assignments differ as they should, but predictions do not follow the assignments, " + figures
 	}
 }

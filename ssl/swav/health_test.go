@@ -3,6 +3,7 @@
 package swav_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -57,9 +58,11 @@ func TestCollapseDetector(t *testing.T) {
 
 func TestCollapseDetectorNamesTheSymptom(t *testing.T) {
 	for want, h := range map[string]swav.Health{
-		"nearly the same, std 0.010": {EmbeddingStd: 0.01, PrototypesUsed: 900},
-		"only 7 of 1000 prototypes":  {EmbeddingStd: 1, PrototypesUsed: 7},
-		"confidence 0.0010":          {EmbeddingStd: 1, PrototypesUsed: 900, Confidence: 0.001},
+		"nearly the same, std 0.010":                         {EmbeddingStd: 0.01, PrototypesUsed: 900},
+		"only 7 of 1000 prototypes":                          {EmbeddingStd: 1, PrototypesUsed: 7},
+		"uniform, std 1.000, confidence 0.0010, 900 of 1000": {EmbeddingStd: 1, PrototypesUsed: 900, Confidence: 0.001},
+		"predictions do not follow":                          {EmbeddingStd: 0.78, PrototypesUsed: 30, Confidence: 0.2, Assigned: 32},
+		"was not measured":                                   {},
 	} {
 		d := swav.CollapseDetector{K: 1000, Window: 1}
 		assert.Contains(t, d.Observe(math.Log(1000), h), want)
@@ -67,5 +70,37 @@ func TestCollapseDetectorNamesTheSymptom(t *testing.T) {
 	off := swav.CollapseDetector{K: 10}
 	for range 5 {
 		assert.Empty(t, off.Observe(math.Log(10), swav.Health{}), "a window of 0 never warns")
+	}
+}
+
+// What is said about a collapse is what was measured in the step that it is said of.
+func TestCollapseWarningsSpeakOfMeasuredHealth(t *testing.T) {
+	torchtest.NoLeaks(t)
+	torch.ManualSeed(31)
+	const n, k, d = 64, 16, 8
+	one := torch.Randn(torch.CPU, 1, d).Normalize(1).MatMul(torch.Ones(torch.Float32, torch.CPU, d, d)).Normalize(1)
+	same := torch.Ones(torch.Float32, torch.CPU, n, 1).MatMul(one)
+	spread := torch.Randn(torch.CPU, n, d).Normalize(1)
+	uniform := torch.Full(1.0/k, torch.Float32, torch.CPU, n, k)
+	sharp := torch.Randn(torch.CPU, n, k).MulScalar(8).Softmax(1)
+	for _, c := range []struct {
+		embeddings, assignments *torch.Tensor
+		want, not               string
+	}{
+		{same, uniform, "all embeddings are nearly the same, std 0.000", "uniform"},
+		{spread, uniform, "assignments are as good as uniform", "nearly the same"},
+		{spread, sharp, "predictions do not follow", "nearly the same"},
+	} {
+		detector := swav.CollapseDetector{K: k, Window: 2}
+		assert.False(t, detector.Due())
+		assert.Empty(t, detector.Observe(math.Log(k), swav.Health{}), "not due, not measured")
+		assert.True(t, detector.Due())
+		h := swav.Measure(swav.Output{Embeddings: c.embeddings, Assignments: c.assignments})
+		assert.EqualValues(t, n, h.Assigned)
+		warning := detector.Observe(math.Log(k), h)
+		assert.Contains(t, warning, c.want)
+		assert.NotContains(t, warning, c.not)
+		assert.Contains(t, warning, fmt.Sprintf("std %.3f, confidence %.4f, %d of 16", h.EmbeddingStd, h.Confidence, h.PrototypesUsed))
+		assert.False(t, detector.Due())
 	}
 }
