@@ -72,8 +72,16 @@ func openPath(path string) (*File, error) {
 	return openSingle(path)
 }
 
-// openSingle opens a file of tensors.
+// openSingle opens a file of tensors. What it is comes first: to open a FIFO would
+// wait for a writer.
 func openSingle(path string) (*File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, formatErrorf(path, "", "is no regular file; a .safetensors or .pth file is needed")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -89,9 +97,6 @@ func openFile(f *os.File) (*File, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, formatErrorf(f.Name(), "", "is no regular file; a .safetensors or .pth file is needed")
 	}
 	result, err := OpenReader(f, info.Size(), f.Name())
 	if err != nil {

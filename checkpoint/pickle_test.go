@@ -213,6 +213,49 @@ func TestZipRefuses(t *testing.T) {
 	}
 }
 
+// Archives that hold something else say so.
+func TestZipExplainsOtherArchives(t *testing.T) {
+	tests := map[string]struct {
+		members []string
+		want    string
+	}{
+		"numpy":        {[]string{"stem.npy", "fc.npy"}, "is a NumPy archive (.npz)"},
+		"torch.export": {[]string{"m/archive_format", "m/models/model.json"}, "is a program by torch.export"},
+		"keras":        {[]string{"config.json", "model.weights.h5"}, "is a Keras model"},
+		"zipped":       {[]string{"README.md", "out/regnet.pth"}, "is a zip archive around out/regnet.pth: unpack it"},
+		"pictures":     {[]string{"a.jpg"}, "is a zip archive without data.pkl"},
+		"script":       {[]string{"m/data.pkl", "m/constants.pkl"}, "is a TorchScript archive"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			archive := zip.NewWriter(&out)
+			for _, member := range tt.members {
+				_, err := archive.Create(member)
+				require.NoError(t, err)
+			}
+			require.NoError(t, archive.Close())
+			path := filepath.Join(t.TempDir(), "weights.pth")
+			require.NoError(t, os.WriteFile(path, out.Bytes(), 0o644))
+			_, err := checkpoint.Open(path)
+			require.ErrorContains(t, err, path+": "+tt.want)
+		})
+	}
+}
+
+// A download that was cut lacks the archive's directory, which lies at its end.
+func TestZipCut(t *testing.T) {
+	whole, err := os.ReadFile("testdata/state.pth")
+	require.NoError(t, err)
+	for _, n := range []int{40, len(whole) / 2, len(whole) - 10} {
+		path := filepath.Join(t.TempDir(), "cut.pth")
+		require.NoError(t, os.WriteFile(path, whole[:n], 0o644))
+		_, err := checkpoint.Open(path)
+		require.ErrorContains(t, err, fmt.Sprintf("zip archive of %d bytes is damaged or cut", n))
+		require.ErrorContains(t, err, "download or copy it again")
+	}
+}
+
 // Bits that flip in a storage are found by the archive's checksum.
 func TestZipChecksum(t *testing.T) {
 	data, err := os.ReadFile("testdata/bare_tensor.pth")
@@ -359,6 +402,9 @@ func TestExpandedTensorIsNoBomb(t *testing.T) {
 	_, err = f.ReadAll()
 	require.ErrorContains(t, err, "is expanded from 12 bytes")
 	require.ErrorContains(t, f.Pieces("tensor", 1<<20, func([]byte) error { return nil }), "is expanded from 12 bytes")
+	n, err := f.NotFinite("tensor")
+	require.NoError(t, err)
+	assert.Zero(t, n)
 }
 
 // Tiny files that ask for huge memory or endless work.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -195,6 +196,16 @@ func TestShardNames(t *testing.T) {
 	} {
 		number, of := checkpoint.Shard(name)
 		assert.Equal(t, want, fmt.Sprint(number, " of ", of), name)
+	}
+}
+
+// To open a FIFO waits for a writer, who may never come.
+func TestOpenRefusesWhatIsNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	require.NoError(t, syscall.Mkfifo(path, 0o644))
+	for _, p := range []string{path, "/dev/null"} {
+		_, err := checkpoint.Open(p)
+		require.ErrorContains(t, err, p+": is no regular file")
 	}
 }
 

@@ -251,17 +251,20 @@ func TestDetectFindsTrunksBehindAnyPrefix(t *testing.T) {
 
 // nn.Sequential(*model.children()) numbers the parts of a trunk.
 func TestDetectUndoesSequential(t *testing.T) {
-	numbers := map[names.Style]map[string]string{
-		names.Torchvision:  {"stem.": "0.", "trunk_output.": "1."},
-		names.ClassyVision: {"stem.": "0.", "trunk_output.": "1."},
-		names.Timm:         {"stem.": "0.", "s1.": "1.", "s2.": "2.", "s3.": "3.", "s4.": "4."},
-		names.Pycls:        {"stem.": "0.", "s1.": "1.", "s2.": "2.", "s3.": "3.", "s4.": "4."},
-		names.Transformers: {"regnet.embedder.": "0.", "regnet.encoder.": "1."},
+	type numbering = map[string]string
+	flat := numbering{"stem.": "0.", "trunk_output.block1.": "1.", "trunk_output.block2.": "2.", "trunk_output.block3.": "3.", "trunk_output.block4.": "4."}
+	numbers := map[names.Style][]numbering{
+		names.Torchvision:  {{"stem.": "0.", "trunk_output.": "1."}, flat},
+		names.ClassyVision: {{"stem.": "0.", "trunk_output.": "1."}},
+		names.Timm:         {{"stem.": "0.", "s1.": "1.", "s2.": "2.", "s3.": "3.", "s4.": "4."}},
+		names.Pycls:        {{"stem.": "0.", "s1.": "1.", "s2.": "2.", "s3.": "3.", "s4.": "4."}},
+		names.Transformers: {{"regnet.embedder.": "0.", "regnet.encoder.": "1."}},
 	}
 	_, shapes := golden(t, names.Torchvision)
-	for style, numbered := range numbers {
-		for _, prefix := range []string{"", "state_dict.backbone.", "encoder."} {
-			keys, _ := golden(t, style)
+	for style, numberings := range numbers {
+		keys, _ := golden(t, style)
+		for i, prefix := range []string{"", "state_dict.backbone.", "encoder."} {
+			numbered := numberings[i%len(numberings)]
 			var renamed []string
 			for _, key := range keys {
 				for old, number := range numbered {

@@ -83,20 +83,21 @@ func blockPrefix(k Key) (string, bool) {
 }
 
 // sequential undoes nn.Sequential(*model.children()), which numbers the parts of a
-// trunk: torchvision's stem and trunk_output, timm's and pycls' stem and stages,
-// transformers' embedder and encoder.
+// trunk: torchvision's stem and trunk_output, or its stem and stages; timm's and
+// pycls' stem and stages; transformers' embedder and encoder.
 func sequential(bare string) []string {
 	number, rest, ok := strings.Cut(bare, ".")
 	if !ok || len(number) != 1 {
 		return nil
 	}
+	stages := []string{"s" + number + "." + rest, "trunk_output.block" + number + "." + rest}
 	switch number {
 	case "0":
 		return []string{"stem." + rest, "regnet.embedder." + rest}
 	case "1":
-		return []string{"trunk_output." + rest, "regnet.encoder." + rest, "s1." + rest}
+		return append(stages, "trunk_output."+rest, "regnet.encoder."+rest)
 	case "2", "3", "4":
-		return []string{"s" + number + "." + rest}
+		return stages
 	}
 	return nil
 }

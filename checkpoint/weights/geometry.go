@@ -83,16 +83,6 @@ func list[T any](values []T) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ",")
 }
 
-// GeometryOf reads the architecture off the shapes of a file's preferred trunk;
-// false means that it holds no whole RegNet trunk.
-func GeometryOf(infos []checkpoint.Info) (Geometry, bool) {
-	trunks := Trunks(infos, "")
-	if len(trunks) == 0 {
-		return Geometry{}, false
-	}
-	return trunks[0].Geometry, true
-}
-
 // geometryAt reads the architecture of one trunk.
 func geometryAt(infos []checkpoint.Info, d names.Detection, place names.Place) (Geometry, bool) {
 	type block struct{ stage, index int }

@@ -305,12 +305,11 @@ func TestEveryVariantIsRecognised(t *testing.T) {
 	for _, name := range arch.Names() {
 		p, err := arch.Lookup(name)
 		require.NoError(t, err)
-		g, ok := weights.GeometryOf(spelled(t, want(p, 1), names.Transformers, ""))
-		require.True(t, ok)
-		assert.Contains(t, weights.Architectures(g), name)
+		trunks := weights.Trunks(spelled(t, want(p, 1), names.Transformers, ""), "")
+		require.Len(t, trunks, 1)
+		assert.Contains(t, trunks[0].Architectures, name)
 	}
-	_, ok := weights.GeometryOf(nil)
-	assert.False(t, ok)
+	assert.Empty(t, weights.Trunks(nil, ""))
 }
 
 func TestMatchRules(t *testing.T) {
