@@ -247,8 +247,18 @@ func (f *File) missing(name string) error {
 	return formatErrorf(f.path, name, "is not in this file of %d tensors; `seer inspect` lists them", len(f.infos))
 }
 
-// ReadAll loads every tensor, in the order of the file.
+// ReadAll loads every tensor, in the order of the file. Expanded ones may grow to a
+// gigabyte together.
 func (f *File) ReadAll() ([]Tensor, error) {
+	grown := int64(0)
+	for i, info := range f.infos {
+		if err := f.affordable(info.Name); err != nil {
+			return nil, err
+		}
+		if grown += max(info.Bytes()-f.data.stored(i), 0); grown > maxExpanded {
+			return nil, formatErrorf(f.path, info.Name, "is one of many expanded tensors, of more than %d bytes together: read them one by one", maxExpanded)
+		}
+	}
 	tensors := make([]Tensor, len(f.infos))
 	for i, info := range f.infos {
 		var err error

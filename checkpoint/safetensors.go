@@ -100,12 +100,26 @@ func (f *File) decodeHeader(header []byte) ([]headerEntry, error) {
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
 		return fail(fmt.Errorf("an object is needed, it begins with %v (%v)", token, err))
 	}
+	entries, err := f.headerEntries(decoder)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); err != nil {
+		return fail(err)
+	}
+	if rest := bytes.TrimSpace(header[decoder.InputOffset():]); len(rest) > 0 {
+		return fail(fmt.Errorf("%.40q follows its end", rest))
+	}
+	return entries, nil
+}
+
+// headerEntries reads the members of the header's object.
+func (f *File) headerEntries(decoder *json.Decoder) (entries []headerEntry, err error) {
 	seen := map[string]bool{}
-	var entries []headerEntry
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
-			return fail(err)
+			return nil, formatErrorf(f.path, "", "safetensors header: %v", err)
 		}
 		name := token.(string) // the decoder allows no other key
 		if seen[name] {
@@ -122,12 +136,6 @@ func (f *File) decodeHeader(header []byte) ([]headerEntry, error) {
 		if err != nil {
 			return nil, formatErrorf(f.path, name, "safetensors header: %v", err)
 		}
-	}
-	if _, err := decoder.Token(); err != nil {
-		return fail(err)
-	}
-	if rest := bytes.TrimSpace(header[decoder.InputOffset():]); len(rest) > 0 {
-		return fail(fmt.Errorf("%.40q follows its end", rest))
 	}
 	return entries, nil
 }
