@@ -119,6 +119,8 @@ func foreignFolder(dir string, present []string) string {
 		case name == "zero_to_fp32.py", strings.HasSuffix(name, "_optim_states.pt"):
 			return "is a checkpoint of DeepSpeed in pieces: put it together with\n" +
 				"  python zero_to_fp32.py " + dir + " weights\nthe script that DeepSpeed writes beside it"
+		case name == "snapshots":
+			return "is a model in the cache of the Hugging Face hub: name the folder below " + filepath.Join(dir, name)
 		case name == "saved_model.pb":
 			return "is a model of TensorFlow; weights of PyTorch or safetensors are needed"
 		}

@@ -92,6 +92,8 @@ func describeUnknown(head []byte) string {
 		}
 	}
 	switch {
+	case bytes.HasPrefix(head, []byte("(dp")), bytes.HasPrefix(head, []byte("(lp")), bytes.HasPrefix(head, []byte("ccollections\n")):
+		return "is a plain pickle of protocol 0" + needed
 	case isTar(head):
 		return describeTar(head)
 	case isONNX(head):
@@ -109,6 +111,9 @@ func describeTar(head []byte) string {
 	switch string(name) {
 	case "storages", "tensors", "pickle", "sys_info":
 		return "is a tar archive (PyTorch wrote such files before 0.1.10): load and save it again with a newer PyTorch"
+	}
+	if bytes.HasPrefix(name, []byte("./")) { // a header of the format's own
+		return "is a tar archive" + unpack
 	}
 	return fmt.Sprintf("is a tar archive that begins with %q%s", name, unpack)
 }

@@ -280,7 +280,7 @@ func TestLegacyRefuses(t *testing.T) {
 		"cut storage":    {change(func(b []byte) []byte { return b[:len(b)-4] }), "in the last"},
 		"cut count":      {change(func(b []byte) []byte { return b[:len(b)-8-4*4] }), "file ends"},
 		"cut pickle":     {whole[:200], "part 4 of 5: pickle ends early"},
-		"other pickle":   {[]byte{0x80, 2, 'K', 1, '.'}, "it is a plain pickle that begins with int64, not a file by torch.save"},
+		"other pickle":   {[]byte{0x80, 2, 'K', 1, '.'}, "it is a plain pickle that begins with integer, not a file by torch.save"},
 		"wrong protocol": {change(func(b []byte) []byte { return bytes.Replace(b, []byte("M\xe9\x03."), []byte("M\xe8\x03."), 1) }), "protocol is 1000"},
 		"big endian": {change(func(b []byte) []byte {
 			i := bytes.Index(b, []byte("little_endian"))
@@ -340,6 +340,7 @@ func TestPickleReadsPastStrangers(t *testing.T) {
 		"bytes of 1 MB":          {"B\x00\x00\x10\x00" + blob, "left out x: bytes of 1048576 bytes"},
 		"bytes of protocol 2":    {call(global("_codecs", "encode"), "X\x00\x00\x10\x00"+blob, text("latin1")), "left out x: bytes of 1048576 bytes"},
 		"many paths":             {paths + "e", "left out x: list of 5000 items"},
+		"many numbers":           {"}(" + strings.Repeat("K\x01K\x02", 1001) + "u", "left out x: dict of 1001 entries"},
 		"dict that holds itself": {"}q\x00(U\x01ah\x00u", ""},
 		"weights and itself":     {"}q\x00(U\x01ah\x00U\x01w" + tensor() + "u", "left out x.a: it contains itself"},
 		"billion laughs":         {laughs, ""},

@@ -21,7 +21,7 @@ const (
 	maxTexts     = 256     // numbers and texts kept as metadata
 	maxTextBytes = 256
 	maxNotes     = 20
-	longList     = 1000 // plain items of a list that deserve a note
+	longList     = 1000 // items of a list or dict that deserve a note
 )
 
 // tree collects the tensors of nested dicts, lists and objects under dotted names.
@@ -184,6 +184,10 @@ func (t *tree) leaveOut(name string, value any, depth int) {
 	case *object:
 		t.leaveOutObject(name, v, depth)
 	case *pickle.Dict:
+		if n := len(v.Entries); n > longList {
+			t.note("%s: dict of %d entries", name, n)
+			return
+		}
 		t.leaveOutEntries(name, v.Entries, depth)
 	case *pickle.List:
 		if n := int64(len(v.Items)) + v.Plain; n > longList {
@@ -237,6 +241,14 @@ func describe(value any) string {
 		return "storage of " + v.class
 	case *pickle.Tuple:
 		return "tuple"
+	case *pickle.List:
+		return "list"
+	case *pickle.Dict:
+		return "dict"
+	case string:
+		return "text"
+	case int64, pickle.Long:
+		return "integer"
 	case nil:
 		return "None"
 	}

@@ -228,6 +228,8 @@ func TestOpenExplainsOtherFiles(t *testing.T) {
 		"lfs":         {"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"},
 		"html":        {"\n<!DOCTYPE html><html>", "is a web page"},
 		"tar":         {string(tar), "is a tar archive"},
+		"packed tar":  {"regnet/model.pth" + strings.Repeat("\x00", 241) + "ustar\x0000" + strings.Repeat("\x00", 300), `is a tar archive that begins with "regnet/model.pth": unpack it`},
+		"old pickle":  {"(dp0\nS'a'\n", "is a plain pickle of protocol 0"},
 		"hdf5":        {"\x89HDF\r\n", "HDF5"},
 		"gzip":        {"\x1f\x8b\x08\x00", "is packed by gzip: run gunzip on it"},
 		"xz":          {"\xfd7zXZ\x00", "run unxz"},

@@ -164,6 +164,7 @@ func TestOpenFolder(t *testing.T) {
 		"DeepSpeed":         {files: []string{"zero_to_fp32.py", "latest"}, err: "python zero_to_fp32.py"},
 		"DeepSpeed's step":  {files: []string{"mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt"}, err: "DeepSpeed in pieces"},
 		"TensorFlow":        {files: []string{"saved_model.pb"}, err: "TensorFlow"},
+		"hub's cache":       {files: []string{"snapshots", "refs"}, err: "name the folder below"},
 		"hidden":            {files: []string{"._regnet.pth", "regnet.pth"}, opens: "regnet.pth"},
 		"two sets":          {files: []string{"a-00001-of-00002.pth", "b-00001-of-00002.pth"}, err: "holds 2 files of weights"},
 	}
