@@ -4,10 +4,12 @@ package config
 
 import (
 	"path"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"seer/models/regnet/arch"
 	"seer/optim/rules"
@@ -41,6 +43,7 @@ const customArch = "regnet_y"
 func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	var c checker
 	c.finite("", reflect.ValueOf(*e))
+	c.name(e.Name)
 	c.run(e.Run)
 	c.cache(e.Data.Cache)
 	switch task {
@@ -77,6 +80,12 @@ func (m Model) Trunk() (arch.Params, error) {
 	p := arch.Params{Depth: m.Depth, W0: m.W0, WA: m.WA, WM: m.WM, GroupWidth: m.GroupWidth}
 	_, err := p.Stages()
 	return p, err
+}
+
+// name names a folder, where run.dir does not: it stays within runs/.
+func (c *checker) name(name string) {
+	odd := filepath.IsAbs(name) || slices.Contains(strings.Split(name, "/"), "..") || strings.ContainsFunc(name, unicode.IsControl)
+	c.refuse(odd, "name", name, "is part of a folder's name: leave out .., a slash at the beginning and control characters")
 }
 
 func (c *checker) run(r Run) {

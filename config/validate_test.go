@@ -115,6 +115,9 @@ func refuses(t *testing.T, cases []broken) {
 func TestValidateRefusesInputs(t *testing.T) {
 	nan := math.NaN()
 	refuses(t, []broken{
+		{func(e *Experiment) { e.Name = "../../etc" }, `name = "../../etc": is part of a folder's name`},
+		{func(e *Experiment) { e.Name = "/etc" }, "name"},
+		{func(e *Experiment) { e.Name = "a\nb" }, "name"},
 		{func(e *Experiment) { e.Run.Dir = "" }, "run.dir"},
 		{func(e *Experiment) { e.Run.Device = "gpu" }, `run.device = "gpu": allowed are auto, cpu, cuda and cuda:N`},
 		{func(e *Experiment) { e.Run.Precision = "tf32" }, "run.precision"},

@@ -58,10 +58,13 @@ func runBenchStep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, flag := range []string{"batch", "out", "prototypes", "steps"} {
-		if c.Int(flag) < 1 {
-			return fmt.Errorf("--%s %d: must be at least 1", flag, c.Int(flag))
-		}
+	if err := within(c, 1<<24, map[string]int{"batch": 1, "out": 1, "prototypes": 1, "steps": 1, "threads": 0}); err != nil {
+		return err
+	}
+	e := config.Default()
+	e.Crops = crops
+	if err := checkViews(e, c.Int("batch")); err != nil {
+		return err
 	}
 	r, err := bench.Step(bench.StepOptions{
 		Arch: c.String("arch"), Batch: c.Int("batch"), Crops: crops, Hidden: hidden, Out: c.Int("out"),

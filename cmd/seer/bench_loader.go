@@ -54,11 +54,11 @@ func runBenchLoader(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Int("batch") < 1 || c.Int("workers") < 0 {
-		return fmt.Errorf("--batch %d --workers %d: a batch has at least 1 image, and workers are 0 (one for each CPU) or more", c.Int("batch"), c.Int("workers"))
+	if err := within(c, 1<<16, map[string]int{"batch": 1, "workers": 0}); err != nil {
+		return err
 	}
-	if !(c.Float64("seconds") > 0) {
-		return fmt.Errorf("--seconds %v: must be over 0", c.Float64("seconds"))
+	if s := c.Float64("seconds"); !(s > 0 && s <= 1e6) {
+		return fmt.Errorf("--seconds %v: must be over 0, at most 1e6", c.Float64("seconds"))
 	}
 	e, err := sourceExperiment(c.String("images"), c.StringSlice("set"))
 	if err != nil {

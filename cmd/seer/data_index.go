@@ -35,8 +35,8 @@ func dataIndexCommand() *cli.Command {
 }
 
 func runDataIndex(c *cli.Context) error {
-	if c.Int("memory") < 1 {
-		return fmt.Errorf("--memory %d: must be at least 1", c.Int("memory"))
+	if err := within(c, 1<<24, map[string]int{"memory": 1}); err != nil {
+		return err
 	}
 	if err := given(c, "out"); err != nil {
 		return err

@@ -53,6 +53,13 @@ func runDataVerify(c *cli.Context) error {
 // runVerify reads the source of the command line, or only its headers; out is what the command also writes, if its path
 // is given. An interrupted check returns what it has.
 func runVerify(c *cli.Context, headersOnly bool, out output) (report *verify.Report, err error) {
+	least := map[string]int{"workers": 0}
+	if !headersOnly {
+		least["min-side"] = 0
+	}
+	if err := within(c, 1<<16, least); err != nil {
+		return nil, err
+	}
 	b := newBars(c)
 	spec, err := sourceSpec(c, b)
 	if err != nil {

@@ -61,6 +61,9 @@ func failed(what string, err error, advice string) finding {
 type check func(ctx context.Context, c *cli.Context) finding
 
 func runDoctor(c *cli.Context) error {
+	if err := within(c, 1<<20, map[string]int{"disk-mb": 1}); err != nil {
+		return err
+	}
 	checks := []check{checkLibtorch, checkDevice, checkCPU, checkMemory, checkDisk, checkStep}
 	if c.String("data") != "" {
 		checks = append(checks, checkData)

@@ -58,7 +58,7 @@ func TestBenchLoader(t *testing.T) {
 	assert.Contains(t, mustInvoke(t, "bench", "loader", "--images", coloured(t, 3), "--crops", "1x16", "--seconds", "0.1"), "images/s with 1 workers")
 	for name, tt := range map[string]struct{ args, want string }{
 		"crops":   {"--images x --crops 2-224", "is not COUNTxSIZE"},
-		"workers": {"--images x --workers -1", "--batch 32 --workers -1"},
+		"workers": {"--images x --workers -1", "--workers -1: must be at least 0"},
 		"seconds": {"--images x --seconds 0", "--seconds 0: must be over 0"},
 		"images":  {"--images /nowhere", "/nowhere"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,10 +82,8 @@ func runFeatures(c *cli.Context) error {
 
 // checkFeatureFlags looks at the numbers before a trunk is read and its features are computed.
 func checkFeatureFlags(c *cli.Context) error {
-	for flag, least := range map[string]int{"size": 1, "batch": 1, "resize": 0, "workers": 0, "threads": 0} {
-		if c.Int(flag) < least {
-			return fmt.Errorf("--%s %d: must be at least %d", flag, c.Int(flag), least)
-		}
+	if err := within(c, math.MaxInt, map[string]int{"size": 1, "batch": 1, "resize": 0, "workers": 0, "threads": 0}); err != nil {
+		return err
 	}
 	if f := c.Float64("max-bad-fraction"); !(f >= 0 && f <= 1) {
 		return fmt.Errorf("--max-bad-fraction %v: must be 0 (none) to 1 (all)", f)

@@ -5,6 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -88,6 +90,18 @@ func local(what, path string) error {
 		return nil
 	}
 	return fmt.Errorf("%s is a URL, and only images are read from URLs: download %s, or mount where it lies", redact.URL(path), what)
+}
+
+// within wants whole numbers of flags between bounds.
+func within(c *cli.Context, most int, least map[string]int) error {
+	for _, flag := range slices.Sorted(maps.Keys(least)) {
+		if v := c.Int(flag); v < least[flag] {
+			return fmt.Errorf("--%s %d: must be at least %d", flag, v, least[flag])
+		} else if v > most {
+			return fmt.Errorf("--%s %d: must be at most %d", flag, v, most)
+		}
+	}
+	return nil
 }
 
 // given wants flags that a command cannot do without.

@@ -4,11 +4,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/urfave/cli/v2"
+
+	"seer/data/datatest"
 )
 
 // A wrong command line is one error that says what to type, and standard output stays empty.
@@ -52,6 +57,54 @@ func TestWrongCommandLines(t *testing.T) {
 		assert.ErrorContains(t, err, want, typed)
 		assert.Empty(t, out+messages, "%s: the error says all", typed)
 	}
+}
+
+// --json prints one JSON document and nothing else, whatever the command says beside it.
+func TestJSONIsPure(t *testing.T) {
+	images := coloured(t, 30)
+	datatest.Write(t, filepath.Join(images, "red", "broken.png"), []byte("none"))
+	_, run := pretrained(t, coloured(t, 9))
+	bad := " --set data.max_bad_fraction=0.5 --set linear.train=" + images
+	for _, typed := range []string{
+		"knn " + run + " --set knn.k=3 --json" + bad, "linear-eval " + run + " --json" + bad,
+		"inspect " + run + " --json", "data verify " + images + " --json", "data stats " + images + " --labels --json --svg " + filepath.Join(t.TempDir(), "x.svg"),
+		"bench loader --images " + images + " --crops 1x16 --seconds 0.05 --json",
+		"bench step --arch regnet_y_200mf --batch 2 --crops 2x32 --hidden 8 --out 4 --prototypes 4 --steps 1 --json",
+	} {
+		out, _, err := invoke(t, strings.Fields(typed)...)
+		if err != nil {
+			assert.ErrorIs(t, err, errFindings, typed)
+		}
+		d := json.NewDecoder(strings.NewReader(out))
+		var v map[string]any
+		assert.NoError(t, d.Decode(&v), "%s: %s", typed, out)
+		assert.ErrorIs(t, d.Decode(&v), io.EOF, "%s: there is more", typed)
+	}
+}
+
+// Numbers that no machine could work with, in every flag that takes one.
+func TestNumbersOfFlagsAreBounded(t *testing.T) {
+	images := coloured(t, 3)
+	base := map[string]string{
+		"bench step": "bench step --arch regnet_y_200mf", "bench loader": "bench loader --images " + images, "data index": "data index " + images + " --out x.seeridx",
+		"data verify": "data verify " + images, "data stats": "data stats " + images, "doctor": "doctor",
+		"features": "features --random-init --arch regnet_y_200mf --out x.npy --images " + images,
+	}
+	for command, flags := range map[string]string{
+		"bench step": "batch out prototypes steps threads", "bench loader": "batch workers", "data index": "memory", "data verify": "workers min-side",
+		"data stats": "workers", "doctor": "disk-mb", "features": "size batch resize workers threads",
+	} {
+		for flag := range strings.FieldsSeq(flags) {
+			for _, number := range []string{"-1", "-9223372036854775808", "99999999999999999999", "0x", "1.5", ""} {
+				_, _, err := invoke(t, append(strings.Fields(base[command]), "--"+flag, number)...)
+				assert.ErrorContains(t, err, flag, "%s %s", command, number)
+			}
+		}
+	}
+	_, _, err := invoke(t, "bench", "step", "--crops", "100000x4096")
+	assert.ErrorContains(t, err, "bytes are allowed")
+	_, _, err = invoke(t, "bench", "step", "--batch", "16000000")
+	assert.ErrorContains(t, err, "this machine has")
 }
 
 // Every command, also one added later, takes part in the rules of usage.go.
