@@ -19,6 +19,10 @@ import (
 )
 
 func init() {
+	if err := checkShim(); err != nil {
+		fmt.Fprintln(os.Stderr, "seer:", err)
+		os.Exit(1)
+	}
 	SetThreads(cpus.Threads().N)
 	if !allocatorIsChosen() {
 		C.ct_keep_freed_memory()

@@ -135,7 +135,15 @@ build_gotorch() {
 
 # The headers that every unit of the shim includes, read once: 4 s a unit instead of 13 s. It is only
 # an accelerator: a compiler that cannot use it reads the headers themselves.
-shim_flags() { echo "$(cxx_flags) -O2 -Wall -I$root/torch/shim -include $tp/.obj/shim/libtorch.h"; }
+shim_flags() { echo "$(cxx_flags) -O2 -Wall -I$root/torch/shim -I$tp/.obj/shim -include $tp/.obj/shim/libtorch.h"; }
+
+# The Go side refuses a shim that was compiled with another ct.h: its operations have other numbers.
+write_header_sum() {
+  local sum
+  sum=$(sha256sum "$root/torch/shim/ct.h")
+  mkdir -p "$tp/.obj/shim"
+  write_if_changed "$tp/.obj/shim/header_sum.h" "#define CT_HEADER_SUM 0x${sum:0:16}"
+}
 
 precompile_headers() {
   local dir=$tp/.obj/shim
@@ -150,14 +158,16 @@ precompile_headers() {
 }
 
 build_shim() {
+  write_header_sum
   build_library "$tp/shim/libseertorch.so" "$tp/.obj/shim" \
     "$(shim_flags)" "-Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
 }
 
 # The shim under AddressSanitizer, for a pass of the tests: beside the other one, with the same name.
 build_sanitized_shim() {
+  write_header_sum
   build_library "$tp/shim-asan/libseertorch.so" "$tp/.obj/shim-asan" \
-    "$(cxx_flags) -O1 -g -fsanitize=address -fno-omit-frame-pointer -w -I$root/torch/shim" \
+    "$(cxx_flags) -O1 -g -fsanitize=address -fno-omit-frame-pointer -w -I$root/torch/shim -I$tp/.obj/shim" \
     "-fsanitize=address -Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
 }
 

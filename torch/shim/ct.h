@@ -158,6 +158,7 @@ char *ct_synchronize(int32_t device_type, int32_t device_index);
 void ct_set_threads(int n);
 int ct_threads(void);
 const char *ct_version(void);
+uint64_t ct_header_sum(void); /* the first 8 bytes of the SHA-256 of this file as it was compiled, big-endian */
 char *ct_manual_seed(uint64_t seed);
 char *ct_rng_state(int32_t device_type, int32_t device_index, ct_ref *out);
 char *ct_set_rng_state(int32_t device_type, int32_t device_index, ct_tensor state);

@@ -8,6 +8,7 @@
 #include <torch/version.h>
 
 #include "guard.h"
+#include "header_sum.h"  // made by build.sh
 
 using namespace seer;
 
@@ -46,6 +47,8 @@ void ct_set_threads(int n) { at::set_num_threads(n); }
 int ct_threads(void) { return at::get_num_threads(); }
 
 const char *ct_version(void) { return TORCH_VERSION; }
+
+uint64_t ct_header_sum(void) { return CT_HEADER_SUM; }
 
 char *ct_manual_seed(uint64_t seed) {
   return guard([&] { at::manual_seed(seed); });
