@@ -3,6 +3,7 @@
 package formats_test
 
 import (
+	"flag"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -10,6 +11,9 @@ import (
 	"seer/data/formats"
 	"seer/data/jpeg"
 )
+
+// With the address sanitizer: go test -asan ./data/formats -run Damaged -args -damage 500
+var damageRounds = flag.Int("damage", 3, "damaged copies of each file to decode")
 
 // fuzzLimits keep the fuzzers' images small.
 var fuzzLimits = formats.Limits{MaxPixels: 1 << 16, MaxMemory: 32 << 20}
@@ -65,6 +69,45 @@ func FuzzBMP(f *testing.F) {
 func FuzzAll(f *testing.F) {
 	addFiles(f, "")
 	f.Fuzz(tryDecode)
+}
+
+// damage cuts and changes data; for PNG the checksums are right all the same.
+func damage(rng *rand.Rand, data []byte) []byte {
+	data = slices.Clone(data)
+	if rng.IntN(5) == 0 {
+		data = data[:rng.IntN(len(data))]
+	}
+	for range rng.IntN(5) {
+		if len(data) == 0 {
+			break
+		}
+		end := len(data)
+		if rng.IntN(2) == 0 { // the headers
+			end = min(end, 100)
+		}
+		at := rng.IntN(end)
+		data[at] = []byte{0, 1, 0x7f, 0xff, data[at] ^ 1<<rng.IntN(8), byte(rng.UintN(256))}[rng.IntN(6)]
+	}
+	return formats.Checksums(data)
+}
+
+// Whatever the damage, a decoder ends, and says why.
+func TestDamagedFiles(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("seed %d", seed)
+	for _, a := range archives(t) {
+		t.Run(a.name, func(t *testing.T) {
+			for _, data := range a.files {
+				if len(data) == 0 || len(data) >= 1<<14 {
+					continue
+				}
+				for range *damageRounds {
+					tryDecode(t, damage(rng, data))
+				}
+			}
+		})
+	}
 }
 
 // A decoder gives the same pixels whatever it has decoded before, and in
