@@ -5,8 +5,6 @@ package eval
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -91,35 +89,34 @@ func (b *Backbone) prefersChannelsLast() bool {
 
 // load opens the file that s.Weights means and fills a trunk from it.
 func (b *Backbone) load(s Spec) error {
-	path, err := runfolder.Resolve(s.Weights, s.Warn)
+	found, err := runfolder.Find(s.Weights, s.Warn)
 	if err != nil {
 		return fmt.Errorf("--weights: %w", err)
 	}
-	file, err := checkpoint.Open(path)
+	file, err := checkpoint.Open(found.File)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	b.Origin = Origin{Weights: path, Step: -1}
-	model, err := b.modelOf(file, s)
+	b.Origin = Origin{Weights: found.File, Run: found.Run, Step: -1}
+	model, err := b.modelOf(file, found.Config, s)
 	if err != nil {
 		return err
 	}
 	return b.build(s, model, file)
 }
 
-// modelOf finds the architecture of a file, and takes the normalisation and the step on the way.
-func (b *Backbone) modelOf(file *checkpoint.File, s Spec) (config.Model, error) {
-	model := config.Model{}
-	run, err := RunOf(file.Path())
-	if err != nil {
-		return model, err
-	}
-	b.Origin.Step = number(file.Metadata()["step"])
-	if run != nil {
-		b.Origin.Run = run.Run.Dir
-		b.Mean, b.Std, model = run.Augment.Mean, run.Augment.Std, run.Model
-	} else if model, err = b.fromMetadata(file.Metadata()); err != nil {
+// modelOf finds the architecture of a file, and takes the normalisation and the step on the way: those of the
+// experiment that made it, or of its metadata.
+func (b *Backbone) modelOf(file *checkpoint.File, experiment string, s Spec) (model config.Model, err error) {
+	b.Origin.Step = number(file.Metadata()[metaStep])
+	if experiment != "" {
+		made, err := config.Load(experiment, nil)
+		if err != nil {
+			return model, fmt.Errorf("the experiment of %s: %w", file.Path(), err)
+		}
+		b.Mean, b.Std, model = made.Augment.Mean, made.Augment.Std, made.Model
+	} else if model, err = config.FromMetadata(file.Metadata(), &b.Mean, &b.Std); err != nil {
 		return model, fmt.Errorf("%s: %w", file.Path(), err)
 	}
 	switch {
@@ -141,24 +138,6 @@ func number(text string) int64 {
 		return -1
 	}
 	return n
-}
-
-// RunOf loads the experiment that wrote a checkpoint, from the run folder around the file; nil where there is none. Its
-// Run.Dir is the folder as it is found now.
-func RunOf(path string) (*config.Experiment, error) {
-	dir := filepath.Dir(filepath.Dir(filepath.Dir(path))) // <run>/checkpoints/step-…/model.safetensors
-	if filepath.Base(filepath.Dir(filepath.Dir(path))) != runfolder.CheckpointsDir {
-		return nil, nil
-	}
-	e, err := config.Load(filepath.Join(dir, train.ResolvedFile), nil)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the run of %s: %w", path, err)
-	}
-	e.Run.Dir = dir
-	return e, nil
 }
 
 // guess recognises an architecture by its shapes: that of the first trunk that has a known one.

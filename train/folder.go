@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 
 	"seer/checkpoint"
@@ -24,7 +27,7 @@ const (
 	ModelFile     = "model.safetensors"     // trunk, head, prototypes, queue: parameters and buffers
 	OptimizerFile = "optimizer.safetensors" // momentum, loss scale
 	StateFile     = "state.json"            // State
-	ResolvedFile  = "resolved.toml"         // the experiment with every default and override
+	ResolvedFile  = runfolder.ConfigFile    // the experiment with every default and override; also of each checkpoint
 	layoutFile    = "layout.json"           // the memory layout that was measured
 )
 
@@ -34,8 +37,10 @@ type folder struct {
 	metrics, bad *runfolder.Log
 	newest       *runfolder.Checkpoint // nil: none yet
 	before       *config.Experiment    // of the run so far, nil where it is not known
-	arch         string
-	measured     *measuredLayout // by this start; begin keeps it
+	measured     *measuredLayout       // by this start; begin keeps it
+
+	experiment []byte            // as resolved.toml has it
+	trunk      map[string]string // metadata of the weights
 }
 
 // openFolder takes the run folder of an experiment, finds the checkpoint to continue from, and tells what differs from
@@ -52,27 +57,57 @@ func openFolder(e *config.Experiment, from string, out io.Writer) (f *folder, er
 	if err != nil {
 		return nil, err
 	}
-	f = &folder{Folder: rf, arch: e.Model.Arch}
-	if f.newest, err = f.choose(from); errors.Is(err, runfolder.ErrNoCheckpoint) {
-		return f, nil
-	}
-	if err == nil {
-		err = f.compare(e, out)
-	}
-	if err != nil {
+	f = &folder{Folder: rf}
+	if err := f.look(e, from, out); err != nil {
 		return nil, errors.Join(err, rf.Close())
 	}
 	return f, nil
 }
 
-// compare names the keys that have changed since the run's last start.
-func (f *folder) compare(e *config.Experiment, out io.Writer) error {
-	before, err := config.Load(f.Path(ResolvedFile), nil)
-	var file *os.PathError
+func (f *folder) look(e *config.Experiment, from string, out io.Writer) (err error) {
+	text, err := e.Text()
+	if err != nil {
+		return err
+	}
+	f.experiment = []byte(text)
+	if f.trunk, err = config.Metadata(e.Model, e.Augment.Mean, e.Augment.Std); err != nil {
+		return err
+	}
+	f.newest, err = f.choose(from)
 	switch {
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, runfolder.ErrNoCheckpoint):
 		return nil
-	case errors.As(err, &file): // it cannot be read, and must not be replaced for that
+	case err != nil:
+		return err
+	}
+	return f.compare(e, out)
+}
+
+// private are the permission bits of the experiment: a source may have a password or a signature.
+func (f *folder) private() fs.FileMode {
+	if text := string(f.experiment); redact.Text(text) != text {
+		return 0o600
+	}
+	return 0
+}
+
+func (f *folder) saveExperiment(w *runfolder.Writer) error {
+	return w.Text(ResolvedFile, f.private(), f.experiment)
+}
+
+// compare names the keys that have changed since the checkpoint was written; one without an experiment of its own is of
+// the run's last start.
+func (f *folder) compare(e *config.Experiment, out io.Writer) error {
+	file := f.Path(ResolvedFile)
+	if slices.Contains(f.newest.Files, ResolvedFile) {
+		file = filepath.Join(f.newest.Dir, ResolvedFile)
+	}
+	before, err := config.Load(file, nil)
+	var unread *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.As(err, &unread): // it cannot be read, and must not be replaced for that
 		return err
 	case err != nil:
 		fmt.Fprintf(out, "warning: the run's former %v; it will be replaced\n", err)
@@ -85,27 +120,15 @@ func (f *folder) compare(e *config.Experiment, out io.Writer) error {
 	return nil
 }
 
-// private are the permission bits of an experiment: its sources may have a password or a signature.
-func private(text string) fs.FileMode {
-	if redact.Text(text) != text {
-		return 0o600
-	}
-	return 0
-}
-
 // begin makes the start take effect, once everything was checked and the checkpoint was found to fit: it writes the
 // resolved experiment and opens the logs where the newest checkpoint ends.
-func (f *folder) begin(e *config.Experiment, version string) error {
-	text, err := e.Text()
-	if err != nil {
-		return err
-	}
+func (f *folder) begin(version string) error {
 	versions, err := runfolder.JSONFile(runfolder.VersionsFile, runfolder.NewVersions(version, torch.Version()))
 	if err != nil {
 		return err
 	}
 	start := runfolder.Start{
-		Files: []runfolder.File{{Name: ResolvedFile, Data: []byte(text), Perm: private(text)}, versions},
+		Files: []runfolder.File{{Name: ResolvedFile, Data: f.experiment, Perm: f.private()}, versions},
 		// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
 		Logs: map[string]int64{runfolder.MetricsLog: f.savedStep(), runfolder.BadImagesLog: f.savedStep() - 1},
 	}
@@ -147,6 +170,9 @@ func (f *folder) load(t *Trainer, s *State) (found bool, err error) {
 	if err := f.newest.ReadJSON(StateFile, s); err != nil {
 		return false, err
 	}
+	if s.Step != f.newest.Step {
+		return false, fmt.Errorf("%s is of step %d, and its %s of step %d: they do not belong together", f.newest.Dir, f.newest.Step, StateFile, s.Step)
+	}
 	model, err := f.newest.Open(ModelFile)
 	if err != nil {
 		return false, err
@@ -173,9 +199,11 @@ func (f *folder) save(step int64, t *Trainer, s State) error {
 	if err != nil {
 		return err
 	}
-	meta := map[string]string{"format": "pt", "arch": f.arch, "step": strconv.FormatInt(step, 10)}
+	meta := maps.Clone(f.trunk)
+	meta["step"] = strconv.FormatInt(step, 10)
 	err = f.Save(step, func(w *runfolder.Writer) error {
-		return errors.Join(w.Safetensors(ModelFile, model, meta), w.Safetensors(OptimizerFile, optimizer, meta), w.JSON(StateFile, s))
+		return errors.Join(w.Safetensors(ModelFile, model, meta), w.Safetensors(OptimizerFile, optimizer, meta),
+			w.JSON(StateFile, s), f.saveExperiment(w))
 	})
 	if err != nil {
 		return fmt.Errorf("writing a checkpoint of step %d: %w; the one before it is complete", step, err)
@@ -199,14 +227,18 @@ type measuredLayout struct {
 	ChannelsLast bool `json:"channels_last"`
 }
 
-// layout is the memory layout that an earlier start of the run measured.
-func (f *folder) layout() (channelsLast, known bool) {
+// layout is the memory layout that an earlier start of the run measured. A file that cannot be read is an error: with
+// another layout the run would go on, but not with the same bits.
+func (f *folder) layout() (channelsLast, known bool, err error) {
 	data, err := os.ReadFile(f.Path(layoutFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, false, nil
+	}
 	if err != nil {
-		return false, false
+		return false, false, err
 	}
 	var l measuredLayout
-	return l.ChannelsLast, json.Unmarshal(data, &l) == nil
+	return l.ChannelsLast, json.Unmarshal(data, &l) == nil, nil
 }
 
 // keepLayout has begin keep a measured layout.

@@ -217,8 +217,8 @@ func (r *run) chooseLayout(system *swav.SwAV) (bool, error) {
 	case "off":
 		return false, nil
 	}
-	if on, ok := r.folder.layout(); ok {
-		return on, nil
+	if on, known, err := r.folder.layout(); known || err != nil {
+		return on, err
 	}
 	on, report, err := fasterLayout(system, r.e, r.dev)
 	if err != nil {
@@ -283,7 +283,10 @@ func (r *run) loaderOptions() data.Options {
 
 // begin makes the start take effect: nothing is refused any more.
 func (r *run) begin(ctx context.Context) (err error) {
-	if err := errors.Join(r.folder.begin(r.e, r.opt.Version), r.folder.forgetEnd()); err != nil {
+	if err := r.folder.begin(r.opt.Version); err != nil {
+		return err
+	}
+	if err := r.folder.forgetEnd(); err != nil {
 		return err
 	}
 	opt := r.loaderOptions()

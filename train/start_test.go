@@ -177,3 +177,50 @@ func TestRunContinuesBehindADamagedCheckpoint(t *testing.T) {
 	assert.Equal(t, want, digest(t, run))
 	assert.Equal(t, []int64{1, 2, 3, 4, 5, 6}, metricSteps(t, run))
 }
+
+// A checkpoint knows the experiment that made it; the run's copy is not needed to continue, nor to say what has changed.
+func TestCheckpointHasItsExperiment(t *testing.T) {
+	file, run := smallRun(t, drawnImages(t), 1, 6)
+	_, err := pretrain(t.Context(), t, file)
+	require.NoError(t, err)
+	c, err := runfolder.Newest(run, nil)
+	require.NoError(t, err)
+	assert.Contains(t, c.Files, ResolvedFile)
+	of, err := config.Load(filepath.Join(c.Dir, ResolvedFile), nil)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(run, ResolvedFile)))
+	e, err := config.Load(file, []string{"optim.momentum=0.5", "train.duration=7it"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"optim.momentum: 0.9, now 0.5", "train.duration: 6it, now 7it"}, config.Changes(of, e))
+	var out strings.Builder
+	require.NoError(t, Pretrain(t.Context(), e, Options{Out: &out}))
+	assert.Contains(t, out.String(), "another optim.momentum: 0.9, now 0.5")
+	assert.FileExists(t, filepath.Join(run, ResolvedFile))
+}
+
+// What has a password or a signature is for its owner only; metadata of weights have none of it.
+func TestExperimentWithSecretsIsPrivate(t *testing.T) {
+	for source, want := range map[string]fs.FileMode{
+		"https://user:pass@example.org/{0..9}.tar":      0o600,
+		"https://example.org/{0..9}.tar?signature=abcd": 0o600,
+		"https://example.org/{0..9}.tar":                0o644,
+	} {
+		e, err := config.Load(func() string { file, _ := smallRun(t, t.TempDir(), 1, 6); return file }(), []string{"data.source=" + source})
+		require.NoError(t, err)
+		f, err := openFolder(e, "", io.Discard)
+		require.NoError(t, err)
+		require.NoError(t, f.begin("test"))
+		require.NoError(t, f.Save(1, func(w *runfolder.Writer) error {
+			return errorsOf(w.Text(ModelFile, 0, nil), w.Text(OptimizerFile, 0, nil), w.Text(StateFile, 0, nil), f.saveExperiment(w))
+		}))
+		for _, path := range []string{ResolvedFile, filepath.Join("latest", ResolvedFile)} {
+			info, err := os.Stat(f.Path(path))
+			require.NoError(t, err)
+			assert.Equal(t, want, info.Mode().Perm(), "%s %s", source, path)
+		}
+		for _, text := range f.trunk {
+			assert.NotContains(t, text, "example.org")
+		}
+		f.close()
+	}
+}

@@ -172,35 +172,36 @@ func TestManyPowerCuts(t *testing.T) {
 
 // An operation that fails, once or from then on, is reported and loses nothing.
 func TestFailureOfEveryOperation(t *testing.T) {
-	for _, problem := range []error{syscall.EIO, syscall.ENOSPC, syscall.ESTALE} {
-		for _, once := range []bool{true, false} {
-			for at := 0; ; at++ {
-				memory, j := durabletest.NewMemory(), journal{}
-				require.NoError(t, process(&j, memory, 3, nil))
-				var reports strings.Builder
-				var failed durabletest.Op
-				count := 0
-				failing := &durabletest.Faulty{FS: memory, Before: func(op durabletest.Op, path string) error {
-					if count++; count == at+1 || count > at && !once {
-						failed = op
-						return problem
-					}
-					return nil
-				}}
-				err := process(&j, failing, 2, func(message string) { fmt.Fprintln(&reports, message) })
-				fmt.Fprintln(&reports, err)
-				if failed == "" {
-					require.Greater(t, at, 100)
-					break
+	for _, tt := range []struct {
+		problem error
+		once    bool
+	}{{syscall.EIO, true}, {syscall.ESTALE, true}, {syscall.ENOSPC, false}} {
+		for at := 0; ; at++ {
+			memory, j := durabletest.NewMemory(), journal{}
+			require.NoError(t, process(&j, memory, 3, nil))
+			var reports strings.Builder
+			var failed durabletest.Op
+			count := 0
+			failing := &durabletest.Faulty{FS: memory, Before: func(op durabletest.Op, path string) error {
+				if count++; count == at+1 || count > at && !tt.once {
+					failed = op
+					return tt.problem
 				}
-				// That a file which was only read does not close tells nobody anything.
-				if failed != durabletest.OpClose {
-					require.Contains(t, reports.String(), problem.Error(), "operation %d, %s", at, failed)
-				}
-				intact(t, &j, memory)
-				if t.Failed() {
-					t.Fatalf("%v at operation %d (%s), once %v", problem, at, failed, once)
-				}
+				return nil
+			}}
+			err := process(&j, failing, 2, func(message string) { fmt.Fprintln(&reports, message) })
+			fmt.Fprintln(&reports, err)
+			if failed == "" {
+				require.Greater(t, at, 100)
+				break
+			}
+			// That a file which was only read does not close tells nobody anything.
+			if failed != durabletest.OpClose {
+				require.Contains(t, reports.String(), tt.problem.Error(), "operation %d, %s", at, failed)
+			}
+			intact(t, &j, memory)
+			if t.Failed() {
+				t.Fatalf("%v at operation %d (%s), once %v", tt.problem, at, failed, tt.once)
 			}
 		}
 	}

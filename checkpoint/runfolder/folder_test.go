@@ -562,38 +562,6 @@ func TestBeginWritesFiles(t *testing.T) {
 	require.ErrorContains(t, err, "x.json")
 }
 
-func TestResolve(t *testing.T) {
-	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{})
-	require.NoError(t, f.Save(3, write(3, 3)))
-	want := filepath.Join(dir, runfolder.CheckpointsDir, runfolder.StepName(3), runfolder.ModelFile)
-	step := filepath.Dir(want)
-	for _, path := range []string{dir, dir + "/", filepath.Join(dir, "latest"), dir + "/latest/", step, want} {
-		got, err := runfolder.Resolve(path, nil)
-		require.NoError(t, err, path)
-		assert.Equal(t, want, got, path)
-	}
-	require.NoError(t, os.Remove(f.Path(runfolder.LatestName)))
-	got, err := runfolder.Resolve(filepath.Join(dir, "latest"), nil)
-	require.NoError(t, err, "the link is not needed")
-	assert.Equal(t, want, got)
-
-	spoilers["flipped bit"](t, step)
-	_, err = runfolder.Resolve(dir, nil)
-	require.ErrorContains(t, err, "none can be used")
-	_, err = runfolder.Resolve(step, nil)
-	require.ErrorContains(t, err, "is corrupt: its CRC-32C is")
-	require.NoError(t, os.Remove(filepath.Join(step, runfolder.ManifestFile)))
-	_, err = runfolder.Resolve(step, nil)
-	require.ErrorContains(t, err, "a run folder, a checkpoint folder or a file is needed")
-	other := t.TempDir()
-	got, err = runfolder.Resolve(other, nil)
-	require.NoError(t, err)
-	assert.Equal(t, other, got, "a folder of weights stands for itself")
-	_, err = runfolder.Resolve(filepath.Join(dir, "absent"), nil)
-	require.ErrorIs(t, err, os.ErrNotExist)
-}
-
 func TestReadJSONIsStrict(t *testing.T) {
 	f := open(t, t.TempDir(), runfolder.Options{})
 	require.NoError(t, f.Save(1, func(w *runfolder.Writer) error {

@@ -113,6 +113,8 @@ func absent(err error) bool {
 type UnusableError struct {
 	Dir      string
 	Problems []Problem // the newest checkpoint first
+	// Start says that a run was to continue, and not only to be read.
+	Start bool
 }
 
 // Problem is a checkpoint and why it cannot be used; a nil Err is one that is
@@ -138,14 +140,20 @@ func (e *UnusableError) Error() string {
 			fmt.Fprintf(&b, "\n  %s could not be read and may be sound: %v", p.Dir, p.Err)
 		}
 	}
-	b.WriteString("\nNothing was changed. ")
-	if unread {
-		b.WriteString("Mend the cause (permissions, disk, mount) and start again. To do without a checkpoint, move its folder away. ")
-	} else {
-		b.WriteString("Bring a checkpoint back from a copy, or move the damaged ones away, which begins the run anew. ")
-	}
-	b.WriteString("To begin anew beside it, choose another folder: --set run.dir=…")
+	b.WriteString("\n")
+	b.WriteString(e.advice(unread))
 	return b.String()
+}
+
+func (e *UnusableError) advice(unread bool) string {
+	const beside = "To begin anew beside it, choose another folder: --set run.dir=…"
+	switch {
+	case !e.Start:
+		return "Mend the cause, or name the folder of one checkpoint to use that."
+	case unread:
+		return "Nothing was changed. Mend the cause (permissions, disk, mount) and start again. To do without a checkpoint, move its folder away. " + beside
+	}
+	return "Nothing was changed. Bring a checkpoint back from a copy, or move the damaged ones away, which begins the run anew. " + beside
 }
 
 // Unwrap gives the reasons to errors.Is.
@@ -231,6 +239,10 @@ func stepsOf(dirs []candidate) []int64 {
 
 func (f *Folder) newestOf(dirs []candidate) (*Checkpoint, error) {
 	c, damaged, err := newest(f.disk, f.dir, dirs, f.opt.Needs)
+	var unusable *UnusableError
+	if errors.As(err, &unusable) {
+		unusable.Start = true
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -353,7 +365,7 @@ func load(disk durable.FS, dir string, needs []string) (*Checkpoint, error) {
 		return nil, incomplete("%s names no %s", filepath.Join(dir, ManifestFile), name)
 	}
 	for _, name := range c.Files {
-		if err := verify(disk, filepath.Join(dir, name), m.Files[name]); err != nil {
+		if err := verify(disk, dir, name, m.Files[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -362,6 +374,19 @@ func load(disk durable.FS, dir string, needs []string) (*Checkpoint, error) {
 
 // readManifest also compares the sizes, which costs nothing.
 func readManifest(disk durable.FS, dir string) (manifest, error) {
+	m, err := decodeManifest(disk, dir)
+	if err != nil {
+		return manifest{}, err
+	}
+	for name, entry := range m.Files {
+		if err := sizeIs(disk, dir, name, entry.Bytes); err != nil {
+			return manifest{}, err
+		}
+	}
+	return m, nil
+}
+
+func decodeManifest(disk durable.FS, dir string) (manifest, error) {
 	path := filepath.Join(dir, ManifestFile)
 	data, err := readDocument(disk, path)
 	if absent(err) {
@@ -384,9 +409,9 @@ func readManifest(disk durable.FS, dir string) (manifest, error) {
 	case named && step != m.Step:
 		return manifest{}, incomplete("%s is of step %d", path, m.Step)
 	}
-	for name, entry := range m.Files {
-		if err := sizeIs(disk, dir, name, entry.Bytes); err != nil {
-			return manifest{}, err
+	for name := range m.Files {
+		if name != filepath.Base(name) {
+			return manifest{}, incomplete("%s names %q, which is no plain file name", path, name)
 		}
 	}
 	return m, nil
@@ -404,9 +429,6 @@ func linked(disk durable.FS, dir string) error {
 
 func sizeIs(disk durable.FS, dir, name string, bytes int64) error {
 	path := filepath.Join(dir, name)
-	if name != filepath.Base(name) {
-		return incomplete("%s names %q, which is no plain file name", filepath.Join(dir, ManifestFile), name)
-	}
 	info, err := disk.Stat(path)
 	switch {
 	case absent(err):
@@ -421,7 +443,12 @@ func sizeIs(disk durable.FS, dir, name string, bytes int64) error {
 	return nil
 }
 
-func verify(disk durable.FS, path string, entry fileEntry) error {
+// verify compares a file with its entry: the size, then the sum.
+func verify(disk durable.FS, dir, name string, entry fileEntry) error {
+	if err := sizeIs(disk, dir, name, entry.Bytes); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, name)
 	file, err := disk.Open(path)
 	if err != nil {
 		return err

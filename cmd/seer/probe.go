@@ -98,42 +98,24 @@ func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
 		s.Experiment = e
 		return e, s, err
 	}
-	resolved, err := resolvedOf(path)
+	resolved, dir, err := runfolder.Experiment(path)
 	if err != nil {
-		return nil, s, err
+		return nil, s, fmt.Errorf("%w; give a run folder or an experiment file (.toml)", err)
+	}
+	if resolved == "" {
+		return nil, s, fmt.Errorf("%s is no run folder: it has no %s. For a file of weights give an experiment: seer linear-eval FILE.toml --weights %s",
+			path, train.ResolvedFile, path)
 	}
 	e, err := config.Load(resolved, c.StringSlice("set"))
 	if err != nil {
 		return nil, s, err
 	}
-	e.Run.Dir = filepath.Dir(resolved)
+	e.Run.Dir = dir
 	if s.Weights == "" && !s.Random {
 		s.Weights = path
 	}
 	s.Experiment = e
 	return e, s, nil
-}
-
-// resolvedOf finds the configuration of a run, given its folder or something in it.
-func resolvedOf(path string) (string, error) {
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%w; give a run folder or an experiment file (.toml)", err)
-	}
-	for dir := filepath.Clean(path); ; dir = filepath.Dir(dir) {
-		candidate := filepath.Join(dir, train.ResolvedFile)
-		if _, err := os.Stat(candidate); err == nil {
-			return candidate, nil
-		}
-		if !insideRun(filepath.Base(dir)) {
-			return "", fmt.Errorf("%s is no run folder: it has no %s. For a file of weights give an experiment: seer linear-eval FILE.toml --weights %s",
-				path, train.ResolvedFile, path)
-		}
-	}
-}
-
-// insideRun tells the names that stand between a run folder and its weights; nothing above others is searched.
-func insideRun(name string) bool {
-	return name == runfolder.LatestName || name == runfolder.CheckpointsDir || name == runfolder.ModelFile || strings.HasPrefix(name, "step-")
 }
 
 func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, context.Context) (eval.Result, error)) error {
