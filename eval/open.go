@@ -206,7 +206,7 @@ func (b *Backbone) fill(file *checkpoint.File, s Spec) error {
 	if err != nil {
 		return err
 	}
-	b.Origin.Style = string(plan.Detection.Style)
+	b.Origin.Weights, b.Origin.Style = file.Path(), string(plan.Detection.Style) // of a folder, the file that was taken
 	if s.Warn != nil {
 		for _, note := range plan.Notes {
 			s.Warn(note)

@@ -207,7 +207,9 @@ func TestOpenShardsAndFolders(t *testing.T) {
 	list := filepath.Join(dir, "model.safetensors.index.json")
 	require.NoError(t, os.WriteFile(list, text, 0o644))
 	for _, path := range []string{dir, list, filepath.Dir(write(t, want, nil))} {
-		holds(t, openBackbone(t, eval.Spec{Weights: path, Experiment: experiment()}), want)
+		b := openBackbone(t, eval.Spec{Weights: path, Experiment: experiment()})
+		holds(t, b, want)
+		assert.NotEqual(t, dir, b.Origin.Weights, "what was taken of a folder")
 	}
 	_, err = eval.OpenBackbone(eval.Spec{Weights: filepath.Join(dir, "model-00002-of-00002.safetensors"), Experiment: experiment()})
 	require.ErrorContains(t, err, "the file is shard 2 of 2: name the folder that holds them all, or its index")

@@ -385,6 +385,7 @@ func TestReadRefusesWhatIsNotFinite(t *testing.T) {
 		"NaN":      {checkpoint.Tensor{DType: checkpoint.F64, Data: double(1, math.NaN())}, "stem.1.bias holds 1 value that is not finite"},
 		"infinity": {checkpoint.Tensor{DType: checkpoint.F64, Data: double(math.Inf(1), math.Inf(-1))}, "stem.1.bias holds 2 values that are not finite"},
 		"too wide": {checkpoint.Tensor{DType: checkpoint.F64, Data: double(1e300, 1)}, "stem.1.bias holds 1 value that is not finite as float32"},
+		"own file": {checkpoint.Tensor{DType: checkpoint.F32, Data: []byte{0, 0, 0xc0, 0x7f, 0, 0, 0, 0}}, "stem.1.bias holds 1 value that is not finite"},
 		"half":     {checkpoint.Tensor{DType: checkpoint.F16, Data: []byte{0, 0x7c, 0, 0}}, "stem.1.bias holds 1 value that is not finite"},
 	}
 	for name, tt := range tests {
