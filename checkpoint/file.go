@@ -28,6 +28,7 @@ type File struct {
 	infos    []Info
 	index    map[string]int
 	metadata map[string]string
+	texts    map[string]string
 	notes    []string
 
 	data  tensors
@@ -153,9 +154,13 @@ func (f *File) Format() string { return f.format }
 // change it.
 func (f *File) Infos() []Info { return f.infos }
 
-// Metadata holds the file's texts; for a pickle, the numbers and texts beside
-// its tensors, such as "epoch".
+// Metadata is what the writer of a safetensors file says about it. A pickle has
+// none.
 func (f *File) Metadata() map[string]string { return f.metadata }
+
+// Texts are the numbers and texts beside a pickle's tensors, such as "epoch". They
+// mean whatever their program meant by them.
+func (f *File) Texts() map[string]string { return f.texts }
 
 // Notes says what a pickle held besides tensors and was left out.
 func (f *File) Notes() []string { return f.notes }

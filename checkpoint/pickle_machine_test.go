@@ -182,7 +182,7 @@ func TestPickleKeepsFewNotesAndTexts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, f.Notes(), 21)
 	assert.Equal(t, "left out more", f.Notes()[20])
-	assert.Len(t, f.Metadata(), 256)
+	assert.Len(t, f.Texts(), 256)
 }
 
 // Large legacy files do not fit the first window that is read for the pickle.

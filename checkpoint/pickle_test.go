@@ -54,8 +54,9 @@ func TestPickleKeepsOrderTextsAndNotes(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	assert.Equal(t, "loss.queue", f.Infos()[0].Name, "the order of the dicts is kept")
-	assert.Equal(t, "1200", f.Metadata()["iteration"])
-	assert.Equal(t, "swav", f.Metadata()["config.NAME"], "entries of a dict subclass are read")
+	assert.Equal(t, "1200", f.Texts()["iteration"])
+	assert.Empty(t, f.Metadata(), "what another program calls mean or arch is not this program's")
+	assert.Equal(t, "swav", f.Texts()["config.NAME"], "entries of a dict subclass are read")
 	assert.Equal(t, []string{"left out meter: object of class __main__.Meter"}, f.Notes())
 }
 
@@ -112,8 +113,8 @@ func TestPickleAmongStrangers(t *testing.T) {
 		values, err := scale.Float32()
 		require.NoError(t, err)
 		assert.Equal(t, []float32{0.5, 0.5, 0.5}, values)
-		assert.Equal(t, "71.25", f.Metadata()["best"])
-		assert.Equal(t, "regnet_y_16gf", f.Metadata()["args.arch"])
+		assert.Equal(t, "71.25", f.Texts()["best"])
+		assert.Equal(t, "regnet_y_16gf", f.Texts()["args.arch"])
 		assert.Equal(t, []string{
 			"left out array: object of class numpy.ndarray", "left out paths: list of 1001 items",
 			"left out args: object of class argparse.Namespace", "left out quantised: quantised tensor",
@@ -379,7 +380,7 @@ func TestPickleTexts(t *testing.T) {
 	pairs := call(global("collections", "OrderedDict"), "]("+"]("+text("a")+number(5)+"e"+"e")
 	f, err := openPickle(t, dict(text("w"), tensor(), text("args"), namespace, text("best"), accuracy, text("o"), pairs, text("n"), "I01\n"))
 	require.NoError(t, err)
-	assert.Equal(t, map[string]string{"args.lr": "0.5", "args.arch": "regnet_y_16gf", "best": "1", "o.a": "5", "n": "true"}, f.Metadata())
+	assert.Equal(t, map[string]string{"args.lr": "0.5", "args.arch": "regnet_y_16gf", "best": "1", "o.a": "5", "n": "true"}, f.Texts())
 }
 
 // A view of a storage, as PyTorch before 0.4 wrote.

@@ -22,7 +22,7 @@ func (f *File) finish(root any, read blob) error {
 	if err != nil {
 		return formatErrorf(f.path, "", "%v", err)
 	}
-	f.infos, f.metadata, f.notes = t.infos, t.texts, t.notes
+	f.infos, f.texts, f.notes = t.infos, t.texts, t.notes
 	f.data = pickledTensors{t.tensors, read}
 	return nil
 }

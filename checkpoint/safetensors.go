@@ -234,6 +234,9 @@ func readWhole(path string, formats ...string) ([]Tensor, map[string]string, err
 		return nil, nil, formatErrorf(path, "", "is a %s; needed is a %s", f.format, strings.Join(formats, " or a "))
 	}
 	tensors, err := f.ReadAll()
+	if f.format != Safetensors {
+		return tensors, f.texts, err
+	}
 	return tensors, f.metadata, err
 }
 

@@ -116,7 +116,7 @@ func openShards(path, dir string, shards []string) (*File, error) {
 }
 
 func joinShards(path, dir string, shards []string) (*File, error) {
-	whole := &File{path: path, metadata: map[string]string{}, index: map[string]int{}}
+	whole := &File{path: path, metadata: map[string]string{}, texts: map[string]string{}, index: map[string]int{}}
 	var parts sharded
 	whole.close = func() error { return parts.close() }
 	for _, name := range shards {
@@ -140,6 +140,7 @@ func (f *File) join(part *File) error {
 	f.size += part.size
 	f.notes = append(f.notes, part.notes...)
 	maps.Copy(f.metadata, part.metadata)
+	maps.Copy(f.texts, part.texts)
 	for _, info := range part.infos {
 		if _, twice := f.index[info.Name]; twice {
 			return formatErrorf(part.path, info.Name, "is in an earlier shard, too")

@@ -38,6 +38,7 @@ type File struct {
 	Elements    int64             `json:"elements"`
 	Parameters  int64             `json:"parameters"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
+	Texts       map[string]string `json:"texts,omitempty"` // beside a pickle's tensors
 	Notes       []string          `json:"notes,omitempty"`
 	// NotFinite counts the values of each tensor that are NaN or infinite, where
 	// there are any.
@@ -117,7 +118,7 @@ func (r *Report) add(path string) error {
 	defer file.Close()
 	f := File{
 		Path: file.Path(), Format: file.Format(), Bytes: file.Size(), Tensors: file.Infos(),
-		Metadata: file.Metadata(), Notes: file.Notes(),
+		Metadata: file.Metadata(), Texts: file.Texts(), Notes: file.Notes(),
 	}
 	f.describe()
 	if err := f.examine(file); err != nil {

@@ -72,6 +72,9 @@ func (f *File) write(p *printer, opt Options) {
 	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
 		p.line("metadata: %s = %s", key, f.Metadata[key])
 	}
+	for _, key := range slices.Sorted(maps.Keys(f.Texts)) {
+		p.line("beside the tensors: %s = %s", key, f.Texts[key])
+	}
 	for _, n := range f.Notes {
 		p.line("note: %s", n)
 	}
