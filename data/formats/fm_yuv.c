@@ -53,21 +53,23 @@ static void widen(const uint8_t *src, int depth, int32_t n, uint16_t *dst) {
 
 /* Twice as many samples of the row near, between which and the next row far it
  * lies a quarter of the way; far is near where there is no next row. */
-static void upsample(const uint16_t *near, const uint16_t *far, int32_t w, uint16_t *dst) {
+static void upsample(const uint16_t *restrict near, const uint16_t *restrict far, uint16_t *restrict mixed, int32_t w, uint16_t *restrict dst) {
     int32_t n = (w + 1) / 2, last = w - 1;
-    dst[0] = (uint16_t)((3 * near[0] + far[0] + 2) >> 2);
-    for (int32_t i = 0; i + 1 < n; i++) {
-        int32_t a = 3 * near[i] + far[i], b = 3 * near[i + 1] + far[i + 1];
-        dst[2 * i + 1] = (uint16_t)((3 * a + b + 8) >> 4);
-        dst[2 * i + 2] = (uint16_t)((a + 3 * b + 8) >> 4);
+    for (int32_t i = 0; i < n; i++) mixed[i] = (uint16_t)(3 * near[i] + far[i]);
+    dst[0] = (uint16_t)((mixed[0] + 2) >> 2);
+    for (int32_t i = 0; i < n - 1; i++) {
+        dst[2 * i + 1] = (uint16_t)((3 * mixed[i] + mixed[i + 1] + 8) >> 4);
+        dst[2 * i + 2] = (uint16_t)((mixed[i] + 3 * mixed[i + 1] + 8) >> 4);
     }
-    dst[last] = (uint16_t)((3 * near[last / 2] + far[last / 2] + 2) >> 2);
+    dst[last] = (uint16_t)((mixed[last / 2] + 2) >> 2);
 }
 
 /* Rows of samples on their way. */
 typedef struct {
-    uint16_t *near, *far, *y, *u, *v;
+    uint16_t *near, *far, *mixed, *y, *u, *v;
 } rows;
+
+enum { ROWS = 6 };
 
 /* One colour plane's row for row y of the image. */
 static void colour_row(const fm_yuv *p, int k, int32_t y, int nearest, int cut, rows *r, uint16_t *dst) {
@@ -85,22 +87,43 @@ static void colour_row(const fm_yuv *p, int k, int32_t y, int nearest, int cut, 
     else if (nearest)
         for (int32_t i = 0; i < p->w; i++) dst[i] = r->near[i / 2];
     else
-        upsample(r->near, r->far, p->w, dst);
+        upsample(r->near, r->far, r->mixed, p->w, dst);
 }
 
-/* By libyuv's integers; samples have `bits` bits. */
-static void pixels(const matrix *m, const rows *r, int32_t w, int bits, int mono, uint8_t *out) {
+/* Sums lie between -17,600 and 34,100: with this they fit into sixteen bits without a sign, of which vectors hold twice as
+ * many as of thirty-two. */
+enum { ABOVE_0 = 288 << 6 };
+
+static inline uint8_t from_sum(int32_t v) {
+    int16_t t = (int16_t)((int16_t)((uint16_t)(v + ABOVE_0) >> 6) - (ABOVE_0 >> 6));
+    t = t < 0 ? 0 : t;
+    return (uint8_t)(t > 255 ? 255 : t);
+}
+
+/* By libyuv's integers; samples have `bits` bits. Done in pieces, whose planes are joined afterwards. */
+static void pixels(const matrix *m, const rows *r, int32_t w, int bits, uint8_t *out) {
+    enum { PIECE = 256 };
     const int low = bits - 8, up = 16 - bits, down = 2 * bits - 16;
-    for (int32_t i = 0; i < w; i++, out += 3) {
-        uint32_t y32 = (uint32_t)r->y[i] << up | r->y[i] >> down;
-        int32_t y = (int32_t)((y32 & 0xffff) * (uint32_t)m->yg >> 16) + m->yb, u = 0, v = 0;
-        if (!mono) {
-            u = clamp(r->u[i] >> low) - 128;
-            v = clamp(r->v[i] >> low) - 128;
+    const uint16_t yg = (uint16_t)m->yg;
+    const int16_t yb = (int16_t)m->yb, ub = (int16_t)m->ub, ug = (int16_t)m->ug, vg = (int16_t)m->vg, vr = (int16_t)m->vr;
+    uint8_t red[PIECE], green[PIECE], blue[PIECE];
+    for (int32_t x = 0; x < w; x += PIECE) {
+        const uint16_t *restrict ys = r->y + x, *restrict us = r->u + x, *restrict vs = r->v + x;
+        int32_t n = w - x < PIECE ? w - x : PIECE;
+        for (int32_t i = 0; i < n; i++) {
+            uint16_t wide = (uint16_t)(ys[i] << up | ys[i] >> down);
+            int16_t y = (int16_t)((uint16_t)((uint32_t)wide * yg >> 16) + yb);
+            uint16_t cu = us[i] >> low, cv = vs[i] >> low;
+            int16_t u = (int16_t)((cu > 255 ? 255 : cu) - 128), v = (int16_t)((cv > 255 ? 255 : cv) - 128);
+            red[i] = from_sum((uint16_t)y + (uint16_t)(v * vr));
+            green[i] = from_sum((uint16_t)y - (uint16_t)(u * ug) - (uint16_t)(v * vg));
+            blue[i] = from_sum((uint16_t)y + (uint16_t)(u * ub));
         }
-        out[0] = clamp((y + v * m->vr) >> 6);
-        out[1] = clamp((y - u * m->ug - v * m->vg) >> 6);
-        out[2] = clamp((y + u * m->ub) >> 6);
+        for (int32_t i = 0; i < n; i++, out += 3) {
+            out[0] = red[i];
+            out[1] = green[i];
+            out[2] = blue[i];
+        }
     }
 }
 
@@ -108,6 +131,7 @@ static void convert_integers(const fm_yuv *p, const matrix *m, rows *r, uint8_t 
     /* Deep samples stay so only beside alpha: ten bits, and twelve with colour halved both ways. */
     int deep = p->alpha && !p->mono && (p->depth == 10 || (p->depth == 12 && p->shift_y));
     int nearest = deep && p->depth == 12, cut = deep ? 0 : p->depth - 8;
+    for (int32_t x = 0; x < p->w && p->mono; x++) r->u[x] = r->v[x] = (uint16_t)(128 << (p->depth - cut - 8));
     for (int32_t y = 0; y < p->h; y++) {
         widen(p->plane[0] + y * p->stride[0], p->depth, p->w, r->y);
         for (int32_t i = 0; cut && i < p->w; i++) r->y[i] >>= cut;
@@ -115,7 +139,7 @@ static void convert_integers(const fm_yuv *p, const matrix *m, rows *r, uint8_t 
             colour_row(p, 1, y, nearest, cut, r, r->u);
             colour_row(p, 2, y, nearest, cut, r, r->v);
         }
-        pixels(m, r, p->w, p->depth - cut, p->mono, out + 3 * (size_t)y * p->w);
+        pixels(m, r, p->w, p->depth - cut, out + 3 * (size_t)y * p->w);
     }
 }
 
@@ -290,9 +314,9 @@ int fm_yuv_convert(fm_context *c, const fm_yuv *p, uint8_t *out) {
     const int divide = p->alpha && p->premultiplied;
     if (!known(p)) return fm_fail(c, FM_UNSUPPORTED, "its colours have the matrix %d, which Pillow does not convert", p->matrix);
     if (m && (!p->mono || p->alpha)) {
-        uint16_t *memory = fm_calloc(c, 5 * n, sizeof *memory);
+        uint16_t *memory = fm_calloc(c, ROWS * n, sizeof *memory);
         if (!memory) return c->refused;
-        convert_integers(p, m, &(rows){memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n}, out);
+        convert_integers(p, m, &(rows){memory, memory + n, memory + 2 * n, memory + 3 * n, memory + 4 * n, memory + 5 * n}, out);
         fm_free(c, memory);
         if (divide) unpremultiply(p, p->mono || (p->depth == 12 && p->shift_y), out);
         return FM_OK;
