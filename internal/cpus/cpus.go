@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,7 +40,7 @@ func Available() Count {
 		return c
 	}
 	// Go reads the limits of control groups, of every level and both versions, but never goes below two.
-	if quota := oneCPU("/sys/fs/cgroup"); quota && procs <= 2 {
+	if groups, err := os.ReadFile("/proc/self/cgroup"); err == nil && procs <= 2 && oneCPU("/sys/fs/cgroup", string(groups)) {
 		procs = 1
 	}
 	if procs < all {
@@ -87,17 +88,51 @@ func online() int {
 	return n
 }
 
-// oneCPU tells a container that may use one CPU or less, under its control group's root as it sees it itself.
-func oneCPU(root string) bool {
-	quota, period := math.NaN(), math.NaN()
-	if text, err := os.ReadFile(filepath.Join(root, "cpu.max")); err == nil {
+// oneCPU tells a process that its control group, or one around it, holds to one CPU or less. groups is the text of
+// /proc/self/cgroup, root where the groups are mounted.
+func oneCPU(root, groups string) bool {
+	for line := range strings.Lines(groups) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, group, _ := strings.Cut(rest, ":")
+		switch {
+		case controllers == "":
+			if held(root, group) || held(filepath.Join(root, "unified"), group) {
+				return true
+			}
+		case slices.Contains(strings.Split(controllers, ","), "cpu"):
+			if held(filepath.Join(root, "cpu"), group) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// held looks at a group and all around it. In a container the path may be that of the host, and only the top is there.
+func held(mount, group string) bool {
+	for {
+		if quotaOf(filepath.Join(mount, group)) <= 1 {
+			return true
+		}
+		if group == "/" || group == "." || group == "" {
+			return false
+		}
+		group = filepath.Dir(group)
+	}
+}
+
+// quotaOf is the CPUs that a group may use on average, in either version's files; infinite without a limit.
+func quotaOf(dir string) float64 {
+	quota, period := numberIn(filepath.Join(dir, "cpu.cfs_quota_us")), numberIn(filepath.Join(dir, "cpu.cfs_period_us"))
+	if text, err := os.ReadFile(filepath.Join(dir, "cpu.max")); err == nil {
 		if fields := strings.Fields(string(text)); len(fields) == 2 {
 			quota, period = number(fields[0]), number(fields[1]) // "max 100000" is no limit
 		}
-	} else {
-		quota, period = numberIn(filepath.Join(root, "cpu", "cpu.cfs_quota_us")), numberIn(filepath.Join(root, "cpu", "cpu.cfs_period_us"))
 	}
-	return quota > 0 && quota <= period
+	if quota > 0 && period > 0 {
+		return quota / period
+	}
+	return math.Inf(1)
 }
 
 func numberIn(path string) float64 {

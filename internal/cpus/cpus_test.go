@@ -81,24 +81,33 @@ func TestAvailableFollowsGOMAXPROCSAndAffinity(t *testing.T) {
 }
 
 func TestOneCPUOfAContainer(t *testing.T) {
-	for _, c := range []struct {
-		files map[string]string
-		want  bool
+	const v1, v2 = "3:cpuset:/\n2:cpu,cpuacct:/docker/ab\n", "0::/user.slice/job\n"
+	one := map[string]string{"cpu.cfs_quota_us": "100000\n", "cpu.cfs_period_us": "100000\n"}
+	for name, c := range map[string]struct {
+		groups, dir string
+		files       map[string]string
+		want        bool
 	}{
-		{map[string]string{"cpu.max": "100000 100000\n"}, true},
-		{map[string]string{"cpu.max": "50000 100000\n"}, true},
-		{map[string]string{"cpu.max": "150000 100000\n"}, false},
-		{map[string]string{"cpu.max": "max 100000\n"}, false},
-		{map[string]string{"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, true},
-		{map[string]string{"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, false},
-		{nil, false},
+		"one":                    {v2, "user.slice/job", map[string]string{"cpu.max": "100000 100000\n"}, true},
+		"half of one, around it": {v2, "user.slice", map[string]string{"cpu.max": "50000 100000\n"}, true},
+		"beside older groups":    {v2, "unified/user.slice/job", map[string]string{"cpu.max": "50000 100000\n"}, true},
+		"of the host":            {v2, "", map[string]string{"cpu.max": "50000 100000\n"}, true},
+		"one and a half":         {v2, "user.slice/job", map[string]string{"cpu.max": "150000 100000\n"}, false},
+		"no limit":               {v2, "user.slice/job", map[string]string{"cpu.max": "max 100000\n"}, false},
+		"another group":          {v2, "user.slice/other", map[string]string{"cpu.max": "50000 100000\n"}, false},
+		"old":                    {v1, "cpu/docker/ab", one, true},
+		"old, inside":            {v1, "cpu", one, true},
+		"old, no limit":          {v1, "cpu/docker/ab", map[string]string{"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, false},
+		"nothing":                {"", "", nil, false},
 	} {
-		root := t.TempDir()
-		for name, text := range c.files {
-			path := filepath.Join(root, name)
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		}
-		assert.Equal(t, c.want, oneCPU(root), c.files)
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for name, text := range c.files {
+				path := filepath.Join(root, c.dir, name)
+				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+			}
+			assert.Equal(t, c.want, oneCPU(root, c.groups))
+		})
 	}
 }
