@@ -98,3 +98,23 @@ func TestBoxesAreKnownByTheirBrands(t *testing.T) {
 		t.Errorf("a camera's raw file: %v; want it unsupported, with its brands", err)
 	}
 }
+
+func FuzzGIF(f *testing.F) {
+	addFiles(f, "gif")
+	f.Fuzz(tryDecode)
+}
+
+func FuzzWebP(f *testing.F) {
+	addFiles(f, "webp")
+	f.Fuzz(tryDecode)
+}
+
+func FuzzAVIF(f *testing.F) {
+	addFiles(f, "avif")
+	f.Fuzz(tryDecode)
+}
+
+func FuzzHEIC(f *testing.F) {
+	addFiles(f, "heic")
+	f.Fuzz(tryDecode)
+}
