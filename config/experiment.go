@@ -56,8 +56,10 @@ type Run struct {
 	// Threads libtorch computes with on the CPU; 0 means $OMP_NUM_THREADS, or one for
 	// each CPU that the process may use (affinity, container's limit). Default 0.
 	Threads int `toml:"threads"`
-	// ChannelsLast is the memory format of the trunk: "auto" measures both in the
-	// first steps and keeps the faster one, "on", "off". Default "auto".
+	// ChannelsLast is the memory format of the trunk: "on", "off", or "auto": a run
+	// measures both before its first step and keeps the faster one, evaluations of its
+	// weights take the same, and other weights are evaluated channels-last (on a GPU in
+	// fp32: not). Default "auto".
 	ChannelsLast string `toml:"channels_last"`
 	// LogEvery is the interval between lines of metrics.jsonl. Default "10it".
 	LogEvery Duration `toml:"log_every"`

@@ -28,7 +28,9 @@ type Backbone struct {
 	Mean, Std    [3]float64 // of the pixels in [0,1], per channel: those of pretraining
 	Origin       Origin     // where the weights come from
 
-	model config.Model // as opened, for export
+	model   config.Model // as opened, for export
+	auto    bool         // the layout was left open
+	trained string       // the layout that the weights were trained in, as in their metadata; "" where it is not known
 }
 
 // Close frees the trunk.

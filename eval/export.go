@@ -42,5 +42,8 @@ func (b *Backbone) metadata() (map[string]string, error) {
 	if err == nil && b.Origin.Step >= 0 {
 		meta[metaStep] = fmt.Sprint(b.Origin.Step)
 	}
+	if err == nil && b.trained != "" {
+		meta[train.LayoutKey] = b.trained
+	}
 	return meta, err
 }

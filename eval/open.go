@@ -75,11 +75,22 @@ func (b *Backbone) place(r config.Run) (err error) {
 		return err
 	}
 	b.ChannelsLast = r.ChannelsLast == "on" || r.ChannelsLast == "auto" && b.prefersChannelsLast()
+	b.auto = r.ChannelsLast == "auto"
 	b.Threads = r.Threads
 	return nil
 }
 
-// prefersChannelsLast stands in for a measurement, whose outcome could differ between two runs of one command, and with
+// takeLayout has "auto" mean for a run's weights what it means in the run: the layout that they were trained in.
+func (b *Backbone) takeLayout(meta map[string]string) {
+	if trained, err := strconv.ParseBool(meta[train.LayoutKey]); err == nil {
+		b.trained = meta[train.LayoutKey]
+		if b.auto {
+			b.ChannelsLast = trained
+		}
+	}
+}
+
+// prefersChannelsLast stands in, where there is no run, for a measurement, whose outcome could differ between two runs of one command, and with
 // it the last bits of the features. On a CPU (AVX2, two cores, float32) the forward pass of a small trunk on 32 pixels
 // took less than half the time channels-last, and that of RegNetY-400MF on 224 pixels the same; tensor cores want
 // channels-last too.
@@ -99,6 +110,7 @@ func (b *Backbone) load(s Spec) error {
 	}
 	defer file.Close()
 	b.Origin = Origin{Weights: found.File, Run: found.Run, Step: -1}
+	b.takeLayout(file.Metadata())
 	model, err := b.modelOf(file, found.Config, s)
 	if err != nil {
 		return err

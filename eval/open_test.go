@@ -279,3 +279,23 @@ func TestOpenRefusesMismatchAsItsOwnError(t *testing.T) {
 	require.True(t, errors.As(err, &mismatch), "%v", err)
 	assert.NotEmpty(t, mismatch.Shapes)
 }
+
+// "auto" is the layout that a run has trained in, also of its exported weights; a layout that is asked for wins, and weights
+// from elsewhere have none.
+func TestAutomaticLayoutIsThatOfTheRun(t *testing.T) {
+	torchtest.NoLeaks(t)
+	tensors := trunkTensors(t, 8)
+	for _, trained := range []bool{true, false} {
+		path := write(t, tensors, map[string]string{train.LayoutKey: strconv.FormatBool(trained)})
+		for asked, want := range map[string]bool{"auto": trained, "on": true, "off": false} {
+			e := experiment()
+			e.Run.ChannelsLast = asked
+			b := openBackbone(t, eval.Spec{Weights: path, Experiment: e})
+			assert.Equal(t, want, b.ChannelsLast, "trained %v, asked for %s", trained, asked)
+			exported := filepath.Join(t.TempDir(), "exported.safetensors")
+			require.NoError(t, b.Export(exported, names.Torchvision, "test"))
+			assert.Equal(t, want, openBackbone(t, eval.Spec{Weights: exported, Experiment: e}).ChannelsLast, "exported")
+		}
+	}
+	assert.True(t, openBackbone(t, eval.Spec{Weights: write(t, tensors, nil), Experiment: experiment()}).ChannelsLast)
+}

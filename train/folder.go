@@ -31,6 +31,9 @@ const (
 	layoutFile    = "layout.json"           // the memory layout that was measured
 )
 
+// LayoutKey is the metadata of weights that says whether they were trained channels-last, by choice or as measured.
+const LayoutKey = "channels_last"
+
 // folder is the run folder with what pretraining keeps in it. Until begin it changes nothing.
 type folder struct {
 	*runfolder.Folder
@@ -201,6 +204,7 @@ func (f *folder) save(step int64, t *Trainer, s State) error {
 	}
 	meta := maps.Clone(f.trunk)
 	meta["step"] = strconv.FormatInt(step, 10)
+	meta[LayoutKey] = strconv.FormatBool(s.ChannelsLast)
 	err = f.Save(step, func(w *runfolder.Writer) error {
 		return errors.Join(w.Safetensors(ModelFile, model, meta), w.Safetensors(OptimizerFile, optimizer, meta),
 			w.JSON(StateFile, s), f.saveExperiment(w))

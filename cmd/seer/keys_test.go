@@ -42,7 +42,7 @@ func changes(images, noisy string) map[string]change {
 	read := func(value, where string) change { return change{value: value, read: where} }
 	list := filepath.Join(images, "..", "names.txt")
 	return map[string]change{
-		"name": pretrain("other", "run.dir="), "run.dir": pretrain("elsewhere"), "run.seed": pretrain("5"), "run.device": pretrain("cuda:7"),
+		"name": pretrain("other", "run.dir="), "run.dir": pretrain("elsewhere"), "run.seed": pretrain("5"), "run.max_skipped_steps": read("7", "train/deadend.go: r.e.Run.MaxSkippedSteps"), "run.device": pretrain("cuda:7"),
 		"run.precision": pretrain("bf16"), "run.threads": read("1", "train/pretrain.go: torch.OnThread(e.Run.Threads"), "run.channels_last": pretrain("auto"),
 		"run.log_every": plan("3it"), "run.checkpoint_every": plan("3it"), "run.keep": pretrain("1", "run.checkpoint_every=1it"),
 		"data.source": plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),
