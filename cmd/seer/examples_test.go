@@ -42,6 +42,7 @@ var substitutions = []struct{ pattern, by string }{
 	{`=…$`, "=photos"},
 	{`^384$`, "64"},
 	{`^1000000$`, "24"},
+	{`^12000$`, "2"}, // a step that the run of mine.toml has a checkpoint of
 }
 
 // shortened are flags added to commands that would take long.
@@ -332,6 +333,10 @@ func (w *workshop) open(t *testing.T, lines string) {
 	for _, name := range []string{"experiments/mine.toml", "experiments/swav_in1k.toml", "mine.toml"} {
 		w.write(t, name, "")
 	}
+	if strings.Contains(lines, "--from-checkpoint") { // of a run that has some
+		_, messages, err := invoke(t, "pretrain", "mine.toml")
+		require.NoError(t, err, messages)
+	}
 }
 
 // write makes an experiment: that of a shipped file, if one is named, with trunk, crops, data and length of the workshop.
@@ -346,6 +351,7 @@ func (w *workshop) write(t *testing.T, name, shipped string) {
 		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.Train = small.Model, small.Crops, small.SwAV, small.Data, small.Linear, small.KNN, small.Train
 		e.Optim.Batch, e.Optim.Rules, e.Schedule, e.Run = small.Optim.Batch, nil, small.Schedule, small.Run
 	}
+	e.Run.CheckpointEvery, e.Run.Keep = config.Duration{Value: 1, Unit: config.Steps}, 0
 	e.Run.Dir = "runs/of-" + strings.TrimSuffix(filepath.Base(name), ".toml")
 	text, err := e.Text()
 	require.NoError(t, err)
