@@ -66,6 +66,9 @@ func (f *Folder) begin(s Start) error {
 	if err := f.clearTemporaries(); err != nil {
 		return err
 	}
+	if err := f.tryCheckpoints(); err != nil {
+		return err
+	}
 	pending, err := f.stage(s)
 	if err == nil {
 		err = f.recover()
@@ -80,6 +83,17 @@ func (f *Folder) begin(s Start) error {
 		err = f.openLogs(s.Logs)
 	}
 	return err
+}
+
+// tryCheckpoints makes a folder among the checkpoints and removes it, so that a place where none can be made is told
+// before anything is replaced, and not at the first checkpoint.
+func (f *Folder) tryCheckpoints() error {
+	probe := f.Path(CheckpointsDir, "probe"+tempSuffix)
+	// One that a crash has left serves as well.
+	if err := f.disk.Mkdir(probe); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("no checkpoint can be made: %w", err)
+	}
+	return f.disk.Remove(probe)
 }
 
 // stage writes the new files beside the old ones.

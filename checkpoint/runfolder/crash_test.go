@@ -253,6 +253,23 @@ func TestFullDiskAtTheStart(t *testing.T) {
 	require.Empty(t, dump(t, empty, "/"))
 }
 
+// A start that could make no checkpoint is refused before it has replaced anything.
+func TestReadOnlyCheckpointsRefuseTheStart(t *testing.T) {
+	memory, j := durabletest.NewMemory(), journal{}
+	require.NoError(t, process(&j, memory, 2, nil))
+	before := dump(t, memory, "/runs")
+	readOnly := &durabletest.Faulty{FS: memory, Before: func(op durabletest.Op, path string) error {
+		if !op.Reads() && filepath.Dir(path) == "/runs/one/checkpoints" {
+			return syscall.EROFS
+		}
+		return nil
+	}}
+	err := process(&j, readOnly, 1, nil)
+	require.ErrorIs(t, err, syscall.EROFS)
+	require.ErrorContains(t, err, "no checkpoint can be made")
+	require.Equal(t, before, dump(t, memory, "/runs"))
+}
+
 func TestPowerCutWhileReplacingTheSameStep(t *testing.T) {
 	random := testrand.New(t)
 	for at := 0; ; at++ {
