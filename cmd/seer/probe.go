@@ -210,5 +210,5 @@ func keepResult(c *cli.Context, r eval.Result, e *config.Experiment) (string, er
 		return "", fmt.Errorf("%w; say where to keep the result with --out FILE", err)
 	}
 	_, err = f.Write(line)
-	return path, errors.Join(err, f.Close())
+	return path, errors.Join(err, f.Sync(), f.Close())
 }
