@@ -4,7 +4,8 @@ package eval
 
 import (
 	"fmt"
-	"math"
+
+	"seer/eval/metrics"
 )
 
 // Accuracy counts predictions whose true class is among the best ones.
@@ -39,7 +40,7 @@ func (a *Accuracy) Add(scores []float32, labels []int64) error {
 		if label < 0 || label >= int64(classes) {
 			return fmt.Errorf("eval: label %d of image %d; there are scores for %d classes", label, i, classes)
 		}
-		switch r := rank(scores[i*classes:(i+1)*classes], int(label)); {
+		switch r := metrics.Rank(scores[i*classes:(i+1)*classes], int(label)); {
 		case r == 0:
 			a.Top1, a.Top5 = a.Top1+1, a.Top5+1
 		case r < 5:
@@ -48,20 +49,4 @@ func (a *Accuracy) Add(scores []float32, labels []int64) error {
 		a.Images++
 	}
 	return nil
-}
-
-// rank is the place of a class in the order of descending scores, from 0. Among equal scores the lower class comes
-// first, so that a classifier whose scores are all equal is not always right; a NaN is never right.
-func rank(scores []float32, class int) int {
-	own := scores[class]
-	if math.IsNaN(float64(own)) {
-		return math.MaxInt
-	}
-	better := 0
-	for c, s := range scores {
-		if s > own || s == own && c < class {
-			better++
-		}
-	}
-	return better
 }

@@ -4,6 +4,7 @@ package golden
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -69,6 +70,18 @@ func Load(name string) (*File, error) {
 		}
 	}
 	return f, nil
+}
+
+// JSON fills v from a golden file of numbers that are not tensors.
+func JSON(name string, v any) error {
+	raw, err := os.ReadFile(filepath.Join(Dir(), name))
+	if err != nil {
+		return fmt.Errorf("golden file: %w", err)
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("golden file %s: %w", name, err)
+	}
+	return nil
 }
 
 // decode turns little-endian bytes into values.

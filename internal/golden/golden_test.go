@@ -91,6 +91,14 @@ func TestLoadRefusesWhatIsNotAGoldenFile(t *testing.T) {
 	require.ErrorContains(t, err, path)
 }
 
+func TestJSONNamesTheFileThatItCannotRead(t *testing.T) {
+	var v struct{ Made map[string]string }
+	require.NoError(t, golden.JSON("probes.json", &v))
+	require.NotEmpty(t, v.Made["scikit-learn"])
+	require.ErrorContains(t, golden.JSON("missing.json", &v), "missing.json")
+	require.ErrorContains(t, golden.JSON("larc.safetensors", &v), "larc.safetensors")
+}
+
 // Every golden file says how it was made, stays small, and can be read.
 func TestGoldenFilesAreSmallAndDocumented(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(golden.Dir(), "*.safetensors"))
