@@ -3,13 +3,15 @@
 package bench
 
 import (
-	"fmt"
+	"context"
 	"math"
 	"slices"
 	"time"
 
 	"seer/config"
 	"seer/internal/resident"
+	"seer/optim/schedule"
+	"seer/tasks/pretrain"
 	"seer/torch"
 	"seer/train"
 )
@@ -64,50 +66,67 @@ func Step(o StepOptions) (r StepResult, err error) {
 }
 
 func measureStep(o StepOptions) (StepResult, error) {
-	trainer, dev, err := newStepTrainer(o)
+	engine, err := newStepEngine(o)
 	if err != nil {
 		return StepResult{}, err
 	}
-	defer trainer.Close()
+	defer engine.Close()
 	scope := torch.NewScope()
 	defer scope.Close()
-	batch := randomBatch(o)
-	before := resident.Now()
-	var ms []float64
-	var loss float64
-	for step := range o.Steps + warmupSteps {
-		start := time.Now()
-		r, err := trainer.Step(int64(step), 0.01, batch, false)
-		if err == nil {
-			err = torch.Synchronize(dev)
-		}
-		if err != nil {
-			return StepResult{}, fmt.Errorf("step %d: %w", step, err)
-		}
-		if step >= warmupSteps {
-			ms = append(ms, float64(time.Since(start).Microseconds())/1000)
-		}
-		loss = r.Loss
+	work := &stopwatch{batch: randomBatch(o), device: engine.Device}
+	program := &train.Program{
+		Engine: engine, Batches: work, Rate: schedule.Constant(0.01), Steps: int64(o.Steps + warmupSteps), Batch: o.Batch,
+		Hooks: []train.Hook{{Name: "stopwatch", Every: 1, Run: work.take}},
 	}
-	return summary(o, dev, ms, loss, before), nil
+	before := resident.Now()
+	work.last = time.Now()
+	if err := program.Run(context.Background(), nil); err != nil {
+		return StepResult{}, err
+	}
+	return summary(o, engine.Device, work.ms[warmupSteps:], work.loss, before), nil
 }
 
-func newStepTrainer(o StepOptions) (*train.Trainer, torch.Device, error) {
+// stopwatch brings the same batch to every step and takes its time.
+type stopwatch struct {
+	batch  train.Batch
+	device torch.Device
+	last   time.Time
+	ms     []float64 // of each step
+	loss   float64   // of the last
+}
+
+// Next implements train.Loader.
+func (w *stopwatch) Next(context.Context) (*train.Batch, error) {
+	batch := w.batch
+	return &batch, nil
+}
+
+// take is the hook behind each step: it waits until the device has done it.
+func (w *stopwatch) take(_ context.Context, e train.Event) error {
+	if err := torch.Synchronize(w.device); err != nil {
+		return err
+	}
+	now := time.Now()
+	w.ms = append(w.ms, float64(now.Sub(w.last).Microseconds())/1000)
+	w.last, w.loss = now, e.Result.Loss
+	return nil
+}
+
+func newStepEngine(o StepOptions) (*train.Engine, error) {
 	dev, err := torch.ParseDevice(o.Device)
 	if err != nil {
-		return nil, dev, err
+		return nil, err
 	}
 	e := config.Default()
 	e.Model.Arch = o.Arch
 	e.Run.Precision = o.Precision
 	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes, e.SwAV.BatchNorm = o.Hidden, o.Out, o.Prototypes, true
 	plan := &config.Plan{}
-	system, err := train.NewSystem(e, plan, dev)
+	system, err := pretrain.NewSystem(e, plan, dev)
 	if err != nil {
-		return nil, dev, err
+		return nil, err
 	}
-	t, err := train.NewTrainer(system, e, plan, dev, o.ChannelsLast)
-	return t, dev, err
+	return pretrain.NewEngine(system, e, plan, dev, o.ChannelsLast)
 }
 
 // randomBatch draws uniform pixels; the arithmetic does not depend on them.

@@ -9,12 +9,12 @@ import (
 	"seer/checkpoint/names"
 	"seer/checkpoint/weights"
 	"seer/config"
+	"seer/nn/statedict"
 	"seer/train"
 )
 
 // The keys of an exported file's metadata beside those that describe the trunk.
 const (
-	metaStep = "step"       // of pretraining
 	metaSeer = "seer"       // version that wrote the file
 	metaKeys = "parameters" // library whose names the tensors have
 )
@@ -22,7 +22,7 @@ const (
 // Export writes the trunk as a safetensors file, float32, with the names of a library (torchvision's by default there
 // and here). The metadata say what is needed to use it: architecture, normalisation, step.
 func (b *Backbone) Export(path string, style names.Style, version string) error {
-	tensors, err := train.Tensors(b.Trunk)
+	tensors, err := statedict.Of(b.Trunk)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (b *Backbone) Export(path string, style names.Style, version string) error 
 func (b *Backbone) metadata() (map[string]string, error) {
 	meta, err := config.Metadata(b.model, b.Mean, b.Std)
 	if err == nil && b.Origin.Step >= 0 {
-		meta[metaStep] = fmt.Sprint(b.Origin.Step)
+		meta[train.StepKey] = fmt.Sprint(b.Origin.Step)
 	}
 	if err == nil && b.trained != "" {
 		meta[train.LayoutKey] = b.trained

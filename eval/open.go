@@ -9,12 +9,12 @@ import (
 	"strings"
 
 	"seer/checkpoint"
-	"seer/checkpoint/runfolder"
 	"seer/checkpoint/weights"
 	"seer/config"
 	"seer/models/regnet"
 	"seer/models/regnet/arch"
 	"seer/nn"
+	"seer/runfolder"
 	"seer/torch"
 	"seer/train"
 )
@@ -71,7 +71,7 @@ func (b *Backbone) place(r config.Run) (err error) {
 	if b.Device, err = torch.ParseDevice(r.Device); err != nil {
 		return err
 	}
-	if b.Precision, err = train.PrecisionOf(r.Precision); err != nil {
+	if b.Precision, err = train.ParsePrecision(r.Precision); err != nil {
 		return err
 	}
 	b.ChannelsLast = r.ChannelsLast == "on" || r.ChannelsLast == "auto" && b.prefersChannelsLast()
@@ -121,7 +121,7 @@ func (b *Backbone) load(s Spec) error {
 // modelOf finds the architecture of a file, and takes the normalisation and the step on the way: those of the
 // experiment that made it, or of its metadata.
 func (b *Backbone) modelOf(file *checkpoint.File, experiment string, s Spec) (model config.Model, err error) {
-	b.Origin.Step = number(file.Metadata()[metaStep])
+	b.Origin.Step = number(file.Metadata()[train.StepKey])
 	if experiment != "" {
 		made, err := config.Load(experiment, nil)
 		if err != nil {

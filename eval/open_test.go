@@ -17,12 +17,14 @@ import (
 
 	"seer/checkpoint"
 	"seer/checkpoint/names"
-	"seer/checkpoint/runfolder"
 	"seer/checkpoint/weights"
 	"seer/config"
 	"seer/eval"
 	"seer/models/regnet"
 	"seer/nn"
+	"seer/nn/statedict"
+	"seer/runfolder"
+	"seer/tasks/pretrain"
 	"seer/torch"
 	"seer/torch/torchtest"
 	"seer/train"
@@ -44,7 +46,7 @@ func trunkTensors(t *testing.T, seed uint64) []checkpoint.Tensor {
 	trunk, err := regnet.New(tiny, torch.CPU, 0)
 	require.NoError(t, err)
 	defer nn.Close(trunk)
-	tensors, err := train.Tensors(trunk)
+	tensors, err := statedict.Of(trunk)
 	require.NoError(t, err)
 	return tensors
 }
@@ -59,7 +61,7 @@ func write(t *testing.T, tensors []checkpoint.Tensor, meta map[string]string) st
 // holds checks that the backbone's weights are the tensors.
 func holds(t *testing.T, b *eval.Backbone, want []checkpoint.Tensor) {
 	t.Helper()
-	got, err := train.Tensors(b.Trunk)
+	got, err := statedict.Of(b.Trunk)
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
 }
@@ -93,10 +95,10 @@ func TestOpenRandomIsThatOfPretraining(t *testing.T) {
 	e := experiment()
 	e.Run.Seed = 7
 	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
-	system, err := train.NewSystem(e, &config.Plan{}, torch.CPU)
+	system, err := pretrain.NewSystem(e, &config.Plan{}, torch.CPU)
 	require.NoError(t, err)
 	defer nn.Close(system)
-	start, err := train.Tensors(system.Trunk)
+	start, err := statedict.Of(system.Trunk)
 	require.NoError(t, err)
 	holds(t, b, start)
 	assert.Equal(t, eval.Origin{Weights: eval.RandomInit, Arch: "regnet_y", Step: -1}, b.Origin)
@@ -110,7 +112,7 @@ func runFolder(t *testing.T, steps ...int64) string {
 	require.NoError(t, err)
 	text, err := experiment().Text()
 	require.NoError(t, err)
-	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{{Name: train.ResolvedFile, Data: []byte(text)}}}))
+	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{{Name: runfolder.ConfigFile, Data: []byte(text)}}}))
 	for _, step := range steps {
 		tensors := trunkTensors(t, uint64(step))
 		for i := range tensors {

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/checkpoint/names"
-	"seer/checkpoint/runfolder"
 	"seer/config"
 	"seer/data/datatest"
 	"seer/eval"
+	"seer/runfolder"
+	"seer/tasks/launch"
+	"seer/tasks/pretrain"
 	"seer/torch"
-	"seer/train"
 )
 
 // pretrained is a short run of an architecture of its own with a normalisation of its own.
@@ -38,7 +39,7 @@ func pretrained(t *testing.T) (run string) {
 	e.Optim.Batch = 4
 	e.SwAV.FreezePrototypes = config.Duration{Value: 0, Unit: config.Steps}
 	e.Train.Duration = config.Duration{Value: 2, Unit: config.Steps}
-	require.NoError(t, train.Pretrain(t.Context(), e, train.Options{Out: io.Discard}))
+	require.NoError(t, pretrain.Run(t.Context(), e, launch.Options{Out: io.Discard}))
 	return e.Run.Dir
 }
 
@@ -72,7 +73,7 @@ func TestFeaturesDoNotDependOnHowTheWeightsAreNamed(t *testing.T) {
 	away := t.TempDir()
 	folder, file, exported := filepath.Join(away, "folder"), filepath.Join(away, "weights.safetensors"), filepath.Join(away, "exported.safetensors")
 	require.NoError(t, os.CopyFS(folder, os.DirFS(step)))
-	data, err := os.ReadFile(filepath.Join(step, train.ModelFile))
+	data, err := os.ReadFile(filepath.Join(step, runfolder.ModelFile))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, data, 0o644))
 	for _, style := range names.Styles() {
@@ -81,13 +82,13 @@ func TestFeaturesDoNotDependOnHowTheWeightsAreNamed(t *testing.T) {
 		assert.Equal(t, want, featuresOf(t, exported+string(style)), style)
 	}
 	for _, path := range []string{
-		filepath.Join(run, "latest"), filepath.Join(run, "latest", train.ModelFile), step, filepath.Join(step, train.ModelFile),
-		folder, filepath.Join(folder, train.ModelFile), file,
+		filepath.Join(run, "latest"), filepath.Join(run, "latest", runfolder.ModelFile), step, filepath.Join(step, runfolder.ModelFile),
+		folder, filepath.Join(folder, runfolder.ModelFile), file,
 	} {
 		assert.Equal(t, want, featuresOf(t, path), path)
 	}
 	t.Chdir(step)
-	for _, path := range []string{".", train.ModelFile, "..", "../.."} {
+	for _, path := range []string{".", runfolder.ModelFile, "..", "../.."} {
 		assert.Equal(t, want, featuresOf(t, path), path)
 	}
 }

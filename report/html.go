@@ -15,8 +15,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"seer/checkpoint/runfolder"
 	"seer/internal/redact"
+	"seer/runfolder"
 )
 
 func plotCanvas(c vg.CanvasSizer) draw.Canvas { return draw.New(c) }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-// Package train runs experiments: [Trainer] does one SwAV step, [Loop] repeats steps and calls hooks between them, and
-// [Pretrain] assembles both from a configuration, a source of images and a run folder, from which it also resumes.
+// Package train is the one training loop. It knows no method, no model, no configuration and no source of data: a
+// [Method] turns a batch into a loss, a [Loader] brings batches, and a [Program] puts them together with an optimizer, a
+// schedule and hooks.
 //
-// A run that is killed at any instant and started again ends, on the CPU, with the same weights bit for bit as one that
-// was left alone: everything a step depends on is either in the checkpoint or a pure function of the step number.
+// Read engine.go for one step, then program.go for the loop around it. What must survive a restart is a
+// [seer/runfolder.Part]; parts.go has those of every program.
 package train

@@ -7,24 +7,21 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"seer/config"
 	"seer/nn"
-	"seer/ssl/swav"
 	"seer/torch"
 )
 
-// fasterLayout times forward and backward of the system in both memory layouts on noise of the experiment's crop sizes,
-// and reports whether channels-last is faster. Which one wins depends on model, precision, device and libtorch: on
-// RegNets either can. Weights, statistics and random state are as before afterwards.
-func fasterLayout(system *swav.SwAV, e *config.Experiment, dev torch.Device) (channelsLast bool, report string, err error) {
-	precision, err := PrecisionOf(e.Run.Precision)
-	if err != nil {
-		return false, "", err
-	}
+// Views are the images of one resolution that a step has.
+type Views struct{ Count, Size int64 } // Count views of Size by Size pixels, over the whole batch
+
+// FasterLayout times forward and backward of a trunk in both memory layouts on noise of the views' sizes, and reports
+// whether channels-last is faster. Which one wins depends on model, precision, device and libtorch: on RegNets either can.
+// Weights, statistics and random state are as before afterwards; the layout of w is the last one tried.
+func FasterLayout(trunk nn.Module, dev torch.Device, precision torch.DType, views []Views) (channelsLast bool, report string, err error) {
 	var ms [2]float64
 	for round := range 4 { // each layout twice, the better counts: the first run also pays for allocations
 		layout := round % 2
-		took, err := timeLayout(system, e, dev, precision, layout == 1)
+		took, err := timeLayout(trunk, dev, precision, views, layout == 1)
 		if err != nil {
 			return false, "", fmt.Errorf("measuring memory layouts: %w", err)
 		}
@@ -35,22 +32,19 @@ func fasterLayout(system *swav.SwAV, e *config.Experiment, dev torch.Device) (ch
 	return ms[1] < ms[0], fmt.Sprintf("forward and backward of a batch: %.0f ms row-major, %.0f ms channels-last", ms[0], ms[1]), nil
 }
 
-// layoutBatch bounds the measurement: the ratio of the layouts hardly depends on the batch.
-const layoutBatch = 16
-
-func timeLayout(system *swav.SwAV, e *config.Experiment, dev torch.Device, precision torch.DType, channelsLast bool) (ms float64, err error) {
+func timeLayout(trunk nn.Module, dev torch.Device, precision torch.DType, views []Views, channelsLast bool) (ms float64, err error) {
 	scope := torch.NewScope()
 	defer scope.Close()
-	nn.SetChannelsLast(system, channelsLast)
-	params := nn.Tensors(nn.Parameters(system))
+	nn.SetChannelsLast(trunk, channelsLast)
+	params := nn.Tensors(nn.Parameters(trunk))
 	begin := time.Now()
 	err = torch.Try(func() {
 		defer torch.ClearGrads(params)
-		for _, c := range e.Crops {
-			x := noise(dev, int64(c.Count*min(e.Optim.Batch, layoutBatch)), int64(c.Size), channelsLast)
+		for _, v := range views {
+			x := noise(dev, v.Count, v.Size, channelsLast)
 			torch.Autocast(dev, precision, func() {
 				ctx := &nn.Context{Training: true, KeepStatistics: true}
-				system.Trunk.Forward(ctx, x).To(torch.Float32).Square().Mean().Backward()
+				trunk.Forward(ctx, x).To(torch.Float32).Square().Mean().Backward()
 			})
 		}
 	})

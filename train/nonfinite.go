@@ -8,7 +8,6 @@ import (
 
 	"seer/checkpoint"
 	"seer/nn"
-	"seer/ssl/swav"
 	"seer/torch"
 )
 
@@ -20,7 +19,7 @@ type NonFiniteError struct {
 	Norm    float64             // of the gradient; 0 when the loss was broken already
 	Weights bool                // the step was complete, and has broken the weights
 	Report  []string            // a line for each tensor of the step: range, and how much of it is not finite
-	Dump    []checkpoint.Tensor // scores, assignments, embeddings and crops of the step
+	Dump    []checkpoint.Tensor // views of the step, and what the method shows of it
 	Path    string              // where the run folder keeps the dump; set by whoever wrote it
 	Advice  string              // how the run can go on; likewise
 }
@@ -45,13 +44,13 @@ func (e *NonFiniteError) Error() string {
 
 // soundWeights refuses weights and statistics that are not finite, which a step of finite loss and gradient can make: a
 // checkpoint of them would take the place of the last good one.
-func soundWeights(system *swav.SwAV, e Event) error {
+func soundWeights(method nn.Walker, e Event) error {
 	broken := &NonFiniteError{Step: e.Step - 1, Loss: e.Result.Loss, Weights: true}
 	if err := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
-		broken.addBroken(nn.Parameters(system), "parameter")
-		broken.addBroken(nn.Buffers(system), "buffer")
+		broken.addBroken(nn.Parameters(method), "parameter")
+		broken.addBroken(nn.Buffers(method), "buffer")
 	}); err != nil {
 		return err
 	}
@@ -62,16 +61,18 @@ func soundWeights(system *swav.SwAV, e Event) error {
 }
 
 // newNonFinite describes the tensors of the step, then the parameters and buffers that are broken themselves.
-func newNonFinite(step int64, r Result, system *swav.SwAV, images []*torch.Tensor, out swav.Output) *NonFiniteError {
+func newNonFinite(step int64, r Result, method nn.Walker, views []*torch.Tensor, out Output) *NonFiniteError {
 	e := &NonFiniteError{Step: step, Loss: r.Loss, Norm: r.GradientNorm}
-	for i, x := range images {
-		e.add(fmt.Sprintf("crops.%d", i), x)
+	for i, x := range views {
+		e.add(fmt.Sprintf("views.%d", i), x)
 	}
-	e.add("embeddings", out.Embeddings)
-	e.add("scores", out.Scores)
-	e.add("assignments", out.Assignments)
-	e.addBroken(nn.Parameters(system), "parameter")
-	e.addBroken(nn.Buffers(system), "buffer")
+	if out.Dump != nil {
+		for _, t := range out.Dump() {
+			e.add(t.Name, t.Tensor)
+		}
+	}
+	e.addBroken(nn.Parameters(method), "parameter")
+	e.addBroken(nn.Buffers(method), "buffer")
 	return e
 }
 

@@ -9,46 +9,49 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"seer/data"
-	"seer/data/remote"
 	"seer/internal/resident"
 )
 
-// progress shows a run to people: a bar on a terminal, a line now and then elsewhere.
-type progress struct {
-	out   io.Writer
-	bar   *progressbar.ProgressBar // nil when out is no terminal
-	shown time.Time                // of the last line
+// Progress shows a run to people: a bar on a terminal, a line now and then elsewhere.
+type Progress struct {
+	program *Program
+	out     io.Writer
+	bar     *progressbar.ProgressBar // nil when out is no terminal
+	shown   time.Time                // of the last line
 
 	// The window since the last metrics line, and the speed that the last closed window had.
-	images         int64
+	steps, images  int64
 	seconds, waits float64
 	warned         bool
-	cacheWarned    bool
 }
 
 // lineEvery bounds how often a line is printed where there is no terminal.
 const lineEvery = 10 * time.Second
 
-func newProgress(opt Options, start, total int64) *progress {
-	p := &progress{out: opt.Out}
-	if opt.Terminal {
-		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(opt.Out), progressbar.OptionSetWidth(20),
+func newProgress(run *Program) *Progress {
+	p := &Progress{program: run, out: run.Out}
+	if p.out == nil {
+		p.out = io.Discard
+	}
+	if run.Terminal {
+		p.bar = progressbar.NewOptions64(run.Steps, progressbar.OptionSetWriter(p.out), progressbar.OptionSetWidth(20),
 			progressbar.OptionShowCount(), progressbar.OptionThrottle(200*time.Millisecond),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish())
-		_ = p.bar.Set64(start)
+		_ = p.bar.Set64(run.Clock.Step)
 	}
 	return p
 }
 
 // step counts a step and shows it.
-func (p *progress) step(e Event, batch int, stats data.Stats) {
+func (p *Progress) step(e Event) {
+	batch := p.program.Batch
+	p.steps++
 	p.images += int64(batch)
 	p.seconds += e.Seconds
 	p.waits += e.Waited
 	text := fmt.Sprintf("loss %.4f  lr %.4g  %.0f images/s  wait %.0f %%  %.1f GB", e.Result.Loss, e.LR,
 		float64(p.images)/p.seconds, 100*p.waits/p.seconds, float64(resident.Now())/(1<<30))
-	p.warnSlowLoader(e, stats)
+	p.warnSlowLoader(e)
 	if p.bar != nil {
 		p.bar.Describe(text)
 		_ = p.bar.Set64(e.Step)
@@ -63,29 +66,18 @@ func (p *progress) step(e Event, batch int, stats data.Stats) {
 }
 
 // warnSlowLoader says once which stage to look at when the trainer waits for more than a tenth of its time.
-func (p *progress) warnSlowLoader(e Event, stats data.Stats) {
+func (p *Progress) warnSlowLoader(e Event) {
 	const enough = 50 // steps before a share means anything
-	if p.warned || stats.Batches < enough || p.waits < 0.1*p.seconds {
+	if p.warned || p.program.SlowLoader == nil || p.steps < enough || p.waits < 0.1*p.seconds {
 		return
 	}
 	p.warned = true
-	p.clear()
-	fmt.Fprintf(p.out, "warning: step %d: %.0f %% of the time goes into waiting for data; the slowest stage of the loader is %s. "+
-		"Raise data.workers, or give the loader faster storage or smaller images\n", e.Step, 100*p.waits/p.seconds, stats.Slowest())
-}
-
-// warnCache says once that the cache of far shards fails: the run goes on without it, and may be slower than it should.
-func (p *progress) warnCache(e Event, stats remote.CacheStats) {
-	if p.cacheWarned || stats.Failures == 0 {
-		return
-	}
-	p.cacheWarned = true
-	p.clear()
-	fmt.Fprintf(p.out, "warning: step %d: %v. What data.cache cannot give is read from afar\n", e.Step, stats.Err)
+	p.Clear()
+	fmt.Fprintf(p.out, "warning: step %d: %.0f %% of the time goes into waiting for data; %s\n", e.Step, 100*p.waits/p.seconds, p.program.SlowLoader())
 }
 
 // window closes the time since the last call: images a second, and the share of the time spent waiting for data.
-func (p *progress) window() (speed, wait float64) {
+func (p *Progress) window() (speed, wait float64) {
 	if p.seconds > 0 {
 		speed, wait = float64(p.images)/p.seconds, p.waits/p.seconds
 	}
@@ -93,14 +85,14 @@ func (p *progress) window() (speed, wait float64) {
 	return speed, wait
 }
 
-// clear makes room for a message.
-func (p *progress) clear() {
+// Clear makes room for a message.
+func (p *Progress) Clear() {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 	}
 }
 
-func (p *progress) finish() {
+func (p *Progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}

@@ -10,8 +10,8 @@ import (
 
 	"seer/checkpoint"
 	"seer/checkpoint/names"
-	"seer/checkpoint/runfolder"
 	"seer/checkpoint/weights"
+	"seer/runfolder"
 )
 
 // Report is what was found below a path.

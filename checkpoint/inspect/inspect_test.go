@@ -18,8 +18,8 @@ import (
 	"seer/checkpoint"
 	"seer/checkpoint/inspect"
 	"seer/checkpoint/names"
-	"seer/checkpoint/runfolder"
 	"seer/models/regnet/arch"
+	"seer/runfolder"
 )
 
 // trunk is a small RegNetY of zeros.

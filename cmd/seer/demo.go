@@ -15,7 +15,8 @@ import (
 
 	"seer/config"
 	"seer/eval"
-	"seer/train"
+	"seer/tasks/launch"
+	"seer/tasks/pretrain"
 )
 
 func demoCommand() *cli.Command {
@@ -44,7 +45,7 @@ func runDemo(c *cli.Context) error {
 		fmt.Fprintf(c.App.ErrWriter, "\n[%d/3] %s (%s since the start)\n", n, what, time.Since(begin).Round(time.Second))
 	}
 	stage(1, "Pretraining without labels")
-	err = train.Pretrain(c.Context, e, train.Options{
+	err = pretrain.Run(c.Context, e, launch.Options{
 		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(),
 	})
 	if err != nil {

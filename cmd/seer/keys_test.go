@@ -42,11 +42,11 @@ func changes(images, noisy string) map[string]change {
 	read := func(value, where string) change { return change{value: value, read: where} }
 	list := filepath.Join(images, "..", "names.txt")
 	return map[string]change{
-		"name": pretrain("other", "run.dir="), "run.dir": pretrain("elsewhere"), "run.seed": pretrain("5"), "run.max_skipped_steps": read("7", "train/deadend.go: r.e.Run.MaxSkippedSteps"), "run.device": pretrain("cuda:7"),
-		"run.precision": pretrain("bf16"), "run.threads": read("1", "train/pretrain.go: torch.OnThread(e.Run.Threads"), "run.channels_last": pretrain("auto"),
+		"name": pretrain("other", "run.dir="), "run.dir": pretrain("elsewhere"), "run.seed": pretrain("5"), "run.max_skipped_steps": read("7", "tasks/launch/launch.go: l.Experiment.Run.MaxSkippedSteps"), "run.device": pretrain("cuda:7"),
+		"run.precision": pretrain("bf16"), "run.threads": read("1", "tasks/pretrain/pretrain.go: torch.OnThread(e.Run.Threads"), "run.channels_last": pretrain("auto"),
 		"run.log_every": plan("3it"), "run.checkpoint_every": plan("3it"), "run.keep": pretrain("1", "run.checkpoint_every=1it"),
 		"data.source": plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),
-		"data.workers": read("1", "train/pretrain.go: r.e.Data.Workers"), "data.prefetch": read("1", "train/pretrain.go: r.e.Data.Prefetch"),
+		"data.workers": read("1", "tasks/pretrain/source.go: e.Data.Workers"), "data.prefetch": read("1", "tasks/pretrain/source.go: e.Data.Prefetch"),
 		"data.max_bad_fraction": pretrain("0", "data.source="+noisy), "data.exif_orientation": pretrain("false", "augment.flip=0", "data.source="+noisy, "data.max_bad_fraction=1"),
 		"data.refresh": plan("3it"), "data.shuffle_window": plan("8"), "data.shuffle_lanes": plan("2", "data.shuffle_window=8"),
 		"data.cache.dir": plan("x"), "data.cache.size": plan("1GB", "data.cache.dir=x"),

@@ -13,10 +13,9 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"seer/checkpoint/runfolder"
 	"seer/data"
 	"seer/internal/redact"
-	"seer/train"
+	"seer/runfolder"
 )
 
 // output is a file that a command is asked to write. It is checked before any work: a name that cannot be written, or
@@ -36,7 +35,7 @@ var promises = strings.Fields(".safetensors .pth .pt .torch .ckpt .bin .pkl .pic
 
 // runFiles are the names in a run folder that the run itself keeps.
 var runFiles = []string{
-	train.ResolvedFile, "layout.json", "lock", runfolder.LatestName, runfolder.CheckpointsDir, "snapshots",
+	runfolder.ConfigFile, "layout.json", "lock", runfolder.LatestName, runfolder.CheckpointsDir, "snapshots",
 	runfolder.VersionsFile, runfolder.MetricsLog, runfolder.BadImagesLog, resultsFile,
 }
 
@@ -101,7 +100,7 @@ func realFolder(dir string) (string, error) {
 func runAround(folder, name string) string {
 	for {
 		if slices.Contains(runFiles, name) {
-			if _, err := os.Stat(filepath.Join(folder, train.ResolvedFile)); err == nil {
+			if _, err := os.Stat(filepath.Join(folder, runfolder.ConfigFile)); err == nil {
 				return folder
 			}
 		}

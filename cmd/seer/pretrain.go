@@ -11,7 +11,8 @@ import (
 	"golang.org/x/term"
 
 	"seer/config"
-	"seer/train"
+	"seer/tasks/launch"
+	"seer/tasks/pretrain"
 )
 
 func pretrainCommand() *cli.Command {
@@ -66,7 +67,7 @@ func runPretrain(c *cli.Context) error {
 			return fmt.Errorf("run.dir %s exists already; choose another with --set run.dir=…, or leave out --resume=false to continue it", e.Run.Dir)
 		}
 	}
-	return train.Pretrain(c.Context, e, train.Options{
+	return pretrain.Run(c.Context, e, launch.Options{
 		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(),
 		From: c.String("from-checkpoint"),
 	})

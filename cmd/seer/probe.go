@@ -15,11 +15,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"seer/checkpoint/runfolder"
 	"seer/config"
 	"seer/eval"
 	"seer/internal/durable"
-	"seer/train"
+	"seer/runfolder"
 )
 
 func linearEvalCommand() *cli.Command {
@@ -104,7 +103,7 @@ func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
 	}
 	if resolved == "" {
 		return nil, s, fmt.Errorf("%s is no run folder: it has no %s. For a file of weights give an experiment: seer linear-eval FILE.toml --weights %s",
-			path, train.ResolvedFile, path)
+			path, runfolder.ConfigFile, path)
 	}
 	e, err := config.Load(resolved, c.StringSlice("set"))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"seer/checkpoint/runfolder"
 	"seer/eval"
+	"seer/runfolder"
 )
 
 func TestProbesOfARun(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"seer/checkpoint/runfolder"
+	"seer/runfolder"
 )
 
 // programEnv makes the test binary the program itself: signals, pipes and exit codes are those of a process.

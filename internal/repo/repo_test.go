@@ -32,14 +32,18 @@ type rule struct {
 }
 
 var rules = []rule{
-	{[]string{"seer/config", "seer/data", "seer/checkpoint", "seer/inputs", "seer/models/regnet/arch", "seer/optim/schedule", "seer/optim/rules"},
+	{[]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/models/regnet/arch", "seer/optim/schedule", "seer/optim/rules"},
 		[]string{"seer/torch", "github.com/wangkuiyi/gotorch"}, "they are tested and used without libtorch", nil},
 	{[]string{"seer/config"}, []string{"seer/data"}, "a configuration is checked without touching data", []string{"seer/data/augment"}},
 	{[]string{"seer/data"}, []string{"seer/config"}, "data is a library; inputs joins it to the configuration", nil},
 	{[]string{"seer/torch"}, []string{"seer/nn", "seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "torch is the lowest layer", nil},
-	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", nil},
+	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", []string{"seer/models/regnet/arch"}},
 	{[]string{"seer/models", "seer/ssl", "seer/optim"}, []string{"seer/train", "seer/eval", "seer/config"}, "the method is a library", nil},
 	{[]string{"seer/ssl"}, []string{"seer/models"}, "SwAV trains any trunk", nil},
+	{[]string{"seer/train"}, []string{"seer/config", "seer/data", "seer/inputs", "seer/models", "seer/ssl", "seer/eval", "seer/tasks"},
+		"the loop knows no method, model, configuration or source of data", []string{"seer/models/regnet/arch"}},
+	{[]string{"seer/train", "seer/ssl", "seer/models", "seer/optim", "seer/nn", "seer/config", "seer/data", "seer/runfolder", "seer/eval"},
+		[]string{"seer/tasks"}, "tasks assemble, nothing below knows them", nil},
 }
 
 // onlyImporters may import what is named, nobody else.
@@ -177,7 +181,7 @@ func TestNoPathsOfAMachine(t *testing.T) {
 
 // writers may make files in their own way: what they write is a lock, a cache with sums of its own, a log, or a tool's.
 var writers = []string{
-	"internal/durable", "checkpoint/runfolder/lock.go", "data/remote", "cmd/seer/probe.go", "data/datatest", "tools",
+	"internal/durable", "runfolder/lock.go", "data/remote", "cmd/seer/probe.go", "data/datatest", "tools",
 }
 
 // Whatever a user asks for is written beside its name, synced and renamed, in one place.

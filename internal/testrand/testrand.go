@@ -13,7 +13,7 @@ import (
 
 // New returns a generator with another seed each time, which it logs. The environment variable SEER_TEST_SEED sets it:
 //
-//	SEER_TEST_SEED=17 go test ./checkpoint/runfolder -run Crash
+//	SEER_TEST_SEED=17 go test ./runfolder -run Crash
 func New(t testing.TB) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+
+// Package pretrain is seer pretrain: SwAV on images without labels. It reads the experiment's sections, checks them
+// against images and machine, and puts the program together.
+//
+// pretrain.go is the order of a start; source.go opens the images, build.go makes the system, method.go fits SwAV to the
+// engine, batches.go feeds it, collapse.go watches.
+package pretrain

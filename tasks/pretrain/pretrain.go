@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+
+package pretrain
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"seer/config"
+	"seer/data"
+	"seer/inputs"
+	"seer/nn"
+	"seer/runfolder"
+	"seer/tasks/launch"
+	"seer/torch"
+	"seer/train"
+)
+
+// run is one pretraining run while it lasts.
+type run struct {
+	*launch.Launch
+	images
+	plan    *config.Plan
+	method  *Method
+	program *train.Program
+	loader  loader
+}
+
+// Run runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that can be
+// checked is checked first, then the start takes effect: one that is refused has changed nothing. It returns nil when the
+// run is complete, and the context's cause when it was interrupted, after saving a checkpoint.
+func Run(ctx context.Context, e *config.Experiment, o launch.Options) error {
+	return torch.OnThread(e.Run.Threads, func() (err error) {
+		warnings, err := e.Validate(config.Pretrain)
+		for _, w := range warnings {
+			fmt.Fprintf(o.Out, "warning: %v\n", w)
+		}
+		if err != nil {
+			return err
+		}
+		r := &run{}
+		if r.Launch, err = launch.Open(e, o); err != nil {
+			return err
+		}
+		defer r.close()
+		return r.run(ctx)
+	})
+}
+
+func (r *run) run(ctx context.Context) error {
+	if done, err := r.complete(); done || err != nil {
+		return err
+	}
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	if r.program.Clock.Step >= r.plan.Steps {
+		return r.SayComplete(r.program.Clock, r.plan.Steps)
+	}
+	if err := r.Begin(); err != nil {
+		return err
+	}
+	if err := r.startLoader(ctx); err != nil {
+		return err
+	}
+	r.program.Batches = batches{r.loader}
+	r.describe()
+	err := r.program.Run(ctx, r.Folder)
+	if s := inputs.Spec(r.Experiment.Data).Cache.Stats(); err == nil && s.Hits+s.Misses > 0 {
+		r.Say("Cache: %v", s)
+	}
+	return err
+}
+
+// prepare does all that can fail before the start takes effect.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.CheckMachine(); err != nil {
+		return err
+	}
+	if err := r.openSource(ctx); err != nil {
+		return err
+	}
+	if err := r.build(); err != nil {
+		return err
+	}
+	if err := r.Continue(r.program); err != nil {
+		return err
+	}
+	if err := r.checkLoader(); err != nil {
+		return err
+	}
+	return r.RefuseDeadEnd(r.program)
+}
+
+// complete tells a run that is at its end, before its source is opened: that may be gone by now, and so may its GPU. An
+// experiment with another model is another matter: it is refused when it is found not to fit.
+func (r *run) complete() (bool, error) {
+	e := r.Experiment
+	if r.Before == nil || !reflect.DeepEqual(e.Model, r.Before.Model) || !reflect.DeepEqual(e.SwAV, r.Before.SwAV) {
+		return false, nil
+	}
+	clock, known, err := r.Clock()
+	if err != nil || !known || clock.Epoch < 1 {
+		return false, err
+	}
+	plan, _, err := e.Resolve(clock.Epoch, 1)
+	if err != nil || clock.Step < plan.Steps {
+		return false, nil // another error, or none, is found with the source
+	}
+	return true, r.SayComplete(clock, plan.Steps)
+}
+
+// build makes the system and the program that trains it.
+func (r *run) build() error {
+	system, err := NewSystem(r.Experiment, r.plan, r.Device)
+	if err != nil {
+		return err
+	}
+	precision, err := train.ParsePrecision(r.Experiment.Run.Precision)
+	if err != nil {
+		return err
+	}
+	channelsLast, err := r.Layout(system.Trunk, precision, r.layoutViews())
+	if err != nil {
+		return err
+	}
+	engine, err := NewEngine(system, r.Experiment, r.plan, r.Device, channelsLast)
+	if err != nil {
+		return err
+	}
+	r.method = engine.Method.(*Method)
+	return r.assemble(engine)
+}
+
+// layoutBatch bounds the measurement of memory layouts: their ratio hardly depends on the batch.
+const layoutBatch = 16
+
+func (r *run) layoutViews() (views []train.Views) {
+	for _, c := range r.Experiment.Crops {
+		views = append(views, train.Views{Count: int64(c.Count * min(r.Experiment.Optim.Batch, layoutBatch)), Size: int64(c.Size)})
+	}
+	return views
+}
+
+func (r *run) assemble(engine *train.Engine) error {
+	e := r.Experiment
+	rate, falling, err := r.plan.Schedule()
+	if err != nil {
+		return err
+	}
+	meta, err := config.Metadata(e.Model, e.Augment.Mean, e.Augment.Std)
+	if err != nil {
+		return err
+	}
+	watch := newCollapse(r.method, r.plan, r.Say)
+	r.program = &train.Program{
+		Engine: engine, Rate: rate, Steps: r.plan.Steps, Batch: r.plan.Batch, Clock: train.Clock{Epoch: r.plan.Images},
+		LogEvery: r.plan.LogEvery, CheckpointEvery: r.plan.CheckpointEvery,
+		Detailed: watch.due, Counts: r.counts, SlowLoader: r.slowLoader, Metadata: meta,
+		Start: data.Fingerprint(r.source) + " " + r.Version,
+		Hooks: []train.Hook{{Name: "collapse check", Every: 1, Run: watch.observe}, {Name: "cache", Every: 1, Run: (&cacheWatch{Launch: r.Launch}).observe}},
+		Parts: []runfolder.Part{watch, sourcePart{r}},
+	}
+	if falling != nil {
+		p := plateau{falling, r.plan.Warmup}
+		r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "plateau", Every: 1, Run: p.observe})
+		r.program.Parts = append(r.program.Parts, p)
+	}
+	r.Fill(r.program)
+	return nil
+}
+
+// counts are figures of the loader for a line of metrics.
+func (r *run) counts() []train.Metric {
+	return []train.Metric{{Name: "bad_images", Value: float64(r.loader.Stats().Replaced())}} // by this process so far
+}
+
+// slowLoader says which stage to look at.
+func (r *run) slowLoader() string {
+	return fmt.Sprintf("the slowest stage of the loader is %s. Raise data.workers, or give the loader faster storage or smaller images", r.loader.Stats().Slowest())
+}
+
+func (r *run) close() {
+	if r.loader != nil {
+		r.loader.Close()
+	}
+	if r.program != nil {
+		r.program.Engine.Close()
+	}
+	if r.source != nil {
+		r.source.Close()
+	}
+	_ = r.Close()
+}
+
+// describe introduces the run before its first step.
+func (r *run) describe() {
+	e, system := r.Experiment, r.method
+	r.Say("Pretraining %s: trunk %.2f M parameters, width %d; head and prototypes %.2f M; on %v in %s",
+		e.Model.Arch, millions(system.Trunk), system.Trunk.Width(), millions(system.Head)+millions(system.Prototypes),
+		r.Device, e.Run.Precision)
+	var crops []string
+	for _, c := range e.Crops {
+		crops = append(crops, fmt.Sprintf("%dx%d", c.Count, c.Size))
+	}
+	r.Say("%d images, crops %s, batch %d, %d steps (%.2f epochs), peak learning rate %.4g; run folder %s",
+		r.plan.Images, strings.Join(crops, "+"), r.plan.Batch, r.plan.Steps, r.plan.Epochs, r.plan.PeakLR, e.Run.Dir)
+}
+
+func millions(w nn.Walker) float64 { return float64(nn.CountParameters(w)) / 1e6 }
