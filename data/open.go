@@ -43,11 +43,12 @@ func OpenContext(ctx context.Context, spec SourceSpec) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data: %s: %w", spec.Path, err)
 	}
-	return newTableSource(table, spec)
+	return NewTableSource(table, spec)
 }
 
-// newTableSource reads the entries of a table from where its kind says.
-func newTableSource(t *index.Table, spec SourceSpec) (Source, error) {
+// NewTableSource reads the entries of a table from where its Meta says; of spec, what is about reading counts. It owns the
+// table from here on.
+func NewTableSource(t *index.Table, spec SourceSpec) (Source, error) {
 	list := tableSource{table: t, labels: spec.Labels, maxBytes: spec.maxFileBytes()}
 	switch kind := t.Meta().Kind; kind {
 	case "files":
@@ -89,7 +90,7 @@ func openIndex(ctx context.Context, spec SourceSpec) (Source, error) {
 			return nil, err
 		}
 	}
-	return newTableSource(t, spec)
+	return NewTableSource(t, spec)
 }
 
 func (spec *SourceSpec) maxFileBytes() int64 {

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+
+// Package labelled reads labelled data sets in the layouts in which they are published: ImageNet with its development kit
+// or as Kaggle has it, class folders and Places.
+//
+// [Open] returns a [Set]: a [data.Source], so that the loader reads its images, with names of classes in a documented
+// order and with targets. A set has either one class an image ([Set.Label]) or many ([Set.Row]: 1 there, 0 not there, -1
+// not known, which a loss leaves out).
+//
+// What an annotation names and the disk lacks is left out and counted ([data.ListingOf]); it is an error only when nothing
+// is left. What contradicts itself is an error that names the file and the line: a label that is no class, an image with
+// two classes.
+//
+// Smaller sets for low-shot learning are made of a published list of names ([Set.Named]) or drawn: a fraction
+// ([Set.Fraction]) or k images a class ([Set.Shots]). What is drawn depends on the seed and on the names of the images
+// alone, neither on the order of the listing nor on this program: see [Draw].
+package labelled

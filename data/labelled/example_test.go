@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+
+package labelled_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"seer/data/datatest"
+	"seer/data/labelled"
+)
+
+// imageNet writes the layout of ILSVRC 2012 with two classes and eight images of each.
+func imageNet() string {
+	root, err := os.MkdirTemp("", "imagenet")
+	if err != nil {
+		panic(err)
+	}
+	for i := range 16 {
+		class := []string{"n01440764", "n02119789"}[i%2]
+		path := filepath.Join(root, "train", class, fmt.Sprintf("%s_%d.JPEG", class, i))
+		os.MkdirAll(filepath.Dir(path), 0o755)
+		os.WriteFile(path, datatest.JPEG(64, 48, uint64(i)), 0o644)
+	}
+	return root
+}
+
+// A quarter of the labels, the same number of every class. The set is a data.Source, as the loader takes it.
+func ExampleOpen() {
+	root := imageNet()
+	defer os.RemoveAll(root)
+	all, err := labelled.Open(context.Background(), root, labelled.Options{Split: "train"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer all.Close()
+	quarter, err := all.Fraction(.25, true, 1)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(all.Kind, all.Len(), quarter.Len(), quarter.Counts(), quarter.Classes())
+	// Output:
+	// imagenet 16 4 [2 2] [n01440764 n02119789]
+}
