@@ -17,10 +17,10 @@ type Batch struct {
 	// Position is the global position behind this step: the images that all
 	// ranks have consumed once it is done. It is the state of the stream.
 	Position int64
-	// Indices and Labels belong to the images that are in the batch, where
-	// replacements have taken the place of unusable ones.
+	// Indices are the places in the source of the images that are in the batch,
+	// where replacements have taken those of unusable ones. Whoever wants labels
+	// looks them up by these.
 	Indices []int64
-	Labels  []int64 // -1 without a label
 	// Groups holds the pixels, a group for each of the specification.
 	Groups []CropGroup
 	// Bad lists the images of this step that could not be used.
@@ -162,9 +162,9 @@ func (b *Batch) compact(ok []bool) {
 	kept := 0
 	for j := range n {
 		if ok[j] {
-			b.Indices[kept], b.Labels[kept] = b.Indices[j], b.Labels[j]
+			b.Indices[kept] = b.Indices[j]
 			kept++
 		}
 	}
-	b.Indices, b.Labels = b.Indices[:kept], b.Labels[:kept]
+	b.Indices = b.Indices[:kept]
 }

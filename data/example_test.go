@@ -102,9 +102,13 @@ func ExampleLoader_sequential() {
 	}
 	defer loader.Close()
 	for batch := range loader.All(ctx) {
-		fmt.Println(batch.Indices, batch.Labels)
+		var classes []string
+		for _, i := range batch.Indices {
+			classes = append(classes, src.Classes()[src.Label(i)])
+		}
+		fmt.Println(batch.Indices, classes)
 	}
 	// Output:
-	// [0 1 2 3] [0 0 0 1]
-	// [4 5] [1 1]
+	// [0 1 2 3] [ape ape ape owl]
+	// [4 5] [owl owl]
 }

@@ -123,8 +123,8 @@ func (l *Loader) begin(step int64) *pending {
 	s := l.pool.get()
 	b := &Batch{
 		Step: step, Epoch: epoch, Position: l.plan.behind(step),
-		Indices: make([]int64, n), Labels: make([]int64, n),
-		Groups: layOut(l.opt.Spec, s.mem, n),
+		Indices: make([]int64, n),
+		Groups:  layOut(l.opt.Spec, s.mem, n),
 	}
 	b.slab.Store(s)
 	p := &pending{batch: b, done: make(chan struct{}), ok: make([]bool, n), bad: make([]*Bad, n)}

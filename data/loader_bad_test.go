@@ -68,18 +68,17 @@ func TestSequentialLeavesBadImagesOut(t *testing.T) {
 	opt := options(images(10).spoil(1, 2, 9))
 	opt.Sequential, opt.MaxBadFraction, opt.Batch = true, .5, 4
 	opt.Spec = augment.Eval(20, 16)
-	var got, labels []int64
+	var got []int64
 	pixels := map[int64][]byte{}
 	for b, err := range load(t, opt).All(t.Context()) {
 		require.NoError(t, err)
-		got, labels = append(got, b.Indices...), append(labels, b.Labels...)
+		got = append(got, b.Indices...)
 		require.Len(t, b.Groups[0].Pixels, b.Size()*16*16*3)
 		for j, i := range b.Indices {
 			pixels[i] = slices.Clone(b.Groups[0].slot(0, j, b.Size()))
 		}
 	}
 	require.Equal(t, []int64{0, 3, 4, 5, 6, 7, 8}, got)
-	require.Equal(t, got, labels)
 	// The pixels moved with their images.
 	good := options(images(10))
 	good.Sequential, good.Spec = true, opt.Spec
@@ -95,7 +94,7 @@ func TestSequentialLeavesBadImagesOut(t *testing.T) {
 
 func TestCompactMovesEveryCrop(t *testing.T) {
 	spec := augment.Spec{Groups: []augment.Group{{Count: 2, Size: 1}, {Count: 1, Size: 2}}}
-	b := &Batch{Indices: []int64{5, 6, 7}, Labels: []int64{1, 2, 3}, Groups: layOut(spec, make([]byte, 3*(2*3+12)), 3)}
+	b := &Batch{Indices: []int64{5, 6, 7}, Groups: layOut(spec, make([]byte, 3*(2*3+12)), 3)}
 	for i := range b.Groups {
 		for k := range b.Groups[i].Pixels {
 			b.Groups[i].Pixels[k] = byte(k)
@@ -103,7 +102,6 @@ func TestCompactMovesEveryCrop(t *testing.T) {
 	}
 	b.compact([]bool{true, false, true})
 	require.Equal(t, []int64{5, 7}, b.Indices)
-	require.Equal(t, []int64{1, 3}, b.Labels)
 	require.Equal(t, []byte{0, 1, 2, 6, 7, 8, 9, 10, 11, 15, 16, 17}, b.Groups[0].Pixels)
 	require.Equal(t, append(seq(0, 12), seq(24, 36)...), b.Groups[1].Pixels)
 }
@@ -233,7 +231,7 @@ func TestRawImagesNeedNoDecoding(t *testing.T) {
 	opt.Sequential, opt.Spec = true, augment.Spec{Groups: []augment.Group{{Kind: augment.Stretched, Count: 1, Size: 28}}}
 	b, err := load(t, opt).Next(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []int64{0, 1, 2, 3, 4, 5}, b.Labels)
+	require.Equal(t, []int64{0, 1, 2, 3, 4, 5}, b.Indices)
 	item, err := src.Read(t.Context(), 3, nil)
 	require.NoError(t, err)
 	px := b.Groups[0].slot(0, 3, 6)

@@ -103,17 +103,6 @@ func TestEveryViewIsItsOwn(t *testing.T) {
 	}
 }
 
-func TestLabelsBelongToTheReplacements(t *testing.T) {
-	opt := options(images(30).spoil(2, 3, 4, 5, 6, 7))
-	opt.MaxBadFraction, opt.Epochs = .5, 2
-	for b, err := range load(t, opt).All(t.Context()) {
-		require.NoError(t, err)
-		for j, index := range b.Indices {
-			require.Equal(t, index%10, b.Labels[j])
-		}
-	}
-}
-
 // A consumer that does nothing must not make the loader read the whole source.
 func TestPrefetchIsBounded(t *testing.T) {
 	src := images(100)

@@ -49,7 +49,10 @@ func batchesOf(t *testing.T, src Source) (pixels [][]byte, indices []int64, labe
 		for _, g := range b.Groups {
 			pixels = append(pixels, append([]byte(nil), g.Pixels...))
 		}
-		indices, labels = append(indices, b.Indices...), append(labels, b.Labels...)
+		indices = append(indices, b.Indices...)
+		for _, i := range b.Indices {
+			labels = append(labels, int64(src.Label(i)))
+		}
 	}
 	return pixels, indices, labels
 }

@@ -63,7 +63,7 @@ func (w *worker) fill(t task) error {
 	index := l.indexOf(epoch, pos)
 	err := w.image(epoch, index)
 	if err == nil {
-		p.accept(t.slot, index, l.opt.Source.Label(index))
+		p.accept(t.slot, index)
 		return nil
 	}
 	if l.ctx.Err() != nil || !isImageError(err) {
@@ -89,7 +89,7 @@ func (w *worker) replace(t task, epoch uint64, pos int64, bad *Bad) error {
 		err := w.image(epoch, index)
 		if err == nil {
 			bad.Replacement = index
-			t.p.accept(t.slot, index, l.opt.Source.Label(index))
+			t.p.accept(t.slot, index)
 			return nil
 		}
 		if l.ctx.Err() != nil || !isImageError(err) {
@@ -172,8 +172,8 @@ func (w *worker) destinations(p *pending, slot int) {
 	}
 }
 
-func (p *pending) accept(slot int, index int64, label int) {
-	p.batch.Indices[slot], p.batch.Labels[slot] = index, int64(label)
+func (p *pending) accept(slot int, index int64) {
+	p.batch.Indices[slot] = index
 	p.ok[slot] = true
 }
 

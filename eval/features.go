@@ -80,15 +80,15 @@ func (b *Backbone) each(ctx context.Context, im Images, use func(batch *data.Bat
 func (b *Backbone) batch(ctx context.Context, src data.Source, batch *data.Batch, use func(*data.Batch, *torch.Tensor) error) error {
 	scope := torch.NewScope()
 	defer scope.Close()
-	features, err := b.checked(ctx, src, batch)
+	features, err := b.BatchFeatures(ctx, src, batch)
 	if err != nil {
 		return err
 	}
 	return use(batch, features)
 }
 
-// checked computes the features of a batch and refuses those that are not finite.
-func (b *Backbone) checked(ctx context.Context, src data.Source, batch *data.Batch) (*torch.Tensor, error) {
+// BatchFeatures computes the features of a batch and refuses those that are not finite.
+func (b *Backbone) BatchFeatures(ctx context.Context, src data.Source, batch *data.Batch) (*torch.Tensor, error) {
 	features, err := b.Features(ctx, pixelsOf(batch))
 	if err != nil {
 		return nil, fmt.Errorf("features of images %s: %w", span(batch), err)
@@ -162,6 +162,25 @@ type Features struct {
 // Len is n.
 func (f *Features) Len() int64 { return int64(len(f.Labels)) }
 
+// CheckLabels makes a label out of range an error that names the image.
+func (f *Features) CheckLabels(classes int) error {
+	for i, label := range f.Labels {
+		if label < 0 || label >= int64(classes) {
+			return fmt.Errorf("image %d has label %d; with %d classes 0 to %d are allowed", f.Indices[i], label, classes, classes-1)
+		}
+	}
+	return nil
+}
+
+// Labels are the classes of images of a source; one out of range is an error that names the image.
+func Labels(src data.Source, indices []int64, classes int) ([]int64, error) {
+	labels := make([]int64, len(indices))
+	for i, index := range indices {
+		labels[i] = int64(src.Label(index))
+	}
+	return labels, (&Features{Labels: labels, Indices: indices}).CheckLabels(classes)
+}
+
 // Close frees the memory.
 func (f *Features) Close() { f.X.Close() }
 
@@ -177,7 +196,9 @@ func (b *Backbone) Extract(ctx context.Context, im Images) (*Features, error) {
 	defer all.Close()
 	err := b.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
 		all.Narrow(0, f.Len(), int64(batch.Size())).CopyInPlace(features)
-		f.Labels = append(f.Labels, batch.Labels...)
+		for _, i := range batch.Indices {
+			f.Labels = append(f.Labels, int64(im.Source.Label(i)))
+		}
 		f.Indices = append(f.Indices, batch.Indices...)
 		return nil
 	})

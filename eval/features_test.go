@@ -20,20 +20,17 @@ import (
 	"seer/data/jpeg"
 	"seer/data/sampler"
 	"seer/eval"
+	"seer/eval/evaltest"
 	"seer/models/regnet"
-	"seer/models/regnet/arch"
 	"seer/nn"
 	"seer/torch"
 	"seer/torch/torchtest"
 )
 
-// tiny is the smallest RegNetY that has four stages.
-var tiny = arch.Params{Depth: 4, W0: 8, WA: 8, WM: 2, GroupWidth: 8}
-
 func backbone(t *testing.T) *eval.Backbone {
 	t.Helper()
 	torch.ManualSeed(1)
-	trunk, err := regnet.New(tiny, torch.CPU, 0)
+	trunk, err := regnet.New(evaltest.Tiny, torch.CPU, 0)
 	require.NoError(t, err)
 	b := &eval.Backbone{
 		Trunk: trunk, Device: torch.CPU, Precision: torch.Float32,
@@ -152,46 +149,6 @@ func TestFeaturesRefusesWrongShape(t *testing.T) {
 	b := backbone(t)
 	_, err := b.Features(context.Background(), torch.Zeros(torch.UInt8, torch.CPU, 2, 32, 32, 4))
 	assert.Error(t, err)
-}
-
-// A probe on random crops sees labels that belong to its images: colours separate the classes of drawn pictures.
-func TestLinearAugmented(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	torchtest.NoLeaks(t)
-	b := backbone(t)
-	src := open(t, coloured(t, 24), true)
-	im := eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 8, Workers: 2}
-	val, err := b.Extract(context.Background(), im)
-	require.NoError(t, err)
-	defer val.Close()
-	c := probe(nil)
-	c.Batch, c.Crop, c.Resize = 8, 32, 32
-	run := func(workers int) eval.LinearResult {
-		im.Workers = workers
-		r, err := b.LinearAugmented(context.Background(), im, val, eval.LinearOptions{Config: c, Classes: 3, Seed: 5})
-		require.NoError(t, err)
-		return r
-	}
-	first := run(1)
-	assert.EqualValues(t, 24, first.Top1)
-	assert.EqualValues(t, 30, first.Steps)
-	assert.Equal(t, first, run(3), "the number of workers must not matter")
-}
-
-// coloured writes n pictures in three folders, of one colour each.
-func coloured(t *testing.T, n int) string {
-	t.Helper()
-	dir := t.TempDir()
-	for i := range n {
-		img := datatest.Draw(40, 36, uint64(i))
-		for p := 0; p < len(img.Pix); p += 4 {
-			for c := range 3 {
-				img.Pix[p+c] = img.Pix[p+c]/8 + uint8(200*(boolInt(c == i%3)))
-			}
-		}
-		writePNG(t, filepath.Join(dir, []string{"red", "green", "blue"}[i%3], string(rune('a'+i))+".png"), img)
-	}
-	return dir
 }
 
 // Weights may be finite and their features not: the error names the images.

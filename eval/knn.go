@@ -36,7 +36,7 @@ func KNN(ctx context.Context, dev torch.Device, train, val *Features, o KNNOptio
 }
 
 func (o KNNOptions) check(train, val *Features) error {
-	if err := enough(o.K, train.Len()); err != nil {
+	if err := EnoughNeighbours(o.K, train.Len()); err != nil {
 		return err
 	}
 	if !(o.Temperature > 0) {
@@ -45,23 +45,13 @@ func (o KNNOptions) check(train, val *Features) error {
 	if t, v := train.X.Size(1), val.X.Size(1); t != v {
 		return fmt.Errorf("k-NN: training features have width %d, validation features %d; compute both with one trunk", t, v)
 	}
-	return checkLabels(train, o.Classes)
+	return train.CheckLabels(o.Classes)
 }
 
-// enough wants as many training images as neighbours.
-func enough(k int, images int64) error {
+// EnoughNeighbours wants as many training images as neighbours.
+func EnoughNeighbours(k int, images int64) error {
 	if k < 1 || int64(k) > images {
 		return fmt.Errorf("knn.k = %d: there are %d training images; allowed are 1 to %d", k, images, images)
-	}
-	return nil
-}
-
-// checkLabels makes an index out of range an error that names the image.
-func checkLabels(f *Features, classes int) error {
-	for i, label := range f.Labels {
-		if label < 0 || label >= int64(classes) {
-			return fmt.Errorf("image %d has label %d; with %d classes 0 to %d are allowed", f.Indices[i], label, classes, classes-1)
-		}
 	}
 	return nil
 }

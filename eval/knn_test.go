@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -15,36 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/eval"
+	"seer/eval/evaltest"
 	"seer/torch"
 	"seer/torch/torchtest"
 )
-
-// cloud draws n points around one centre a class.
-func cloud(n, width, classes int, spread float64, seed uint64) ([]float32, []int64) {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	centre := rand.New(rand.NewPCG(7, 7))
-	centres := make([]float64, classes*width)
-	for i := range centres {
-		centres[i] = centre.NormFloat64()
-	}
-	values, labels := make([]float32, n*width), make([]int64, n)
-	for i := range n {
-		labels[i] = int64(i % classes)
-		for d := range width {
-			values[i*width+d] = float32(centres[i%classes*width+d] + spread*rng.NormFloat64())
-		}
-	}
-	return values, labels
-}
-
-func features(values []float32, labels []int64) *eval.Features {
-	indices := make([]int64, len(labels))
-	for i := range indices {
-		indices[i] = int64(i)
-	}
-	n := int64(len(labels))
-	return &eval.Features{X: torch.FromFloat32(values, n, int64(len(values))/n), Labels: labels, Indices: indices}
-}
 
 // oracle is the vote in float64, written from the formula.
 func oracle(train, val []float32, trainLabels, valLabels []int64, width, k, classes int, temperature float64) eval.Accuracy {
@@ -103,9 +76,9 @@ func TestKNNEqualsOracle(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			torchtest.NoLeaks(t)
-			tv, tl := cloud(tt.train, tt.width, tt.classe, tt.spread, 1)
-			vv, vl := cloud(tt.val, tt.width, tt.classe, tt.spread, 2)
-			got, err := eval.KNN(context.Background(), torch.CPU, features(tv, tl), features(vv, vl),
+			tv, tl := evaltest.Cloud(tt.train, tt.width, tt.classe, tt.spread, 1)
+			vv, vl := evaltest.Cloud(tt.val, tt.width, tt.classe, tt.spread, 2)
+			got, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
 				eval.KNNOptions{K: tt.k, Temperature: tt.temperature, Classes: tt.classe})
 			require.NoError(t, err)
 			want := oracle(tv, vv, tl, vl, tt.width, tt.k, tt.classe, tt.temperature)
@@ -129,7 +102,7 @@ func TestKNNOverSeveralBlocks(t *testing.T) {
 	for _, at := range []int{5, 40_000, 69_999} { // one near neighbour in each block, of class 1
 		values[2*at], values[2*at+1], labels[at] = 1, 0.01, 1
 	}
-	a, err := eval.KNN(context.Background(), torch.CPU, features(values, labels), features([]float32{1, 0}, []int64{1}),
+	a, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(values, labels), evaltest.Features([]float32{1, 0}, []int64{1}),
 		eval.KNNOptions{K: 3, Temperature: 0.07, Classes: classes})
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, a.Top1)
@@ -138,16 +111,16 @@ func TestKNNOverSeveralBlocks(t *testing.T) {
 // exp(similarity/T) would overflow float32 from T = 0.011 on.
 func TestKNNTinyTemperature(t *testing.T) {
 	torchtest.NoLeaks(t)
-	tv, tl := cloud(50, 4, 3, 0.1, 1)
-	vv, vl := cloud(20, 4, 3, 0.1, 2)
-	a, err := eval.KNN(context.Background(), torch.CPU, features(tv, tl), features(vv, vl),
+	tv, tl := evaltest.Cloud(50, 4, 3, 0.1, 1)
+	vv, vl := evaltest.Cloud(20, 4, 3, 0.1, 2)
+	a, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
 		eval.KNNOptions{K: 10, Temperature: 1e-4, Classes: 3})
 	require.NoError(t, err)
 	assert.Equal(t, a.Images, a.Top1)
 }
 
 func TestKNNRefuses(t *testing.T) {
-	tv, tl := cloud(10, 4, 3, 0.1, 1)
+	tv, tl := evaltest.Cloud(10, 4, 3, 0.1, 1)
 	good := eval.KNNOptions{K: 3, Temperature: 0.1, Classes: 3}
 	tests := map[string]struct {
 		options eval.KNNOptions
@@ -162,8 +135,8 @@ func TestKNNRefuses(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			torchtest.NoLeaks(t)
-			val := features(make([]float32, tt.width), []int64{0})
-			_, err := eval.KNN(context.Background(), torch.CPU, features(tv, tl), val, tt.options)
+			val := evaltest.Features(make([]float32, tt.width), []int64{0})
+			_, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(tv, tl), val, tt.options)
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
@@ -173,8 +146,8 @@ func TestKNNStops(t *testing.T) {
 	torchtest.NoLeaks(t)
 	stop := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	tv, tl := cloud(600, 4, 3, 0.1, 1)
+	tv, tl := evaltest.Cloud(600, 4, 3, 0.1, 1)
 	o := eval.KNNOptions{K: 3, Temperature: 0.1, Classes: 3, Progress: func(done, total int64) { cancel(stop) }}
-	_, err := eval.KNN(ctx, torch.CPU, features(tv, tl), features(tv, tl), o)
+	_, err := eval.KNN(ctx, torch.CPU, evaltest.Features(tv, tl), evaltest.Features(tv, tl), o)
 	assert.ErrorIs(t, err, stop)
 }

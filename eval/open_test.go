@@ -20,6 +20,7 @@ import (
 	"seer/checkpoint/weights"
 	"seer/config"
 	"seer/eval"
+	"seer/eval/evaltest"
 	"seer/models/regnet"
 	"seer/nn"
 	"seer/nn/statedict"
@@ -30,20 +31,11 @@ import (
 	"seer/train"
 )
 
-// experiment has the tiny trunk and a normalisation of its own.
-func experiment() *config.Experiment {
-	e := config.Default()
-	e.Version, e.Run.Device = config.Version, "cpu"
-	e.Model = config.Model{Arch: "regnet_y", Depth: tiny.Depth, W0: tiny.W0, WA: tiny.WA, WM: tiny.WM, GroupWidth: tiny.GroupWidth}
-	e.Augment.Mean, e.Augment.Std = [3]float64{0.1, 0.2, 0.3}, [3]float64{0.4, 0.5, 0.6}
-	return e
-}
-
 // trunkTensors are the tensors of a tiny trunk, drawn from a seed.
 func trunkTensors(t *testing.T, seed uint64) []checkpoint.Tensor {
 	t.Helper()
 	torch.ManualSeed(seed)
-	trunk, err := regnet.New(tiny, torch.CPU, 0)
+	trunk, err := regnet.New(evaltest.Tiny, torch.CPU, 0)
 	require.NoError(t, err)
 	defer nn.Close(trunk)
 	tensors, err := statedict.Of(trunk)
@@ -81,7 +73,7 @@ func TestOpenFileOfEveryStyle(t *testing.T) {
 			want := trunkTensors(t, 1)
 			renamed, err := weights.Rename(want, style)
 			require.NoError(t, err)
-			b := openBackbone(t, eval.Spec{Weights: write(t, renamed, nil), Experiment: experiment()})
+			b := openBackbone(t, eval.Spec{Weights: write(t, renamed, nil), Experiment: evaltest.Experiment()})
 			holds(t, b, want)
 			assert.Equal(t, string(style), b.Origin.Style)
 			assert.Equal(t, [3]float64{0.1, 0.2, 0.3}, b.Mean, "a file without metadata takes the experiment's")
@@ -92,7 +84,7 @@ func TestOpenFileOfEveryStyle(t *testing.T) {
 
 func TestOpenRandomIsThatOfPretraining(t *testing.T) {
 	torchtest.NoLeaks(t)
-	e := experiment()
+	e := evaltest.Experiment()
 	e.Run.Seed = 7
 	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
 	system, err := pretrain.NewSystem(e, &config.Plan{}, torch.CPU)
@@ -110,7 +102,7 @@ func runFolder(t *testing.T, steps ...int64) string {
 	dir := filepath.Join(t.TempDir(), "run")
 	f, err := runfolder.Open(dir, runfolder.Options{Keep: 10})
 	require.NoError(t, err)
-	text, err := experiment().Text()
+	text, err := evaltest.Experiment().Text()
 	require.NoError(t, err)
 	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{{Name: runfolder.ConfigFile, Data: []byte(text)}}}))
 	for _, step := range steps {
@@ -143,7 +135,7 @@ func TestOpenRun(t *testing.T) {
 			other.Run.Device = "cpu"
 			b := openBackbone(t, eval.Spec{Weights: path, Experiment: other})
 			holds(t, b, trunkTensors(t, uint64(step)))
-			assert.Equal(t, experiment().Augment.Mean, b.Mean, "the run's")
+			assert.Equal(t, evaltest.Experiment().Augment.Mean, b.Mean, "the run's")
 			assert.Equal(t, step, b.Origin.Step)
 			assert.Equal(t, dir, b.Origin.Run)
 		})
@@ -162,7 +154,7 @@ func TestExportIsEnoughByItself(t *testing.T) {
 			require.NoError(t, openBackbone(t, eval.Spec{Weights: dir, Experiment: bare}).Export(path, style, "test"))
 			b := openBackbone(t, eval.Spec{Weights: path, Experiment: bare})
 			holds(t, b, trunkTensors(t, 5))
-			e := experiment()
+			e := evaltest.Experiment()
 			assert.Equal(t, e.Augment.Mean, b.Mean)
 			assert.Equal(t, e.Augment.Std, b.Std)
 			assert.EqualValues(t, 5, b.Origin.Step)
@@ -185,7 +177,7 @@ func TestOpenChoosesATrunk(t *testing.T) {
 	for prefix, want := range map[string][]checkpoint.Tensor{"": teacher, "student.": student} {
 		var warnings []string
 		warn := func(m string) { warnings = append(warnings, m) }
-		holds(t, openBackbone(t, eval.Spec{Weights: path, Prefix: prefix, Experiment: experiment(), Warn: warn}), want)
+		holds(t, openBackbone(t, eval.Spec{Weights: path, Prefix: prefix, Experiment: evaltest.Experiment(), Warn: warn}), want)
 		require.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], "--prefix chooses another")
 	}
@@ -209,14 +201,14 @@ func TestOpenShardsAndFolders(t *testing.T) {
 	list := filepath.Join(dir, "model.safetensors.index.json")
 	require.NoError(t, os.WriteFile(list, text, 0o644))
 	for _, path := range []string{dir, list, filepath.Dir(write(t, want, nil))} {
-		b := openBackbone(t, eval.Spec{Weights: path, Experiment: experiment()})
+		b := openBackbone(t, eval.Spec{Weights: path, Experiment: evaltest.Experiment()})
 		holds(t, b, want)
 		assert.NotEqual(t, dir, b.Origin.Weights, "what was taken of a folder")
 	}
-	_, err = eval.OpenBackbone(eval.Spec{Weights: filepath.Join(dir, "model-00002-of-00002.safetensors"), Experiment: experiment()})
+	_, err = eval.OpenBackbone(eval.Spec{Weights: filepath.Join(dir, "model-00002-of-00002.safetensors"), Experiment: evaltest.Experiment()})
 	require.ErrorContains(t, err, "the file is shard 2 of 2: name the folder that holds them all, or its index")
 	require.NoError(t, os.Remove(filepath.Join(dir, "model-00001-of-00002.safetensors")))
-	_, err = eval.OpenBackbone(eval.Spec{Weights: dir, Experiment: experiment()})
+	_, err = eval.OpenBackbone(eval.Spec{Weights: dir, Experiment: evaltest.Experiment()})
 	require.ErrorContains(t, err, "1 of 2 shards are missing")
 }
 
@@ -224,10 +216,10 @@ func TestOpenRefuses(t *testing.T) {
 	tensors := trunkTensors(t, 1)
 	whole := write(t, tensors, nil)
 	part := write(t, tensors[:len(tensors)-1], nil)
-	bare, wrong := config.Default(), experiment()
+	bare, wrong := config.Default(), evaltest.Experiment()
 	bare.Run.Device = "cpu"
 	wrong.Model.Depth = 5
-	device, precision := experiment(), experiment()
+	device, precision := evaltest.Experiment(), evaltest.Experiment()
 	device.Run.Device, precision.Run.Precision = "tpu", "int8"
 	empty := filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.MkdirAll(filepath.Join(empty, "checkpoints"), 0o755))
@@ -236,19 +228,19 @@ func TestOpenRefuses(t *testing.T) {
 		spec eval.Spec
 		want []string
 	}{
-		"nothing":      {eval.Spec{Experiment: experiment()}, []string{"--weights", "--random-init"}},
-		"both":         {eval.Spec{Experiment: experiment(), Weights: whole, Random: true}, []string{"not both"}},
-		"absent":       {eval.Spec{Experiment: experiment(), Weights: whole + "x"}, []string{"--weights", "no such file"}},
-		"empty run":    {eval.Spec{Experiment: experiment(), Weights: empty}, []string{"no complete checkpoint"}},
+		"nothing":      {eval.Spec{Experiment: evaltest.Experiment()}, []string{"--weights", "--random-init"}},
+		"both":         {eval.Spec{Experiment: evaltest.Experiment(), Weights: whole, Random: true}, []string{"not both"}},
+		"absent":       {eval.Spec{Experiment: evaltest.Experiment(), Weights: whole + "x"}, []string{"--weights", "no such file"}},
+		"empty run":    {eval.Spec{Experiment: evaltest.Experiment(), Weights: empty}, []string{"no complete checkpoint"}},
 		"no arch":      {eval.Spec{Experiment: bare, Random: true}, []string{"which architecture", "regnet_y_200mf"}},
 		"unknown arch": {eval.Spec{Experiment: bare, Random: true, Arch: "regnet_y_17gf"}, []string{`"regnet_y_17gf"`, "regnet_y_16gf"}},
 		"no name":      {eval.Spec{Experiment: bare, Weights: whole}, []string{"no known architecture has its depths", "--arch"}},
-		"missing":      {eval.Spec{Experiment: experiment(), Weights: part}, []string{"1 missing from the file", last}},
+		"missing":      {eval.Spec{Experiment: evaltest.Experiment(), Weights: part}, []string{"1 missing from the file", last}},
 		"other depth":  {eval.Spec{Experiment: wrong, Weights: whole}, []string{"does not fit regnet_y", "missing from the file"}},
 		"other arch":   {eval.Spec{Experiment: bare, Weights: whole, Arch: "regnet_y_200mf"}, []string{"does not fit regnet_y_200mf", "what to do"}},
 		"device":       {eval.Spec{Experiment: device, Random: true}, []string{`"tpu"`, "use auto, cpu, cuda"}},
 		"precision":    {eval.Spec{Experiment: precision, Random: true}, []string{`"int8"`}},
-		"bad metadata": {eval.Spec{Experiment: experiment(), Weights: write(t, tensors, map[string]string{"mean": "[1, 2]"})}, []string{"mean", "three numbers"}},
+		"bad metadata": {eval.Spec{Experiment: evaltest.Experiment(), Weights: write(t, tensors, map[string]string{"mean": "[1, 2]"})}, []string{"mean", "three numbers"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -267,14 +259,14 @@ func TestOpenRefusesWeightsThatAreNotFinite(t *testing.T) {
 	for bits, want := range map[uint32]string{0x7fc00000: "stem.0.weight holds 1 value that is not finite", 0xff800000: "holds 1 value that is not finite"} {
 		tensors := trunkTensors(t, 1)
 		binary.LittleEndian.PutUint32(tensors[0].Data[8:], bits)
-		_, err := eval.OpenBackbone(eval.Spec{Experiment: experiment(), Weights: write(t, tensors, nil)})
+		_, err := eval.OpenBackbone(eval.Spec{Experiment: evaltest.Experiment(), Weights: write(t, tensors, nil)})
 		require.ErrorContains(t, err, want)
 	}
 }
 
 func TestOpenRefusesMismatchAsItsOwnError(t *testing.T) {
 	torchtest.NoLeaks(t)
-	wrong := experiment()
+	wrong := evaltest.Experiment()
 	wrong.Model.W0 = 16
 	_, err := eval.OpenBackbone(eval.Spec{Experiment: wrong, Weights: write(t, trunkTensors(t, 1), nil)})
 	var mismatch *weights.MismatchError
@@ -290,7 +282,7 @@ func TestAutomaticLayoutIsThatOfTheRun(t *testing.T) {
 	for _, trained := range []bool{true, false} {
 		path := write(t, tensors, map[string]string{train.LayoutKey: strconv.FormatBool(trained)})
 		for asked, want := range map[string]bool{"auto": trained, "on": true, "off": false} {
-			e := experiment()
+			e := evaltest.Experiment()
 			e.Run.ChannelsLast = asked
 			b := openBackbone(t, eval.Spec{Weights: path, Experiment: e})
 			assert.Equal(t, want, b.ChannelsLast, "trained %v, asked for %s", trained, asked)
@@ -299,5 +291,5 @@ func TestAutomaticLayoutIsThatOfTheRun(t *testing.T) {
 			assert.Equal(t, want, openBackbone(t, eval.Spec{Weights: exported, Experiment: e}).ChannelsLast, "exported")
 		}
 	}
-	assert.True(t, openBackbone(t, eval.Spec{Weights: write(t, tensors, nil), Experiment: experiment()}).ChannelsLast)
+	assert.True(t, openBackbone(t, eval.Spec{Weights: write(t, tensors, nil), Experiment: evaltest.Experiment()}).ChannelsLast)
 }

@@ -17,6 +17,7 @@ import (
 	"seer/config"
 	"seer/data/datatest"
 	"seer/eval"
+	"seer/eval/evaltest"
 	"seer/runfolder"
 	"seer/tasks/launch"
 	"seer/tasks/pretrain"
@@ -30,7 +31,7 @@ func pretrained(t *testing.T) (run string) {
 	for i := range 4 {
 		datatest.Write(t, filepath.Join(images, fmt.Sprintf("%d.jpg", i)), datatest.JPEG(40, 40, uint64(i)))
 	}
-	e := experiment()
+	e := evaltest.Experiment()
 	e.Name, e.Run.Dir = "ways", filepath.Join(t.TempDir(), "run")
 	e.Run.Threads, e.Run.ChannelsLast = 1, "on"
 	e.Data.Source, e.Data.Workers = images, 1

@@ -17,6 +17,7 @@ import (
 	"seer/eval"
 	"seer/tasks/launch"
 	"seer/tasks/pretrain"
+	"seer/tasks/probe"
 )
 
 func demoCommand() *cli.Command {
@@ -93,7 +94,7 @@ func demoExperiment(c *cli.Context) (*config.Experiment, error) {
 }
 
 // probeBoth runs the linear and the k-NN probe on one trunk, computing its features once.
-func probeBoth(c *cli.Context, e *config.Experiment, spec eval.Spec) (results []eval.Result, err error) {
+func probeBoth(c *cli.Context, e *config.Experiment, spec eval.Spec) (results []probe.Result, err error) {
 	progress := newBars(c)
 	defer progress.finish()
 	spec.Warn = progress.warn
@@ -102,10 +103,10 @@ func probeBoth(c *cli.Context, e *config.Experiment, spec eval.Spec) (results []
 		return nil, err
 	}
 	defer b.Close()
-	s := &eval.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn}
+	s := &probe.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	for _, probe := range []func(*eval.Session, context.Context) (eval.Result, error){(*eval.Session).Linear, (*eval.Session).KNN} {
-		r, err := probe(s, c.Context)
+	for _, run := range []func(*probe.Session, context.Context) (probe.Result, error){(*probe.Session).Linear, (*probe.Session).KNN} {
+		r, err := run(s, c.Context)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +119,7 @@ func probeBoth(c *cli.Context, e *config.Experiment, spec eval.Spec) (results []
 }
 
 // printComparison is the demo's table: what pretraining has brought.
-func printComparison(c *cli.Context, pretrained, random []eval.Result) error {
+func printComparison(c *cli.Context, pretrained, random []probe.Result) error {
 	_, err := fmt.Fprintf(c.App.Writer, "\nTop-1 accuracy in per cent, %d validation images\n\n%-22s%12s%12s\n%-22s%12.2f%12.2f\n%-22s%12.2f%12.2f\n%-22s%+12.2f%+12.2f\n",
 		pretrained[0].ValImages, "", "linear", "k-NN",
 		"random weights", random[0].Top1, random[1].Top1,

@@ -78,7 +78,7 @@ func changes(images, noisy string) map[string]change {
 		"linear.batch_norm": linear("false"), "linear.augment": linear("true"), "linear.scale": linear("[0.1, 0.2]", "linear.augment=true"), "linear.resize": linear("64"), "linear.crop": linear("16"),
 		"knn.train": knn(noisy, "data.max_bad_fraction=1"), "knn.val": knn(noisy, "data.max_bad_fraction=1"), "knn.kind": knn("list"),
 		"knn.train_subset.first": knn("9"), "knn.train_subset.fraction": knn("0.5"), "knn.train_subset.list": knn(list), "knn.train_subset.seed": knn("5", "knn.train_subset.fraction=0.3"),
-		"knn.k": knn("25"), "knn.temperature": knn("100", "knn.k=25"), "knn.batch": read("3", "eval/session.go: k.Batch"), "knn.resize": knn("128"), "knn.crop": knn("8"),
+		"knn.k": knn("25"), "knn.temperature": knn("100", "knn.k=25"), "knn.batch": read("3", "tasks/probe/session.go: k.Batch"), "knn.resize": knn("128"), "knn.crop": knn("8"),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"seer/eval"
 	"seer/internal/durable"
 	"seer/runfolder"
+	"seer/tasks/probe"
 )
 
 func linearEvalCommand() *cli.Command {
@@ -39,7 +40,7 @@ func linearEvalCommand() *cli.Command {
 			"      --set linear.train=/data/imagenet/train --set linear.val=/data/imagenet/val\n" +
 			"   seer linear-eval experiments/linear_in1k.toml --weights model.pth --arch regnet_y_16gf",
 		Flags:  probeFlags(),
-		Action: func(c *cli.Context) error { return runProbe(c, config.LinearEval, (*eval.Session).Linear) },
+		Action: func(c *cli.Context) error { return runProbe(c, config.LinearEval, (*probe.Session).Linear) },
 	}
 }
 
@@ -55,7 +56,7 @@ func knnCommand() *cli.Command {
 			"   seer knn runs/quickstart/checkpoints/step-000000500 --set knn.k=50\n" +
 			"   seer knn experiments/quickstart.toml --random-init",
 		Flags:  probeFlags(),
-		Action: func(c *cli.Context) error { return runProbe(c, config.KNNEval, (*eval.Session).KNN) },
+		Action: func(c *cli.Context) error { return runProbe(c, config.KNNEval, (*probe.Session).KNN) },
 	}
 }
 
@@ -117,7 +118,7 @@ func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
 	return e, s, nil
 }
 
-func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, context.Context) (eval.Result, error)) error {
+func runProbe(c *cli.Context, task config.Task, run func(*probe.Session, context.Context) (probe.Result, error)) error {
 	e, spec, err := probeSubject(c)
 	if err != nil {
 		return err
@@ -144,8 +145,8 @@ func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, contex
 		return err
 	}
 	defer b.Close()
-	s := &eval.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn}
-	r, err := probe(s, c.Context)
+	s := &probe.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn}
+	r, err := run(s, c.Context)
 	progress.finish()
 	if err = errors.Join(err, s.Close()); err != nil {
 		return err
@@ -154,7 +155,7 @@ func runProbe(c *cli.Context, task config.Task, probe func(*eval.Session, contex
 }
 
 // showResult prints a result and keeps it.
-func showResult(c *cli.Context, r eval.Result, e *config.Experiment) error {
+func showResult(c *cli.Context, r probe.Result, e *config.Experiment) error {
 	path, err := keepResult(c, r, e)
 	if err != nil {
 		return err
@@ -170,7 +171,7 @@ func showResult(c *cli.Context, r eval.Result, e *config.Experiment) error {
 }
 
 // printResults writes a table with a row for each result.
-func printResults(w io.Writer, results ...eval.Result) error {
+func printResults(w io.Writer, results ...probe.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "probe\tweights\tarch\ttop-1 %\ttop-5 %\tclasses\ttrain\tval")
 	for _, r := range results {
@@ -184,7 +185,7 @@ const resultsFile = "results.jsonl"
 
 // keepResult writes --out, or adds a line to the results of the run that the weights come from, or else of the
 // experiment.
-func keepResult(c *cli.Context, r eval.Result, e *config.Experiment) (string, error) {
+func keepResult(c *cli.Context, r probe.Result, e *config.Experiment) (string, error) {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return "", err

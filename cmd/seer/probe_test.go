@@ -14,6 +14,7 @@ import (
 
 	"seer/eval"
 	"seer/runfolder"
+	"seer/tasks/probe"
 )
 
 func TestProbesOfARun(t *testing.T) {
@@ -23,7 +24,7 @@ func TestProbesOfARun(t *testing.T) {
 	assert.Contains(t, out, "step 3")
 	assert.Contains(t, out, "100.00")
 
-	var knn eval.Result
+	var knn probe.Result
 	require.NoError(t, json.Unmarshal([]byte(mustInvoke(t, "knn", filepath.Join(run, "latest"), "--json")), &knn))
 	assert.Equal(t, 100.0, knn.Top1)
 	assert.EqualValues(t, 3, knn.Step)
@@ -31,7 +32,7 @@ func TestProbesOfARun(t *testing.T) {
 
 	mustInvoke(t, "knn", run, "--random-init", "--set", "knn.k=3")
 	mustInvoke(t, "knn", experiment, "--weights", filepath.Join(run, "checkpoints", "step-000000003"))
-	results, err := runfolder.ReadLog[eval.Result](filepath.Join(run, "results.jsonl"))
+	results, err := runfolder.ReadLog[probe.Result](filepath.Join(run, "results.jsonl"))
 	require.NoError(t, err)
 	require.Len(t, results, 4, "every result is kept")
 	assert.Equal(t, "linear-eval", results[0].Task)
@@ -49,7 +50,7 @@ func TestProbeWritesOut(t *testing.T) {
 	assert.Contains(t, messages, "features of the training images: 24")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	var r eval.Result
+	var r probe.Result
 	require.NoError(t, json.Unmarshal(text, &r))
 	assert.Equal(t, "knn", r.Task)
 	assert.NoDirExists(t, run, "--out stands for the run folder")

@@ -38,7 +38,7 @@ var rules = []rule{
 	{[]string{"seer/data"}, []string{"seer/config"}, "data is a library; inputs joins it to the configuration", nil},
 	{[]string{"seer/torch"}, []string{"seer/nn", "seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "torch is the lowest layer", nil},
 	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", []string{"seer/models/regnet/arch"}},
-	{[]string{"seer/models", "seer/ssl", "seer/optim"}, []string{"seer/train", "seer/eval", "seer/config"}, "the method is a library", nil},
+	{[]string{"seer/models", "seer/ssl", "seer/supervised", "seer/optim"}, []string{"seer/train", "seer/eval", "seer/config"}, "the method is a library", nil},
 	{[]string{"seer/ssl"}, []string{"seer/models"}, "SwAV trains any trunk", nil},
 	{[]string{"seer/train"}, []string{"seer/config", "seer/data", "seer/inputs", "seer/models", "seer/ssl", "seer/eval", "seer/tasks"},
 		"the loop knows no method, model, configuration or source of data", []string{"seer/models/regnet/arch"}},

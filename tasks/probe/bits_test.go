@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package eval_test
+package probe_test
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"seer/config"
 	"seer/data"
 	"seer/eval"
+	"seer/eval/evaltest"
+	"seer/tasks/probe"
 	"seer/torch"
 )
 
@@ -30,7 +32,7 @@ func probed(t *testing.T, e *config.Experiment) (o outcome) {
 		return o
 	}
 	defer b.Close()
-	s := &eval.Session{Backbone: b, Experiment: e, Progress: func(stage string, _, _ int64) {
+	s := &probe.Session{Backbone: b, Experiment: e, Progress: func(stage string, _, _ int64) {
 		if stage != "linear classifier" { // whose steps are so small that one thread does them
 			assert.Equal(t, e.Run.Threads, torch.Threads(), stage)
 		}
@@ -56,7 +58,7 @@ func probed(t *testing.T, e *config.Experiment) (o outcome) {
 // Probes do not depend on the goroutine that they are started on, nor on others beside them.
 func TestProbesOnAnyGoroutineHaveTheSameBits(t *testing.T) {
 	const goroutines = 20
-	train, val := coloured(t, 18), coloured(t, 9)
+	train, val := evaltest.Coloured(t, 18), evaltest.Coloured(t, 9)
 	for _, precision := range []string{"fp32", "bf16", "fp16"} {
 		for _, layout := range []string{"on", "off"} {
 			t.Run(precision+" "+layout, func(t *testing.T) {

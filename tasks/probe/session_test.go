@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package eval_test
+package probe_test
 
 import (
 	"context"
@@ -15,21 +15,25 @@ import (
 	"seer/config"
 	"seer/data/datatest"
 	"seer/eval"
+	"seer/eval/evaltest"
+	"seer/tasks/probe"
 	"seer/torch/torchtest"
 )
 
 // session probes the random tiny trunk on coloured pictures.
-func session(t *testing.T, e *config.Experiment) *eval.Session {
+func session(t *testing.T, e *config.Experiment) *probe.Session {
 	t.Helper()
-	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
-	s := &eval.Session{Backbone: b, Experiment: e}
+	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: e})
+	require.NoError(t, err)
+	t.Cleanup(b.Close)
+	s := &probe.Session{Backbone: b, Experiment: e}
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
 	return s
 }
 
 func probing(trainDir, valDir string) *config.Experiment {
-	e := experiment()
-	e.Linear = probe(func(c *config.Linear) {
+	e := evaltest.Experiment()
+	e.Linear = short(func(c *config.Linear) {
 		c.Train, c.Val, c.Batch, c.Resize, c.Crop, c.Augment = trainDir, valDir, 8, 32, 32, false
 	})
 	e.KNN = config.KNN{Kind: "auto", K: 5, Temperature: 0.1, Batch: 8, Resize: 32, Crop: 32}
@@ -38,8 +42,8 @@ func probing(trainDir, valDir string) *config.Experiment {
 
 func TestSessionSharesFeatures(t *testing.T) {
 	torchtest.NoLeaks(t)
-	dir := coloured(t, 24)
-	s := session(t, probing(dir, coloured(t, 12)))
+	dir := evaltest.Coloured(t, 24)
+	s := session(t, probing(dir, evaltest.Coloured(t, 12)))
 	stages := map[string]int{}
 	s.Progress = func(stage string, done, total int64) {
 		if done == total {
@@ -53,7 +57,7 @@ func TestSessionSharesFeatures(t *testing.T) {
 	assert.Equal(t, map[string]int{
 		"features of the validation images": 1, "features of the training images": 1, "linear classifier": 1, "nearest neighbours": 1,
 	}, stages, "features are computed once for both probes")
-	for _, r := range []eval.Result{linear, knn} {
+	for _, r := range []probe.Result{linear, knn} {
 		assert.Equal(t, 100.0, r.Top1)
 		assert.Equal(t, 3, r.Classes)
 		assert.EqualValues(t, 24, r.TrainImages)
@@ -70,7 +74,7 @@ func TestSessionSharesFeatures(t *testing.T) {
 
 func TestSessionAugmented(t *testing.T) {
 	torchtest.NoLeaks(t)
-	dir := coloured(t, 24)
+	dir := evaltest.Coloured(t, 24)
 	e := probing(dir, dir)
 	e.Linear.Augment = true
 	r, err := session(t, e).Linear(context.Background())
@@ -81,7 +85,7 @@ func TestSessionAugmented(t *testing.T) {
 
 func TestSessionSubset(t *testing.T) {
 	torchtest.NoLeaks(t)
-	dir := coloured(t, 24)
+	dir := evaltest.Coloured(t, 24)
 	e := probing(dir, dir)
 	e.KNN.TrainSubset.First = 8 // the first folder by name: all blue
 	r, err := session(t, e).KNN(context.Background())
@@ -93,7 +97,7 @@ func TestSessionSubset(t *testing.T) {
 // A validation folder that lacks a class numbers the others differently; labels must follow the names.
 func TestSessionAlignsClasses(t *testing.T) {
 	torchtest.NoLeaks(t)
-	dir, val := coloured(t, 24), coloured(t, 24)
+	dir, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 24)
 	require.NoError(t, os.RemoveAll(filepath.Join(val, "blue")))
 	r, err := session(t, probing(dir, val)).KNN(context.Background())
 	require.NoError(t, err)
@@ -105,7 +109,7 @@ func TestSessionAlignsClasses(t *testing.T) {
 }
 
 func TestSessionRefuses(t *testing.T) {
-	dir := coloured(t, 6)
+	dir := evaltest.Coloured(t, 6)
 	flat := datatest.Folder(t, 3)
 	for name, tt := range map[string]struct {
 		edit func(*config.Experiment)
@@ -128,7 +132,7 @@ func TestSessionRefuses(t *testing.T) {
 
 func TestSessionWarnsOfBadImages(t *testing.T) {
 	torchtest.NoLeaks(t)
-	dir := coloured(t, 24)
+	dir := evaltest.Coloured(t, 24)
 	datatest.Write(t, filepath.Join(dir, "red", "broken.png"), []byte("no image"))
 	e := probing(dir, dir)
 	e.Data.MaxBadFraction = 0.1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package eval_test
+package probe_test
 
 import (
 	"context"
@@ -9,15 +9,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"seer/config"
+	"seer/data"
 	"seer/eval"
+	"seer/eval/evaltest"
+	"seer/tasks/probe"
 	"seer/torch"
 	"seer/torch/torchtest"
 )
 
-// probe is a short training at a high rate.
-func probe(edit func(*config.Linear)) config.Linear {
+// short is a short training at a high rate.
+func short(edit func(*config.Linear)) config.Linear {
 	c := config.Default().Linear
 	c.Duration = config.Duration{Value: 10, Unit: config.Epochs}
 	c.Batch, c.BaseLR, c.Schedule, c.Milestones, c.WeightDecay = 32, 0.8, "cosine", nil, 0
@@ -39,10 +43,10 @@ func TestLinearSeparates(t *testing.T) {
 	for name, edit := range tests {
 		t.Run(name, func(t *testing.T) {
 			torchtest.NoLeaks(t)
-			tv, tl := cloud(400, 16, 5, 0.2, 1)
-			vv, vl := cloud(100, 16, 5, 0.2, 2)
-			r, err := eval.Linear(context.Background(), torch.CPU, features(tv, tl), features(vv, vl),
-				eval.LinearOptions{Config: probe(edit), Classes: 5, Seed: 3})
+			tv, tl := evaltest.Cloud(400, 16, 5, 0.2, 1)
+			vv, vl := evaltest.Cloud(100, 16, 5, 0.2, 2)
+			r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
+				probe.LinearOptions{Config: short(edit), Classes: 5, Seed: 3})
 			require.NoError(t, err)
 			assert.Equal(t, eval.Accuracy{Top1: 100, Top5: 100, Images: 100}, r.Accuracy)
 			assert.EqualValues(t, 125, r.Steps)
@@ -54,16 +58,16 @@ func TestLinearSeparates(t *testing.T) {
 // Features whose scale differs a thousandfold between channels need the batch norm.
 func TestLinearBatchNormUsesRunningStatistics(t *testing.T) {
 	torchtest.NoLeaks(t)
-	tv, tl := cloud(400, 8, 5, 0.2, 1)
-	vv, vl := cloud(5, 8, 5, 0.2, 2)
+	tv, tl := evaltest.Cloud(400, 8, 5, 0.2, 1)
+	vv, vl := evaltest.Cloud(5, 8, 5, 0.2, 2)
 	for _, v := range [][]float32{tv, vv} {
 		for i := range v {
 			v[i] = 1000*v[i] + 500
 		}
 	}
 	for _, n := range []int{5, 1} { // one image by itself: batch statistics would make all features zero
-		r, err := eval.Linear(context.Background(), torch.CPU, features(tv, tl), features(vv[:8*n], vl[:n]),
-			eval.LinearOptions{Config: probe(nil), Classes: 5})
+		r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv[:8*n], vl[:n]),
+			probe.LinearOptions{Config: short(nil), Classes: 5})
 		require.NoError(t, err)
 		assert.EqualValues(t, n, r.Top1)
 	}
@@ -71,11 +75,11 @@ func TestLinearBatchNormUsesRunningStatistics(t *testing.T) {
 
 func TestLinearIsDeterministic(t *testing.T) {
 	torchtest.NoLeaks(t)
-	tv, tl := cloud(300, 16, 5, 2, 1)
-	vv, vl := cloud(200, 16, 5, 2, 2)
-	run := func(seed uint64) eval.LinearResult {
-		r, err := eval.Linear(context.Background(), torch.CPU, features(tv, tl), features(vv, vl),
-			eval.LinearOptions{Config: probe(nil), Classes: 5, Seed: seed})
+	tv, tl := evaltest.Cloud(300, 16, 5, 2, 1)
+	vv, vl := evaltest.Cloud(200, 16, 5, 2, 2)
+	run := func(seed uint64) probe.LinearResult {
+		r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
+			probe.LinearOptions{Config: short(nil), Classes: 5, Seed: seed})
 		require.NoError(t, err)
 		return r
 	}
@@ -86,7 +90,7 @@ func TestLinearIsDeterministic(t *testing.T) {
 }
 
 func TestLinearRefuses(t *testing.T) {
-	tv, tl := cloud(40, 4, 3, 0.1, 1)
+	tv, tl := evaltest.Cloud(40, 4, 3, 0.1, 1)
 	huge := make([]float32, len(tv))
 	for i := range huge {
 		huge[i] = 1e30 * tv[i]
@@ -104,8 +108,8 @@ func TestLinearRefuses(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			torchtest.NoLeaks(t)
-			_, err := eval.Linear(context.Background(), torch.CPU, features(tt.values, tl), features(tt.values, tl),
-				eval.LinearOptions{Config: probe(tt.edit), Classes: tt.classes})
+			_, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tt.values, tl), evaltest.Features(tt.values, tl),
+				probe.LinearOptions{Config: short(tt.edit), Classes: tt.classes})
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}
@@ -115,8 +119,36 @@ func TestLinearStops(t *testing.T) {
 	torchtest.NoLeaks(t)
 	stop := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	tv, tl := cloud(40, 4, 3, 0.1, 1)
-	o := eval.LinearOptions{Config: probe(nil), Classes: 3, Progress: func(int64, int64, float64, float64) { cancel(stop) }}
-	_, err := eval.Linear(ctx, torch.CPU, features(tv, tl), features(tv, tl), o)
+	tv, tl := evaltest.Cloud(40, 4, 3, 0.1, 1)
+	o := probe.LinearOptions{Config: short(nil), Classes: 3, Progress: func(int64, int64, float64, float64) { cancel(stop) }}
+	_, err := probe.Linear(ctx, torch.CPU, evaltest.Features(tv, tl), evaltest.Features(tv, tl), o)
 	assert.ErrorIs(t, err, stop)
+}
+
+// A probe on random crops sees labels that belong to its images: colours separate the classes of drawn pictures.
+func TestLinearAugmented(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	torchtest.NoLeaks(t)
+	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: evaltest.Experiment()})
+	require.NoError(t, err)
+	defer b.Close()
+	src, err := data.Open(data.SourceSpec{Path: evaltest.Coloured(t, 24), Labels: true})
+	require.NoError(t, err)
+	defer src.Close()
+	im := eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 8, Workers: 2}
+	val, err := b.Extract(context.Background(), im)
+	require.NoError(t, err)
+	defer val.Close()
+	c := short(nil)
+	c.Batch, c.Crop, c.Resize = 8, 32, 32
+	run := func(workers int) probe.LinearResult {
+		im.Workers = workers
+		r, err := probe.LinearAugmented(context.Background(), b, im, val, probe.LinearOptions{Config: c, Classes: 3, Seed: 5})
+		require.NoError(t, err)
+		return r
+	}
+	first := run(1)
+	assert.EqualValues(t, 24, first.Top1)
+	assert.EqualValues(t, 30, first.Steps)
+	assert.Equal(t, first, run(3), "the number of workers must not matter")
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package eval
+package supervised
 
 import (
 	"seer/nn"

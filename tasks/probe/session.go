@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package eval
+package probe
 
 import (
 	"context"
@@ -14,13 +14,14 @@ import (
 
 	"seer/config"
 	"seer/data"
+	"seer/eval"
 	"seer/inputs"
 	"seer/internal/redact"
 )
 
 // Session runs the probes of one experiment on one backbone. Features that both probes need are computed once.
 type Session struct {
-	Backbone   *Backbone
+	Backbone   *eval.Backbone
 	Experiment *config.Experiment
 	// Progress is told how far a stage is; may be nil. The stages of a probe follow each other.
 	Progress func(stage string, done, total int64)
@@ -39,15 +40,15 @@ type imageSet struct {
 
 // labelled is an open source and, once computed, its features.
 type labelled struct {
-	images   Images
-	features *Features
+	images   eval.Images
+	features *eval.Features
 }
 
 // Result is one line of a table, and of results.jsonl.
 type Result struct {
 	Task       string `json:"task"`       // "linear-eval" or "knn"
 	Experiment string `json:"experiment"` // its name
-	Origin
+	eval.Origin
 	Top1        float64 `json:"top1"` // per cent
 	Top5        float64 `json:"top5"`
 	Classes     int     `json:"classes"`
@@ -112,9 +113,9 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 }
 
 // train works on features computed once, unless every epoch sees other crops.
-func (s *Session) train(ctx context.Context, train *labelled, val *Features, o LinearOptions) (LinearResult, error) {
+func (s *Session) train(ctx context.Context, train *labelled, val *eval.Features, o LinearOptions) (LinearResult, error) {
 	if o.Config.Augment {
-		return s.Backbone.LinearAugmented(ctx, train.images, val, o)
+		return LinearAugmented(ctx, s.Backbone, train.images, val, o)
 	}
 	if err := s.compute(ctx, "features of the training images", train); err != nil {
 		return LinearResult{}, err
@@ -142,7 +143,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	if err := s.comparable(ctx, train, val); err != nil {
 		return Result{}, fmt.Errorf("knn.val: %w", err)
 	}
-	if err := enough(k.K, train.images.Len()); err != nil {
+	if err := eval.EnoughNeighbours(k.K, train.images.Len()); err != nil {
 		return Result{}, err
 	}
 	if err := s.compute(ctx, "features of the training images", train); err != nil {
@@ -155,7 +156,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	a, err := KNN(ctx, s.Backbone.Device, train.features, scored, KNNOptions{
+	a, err := eval.KNN(ctx, s.Backbone.Device, train.features, scored, eval.KNNOptions{
 		K: k.K, Temperature: k.Temperature, Classes: train.classes(), Threads: s.Backbone.Threads,
 		Progress: func(done, total int64) { s.progress("nearest neighbours", done, total) },
 	})
@@ -169,7 +170,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	return out, err
 }
 
-func (s *Session) result(task string, a Accuracy, train *labelled, begin time.Time) Result {
+func (s *Session) result(task string, a eval.Accuracy, train *labelled, begin time.Time) Result {
 	return Result{
 		Task: task, Experiment: s.Experiment.Name, Origin: s.Backbone.Origin, Top1: a.Percent1(), Top5: a.Percent5(), Classes: train.classes(),
 		TrainImages: train.images.Len(), ValImages: a.Images, Seed: s.Experiment.Run.Seed,
@@ -209,7 +210,7 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 		return nil, errors.Join(err, src.Close())
 	}
 	d := s.Experiment.Data
-	set := &labelled{images: Images{
+	set := &labelled{images: eval.Images{
 		Source: src, Sampler: order, Resize: key.resize, Crop: key.crop, Batch: batch, Workers: d.Workers,
 		Orient: d.EXIFOrientation, MaxBadFraction: inputs.BadFraction(d.MaxBadFraction),
 	}}
@@ -326,7 +327,7 @@ func known(val *labelled, i, label int64, to []int64, classes int) error {
 }
 
 // aligned gives the validation features with labels that number the training classes.
-func aligned(train, val *labelled) (*Features, error) {
+func aligned(train, val *labelled) (*eval.Features, error) {
 	to := numbers(train, val)
 	out := *val.features
 	out.Labels = make([]int64, len(val.features.Labels))
