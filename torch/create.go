@@ -95,6 +95,9 @@ func readInto[E any](t *Tensor, op string, want DType) []E {
 // Float32s returns a copy of the elements of a float32 tensor; it waits for the device.
 func (t *Tensor) Float32s() []float32 { return readInto[float32](t, "float32s", Float32) }
 
+// Float64s returns a copy of the elements of a float64 tensor; it waits for the device.
+func (t *Tensor) Float64s() []float64 { return readInto[float64](t, "float64s", Float64) }
+
 // Int64s returns a copy of the elements of an int64 tensor; it waits for the device.
 func (t *Tensor) Int64s() []int64 { return readInto[int64](t, "int64s", Int64) }
 

@@ -25,6 +25,7 @@ func TestHostCopies(t *testing.T) {
 	assert.Equal(t, "float32[2,3]", x.String())
 	assert.Equal(t, []int64{7, 8}, torch.FromInt64([]int64{7, 8}, 2).Int64s())
 	assert.Equal(t, 3.5, torch.FromFloat64([]float64{3.5}, 1).Item())
+	assert.Equal(t, []float64{3.5, 4.5}, torch.FromFloat64([]float64{3.5, 4.5}, 2).Float64s())
 	assert.Empty(t, torch.FromFloat32(nil, 0, 3).Float32s())
 }
 
