@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package labelled reads labelled data sets in the layouts in which they are published: ImageNet with its development kit
-// or as Kaggle has it, class folders and Places.
+// or as Kaggle has it, class folders, Places, iNaturalist, Open Images, PASCAL VOC and COCO.
 //
 // [Open] returns a [Set]: a [data.Source], so that the loader reads its images, with names of classes in a documented
 // order and with targets. A set has either one class an image ([Set.Label]) or many ([Set.Row]: 1 there, 0 not there, -1

@@ -88,9 +88,9 @@ func TestFoldersThatHoldNoDataSet(t *testing.T) {
 		o     Options
 		want  []string
 	}{
-		"empty":          {nil, Options{}, []string{"holds no labelled data set (it is empty", "imagenet: train/n01440764/*.JPEG", "folders: train/<class>/*.jpg"}},
+		"empty":          {nil, Options{}, []string{"holds no labelled data set (it is empty", "imagenet: train/n01440764/*.JPEG", "coco: annotations/instances_train2017.json"}},
 		"something else": {map[string]string{"song.mp3": "x"}, Options{}, []string{"it holds song.mp3"}},
-		"two at once":    {map[string]string{"places365_val.txt": "", "LOC_val_solution.csv": "x"}, Options{}, []string{"looks like imagenet and like places", "set the kind"}},
+		"two at once":    {map[string]string{"train2018.json": "{}", "annotations/instances_train2017.json": "{}"}, Options{}, []string{"looks like inaturalist and like coco", "set the kind"}},
 		"no such kind":   {nil, Options{Kind: "cifar"}, []string{`unknown kind "cifar"`, "folders, imagenet, places"}},
 		"no such split":  {map[string]string{"train/a/1.jpg": ""}, Options{Split: "test", Kind: "folders"}, []string{`no folder of images for the split "test"`, "it holds train/"}},
 	} {

@@ -29,6 +29,8 @@ type Options struct {
 	Annotations string
 	// Images is the folder of images where it does not lie where the layout has it.
 	Images string
+	// UnknownIsNegative takes the classes of Open Images that nobody has looked for in an image for not there.
+	UnknownIsNegative bool
 	// Unchecked leaves out the look whether every image exists: on a far disk it takes a round trip for each. Images that
 	// are missing then show when they are read.
 	Unchecked bool
@@ -51,11 +53,19 @@ var layouts = []layout{
 		"train/n01440764/*.JPEG and val/", reader.openImageNet},
 	{"places", []string{"places365_*.txt", "categories_places365.txt", "*_places205.csv"},
 		"places365_train_standard.txt or train_places205.csv", reader.openPlaces},
+	{"inaturalist", []string{"train20[12][0-9].json", "val20[12][0-9].json", "train.json", "train_mini.json", "val.json"},
+		"train2018.json and train_val2018/", reader.openINaturalist},
+	{"openimages", []string{"*imagelabels*.csv"},
+		"oidv6-train-annotations-human-imagelabels.csv, oidv6-classes-trainable.txt and train/", reader.openOpenImages},
+	{"voc", []string{"JPEGImages", "VOC20[0-9][0-9]/JPEGImages", "VOCdevkit/VOC20[0-9][0-9]/JPEGImages"},
+		"JPEGImages/, Annotations/ and ImageSets/Main/", reader.openVOC},
+	{"coco", []string{"annotations/instances_*.json", "instances_*.json"},
+		"annotations/instances_train2017.json and train2017/", reader.openCOCO},
 	{"folders", nil, "train/<class>/*.jpg", reader.openFolders},
 }
 
 // Kinds are the values of [Options.Kind].
-var Kinds = []string{"auto", "folders", "imagenet", "places"}
+var Kinds = []string{"auto", "folders", "imagenet", "places", "inaturalist", "openimages", "voc", "coco"}
 
 // Open reads the labels of a data set that lies in the folder root, and lists its images.
 func Open(ctx context.Context, root string, o Options) (*Set, error) {
@@ -63,9 +73,15 @@ func Open(ctx context.Context, root string, o Options) (*Set, error) {
 	if o.Split == "validation" {
 		o.Split = "val"
 	}
-	root, err := filepath.Abs(root)
-	if err != nil {
-		return nil, fmt.Errorf("labelled: %w", err)
+	for _, path := range []*string{&root, &o.Images, &o.Annotations} {
+		if *path == "" && path != &root {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, fmt.Errorf("labelled: %w", err)
+		}
+		*path = absolute
 	}
 	if st, err := os.Stat(root); err != nil {
 		return nil, fmt.Errorf("labelled: %w", err)
@@ -176,7 +192,7 @@ func (r *reader) find(patterns ...string) (string, error) {
 // imageFolder finds the folder of images: the one that was named, or the first candidate that exists.
 func (r *reader) imageFolder(candidates ...string) (string, error) {
 	if r.Images != "" {
-		return filepath.Abs(r.Images)
+		return r.Images, nil
 	}
 	for _, c := range candidates {
 		dir := filepath.Join(r.root, c)

@@ -6,7 +6,7 @@
 //	go run ./tools/parity --images DIR --out crops && python3 tools/parity/compare.py crops
 //
 // With --files it decodes files of all formats instead, for tools/parity/formats.py,
-// which runs it.
+// which runs it; with --labelled it lists a labelled data set, for tools/parity/labelled.py.
 package main
 
 import (
@@ -21,6 +21,7 @@ import (
 
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/data/labelled"
 )
 
 // operations are what is compared, each after a random crop.
@@ -68,11 +69,20 @@ func opName(i int) string {
 func main() {
 	images := flag.String("images", "", "folder with JPEG files")
 	files := flag.String("files", "", "folder with image files to decode; --out is then a file of JSON lines")
+	set := flag.String("labelled", "", "folder of a labelled data set to list; --out is then a file of JSON lines")
+	var o labelled.Options
+	flag.StringVar(&o.Kind, "kind", "", "kind of the data set")
+	flag.StringVar(&o.Split, "split", "", "part of the data set")
+	flag.StringVar(&o.Images, "set-images", "", "folder of its images")
+	flag.StringVar(&o.Annotations, "set-annotations", "", "its file of labels")
 	out := flag.String("out", "crops", "folder to write crops.json and crops.bin to")
 	flag.Parse()
 	work := func() error { return run(*images, *out) }
-	if *files != "" {
+	switch {
+	case *files != "":
 		work = func() error { return decodeFiles(*files, *out) }
+	case *set != "":
+		work = func() error { return listLabelled(*set, o, *out) }
 	}
 	if err := work(); err != nil {
 		fmt.Fprintln(os.Stderr, "parity:", err)
