@@ -158,6 +158,9 @@ func readTruth(name string, text []byte, synsets []synset) ([]int32, error) {
 		truth = append(truth, place)
 		return nil
 	})
+	if lines := strings.Count(strings.TrimSpace(string(text)), "\n") + 1; err == nil && lines != len(truth) {
+		err = fmt.Errorf("labelled: %s: %d of its %d lines are empty; line i is the label of image i", name, lines-len(truth), lines)
+	}
 	return truth, err
 }
 

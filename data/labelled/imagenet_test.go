@@ -121,6 +121,7 @@ func TestImageNetLayoutsThatAreWrong(t *testing.T) {
 			[]string{"has no data/ILSVRC2012_validation_ground_truth.txt"}},
 		"label out of range": {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1\n3\n"}), Options{Split: "val"},
 			[]string{truthName, `line 2: label "3"`, "one of the 2 classes"}},
+		"an empty line":      {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1\n\n2\n"}), Options{Split: "val"}, []string{"1 of its 3 lines are empty"}},
 		"label of a concept": {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1001\n"}), Options{Split: "val"}, []string{`label "1001"`}},
 		"broken meta.mat":    {with(flatVal, map[string]string{kit + "meta.mat": "x", kit + truthName: "1\n"}), Options{Split: "val"}, []string{"meta.mat: 1 bytes are no MATLAB file"}},
 		"all images missing": {with(devkitFilesOfTwo, map[string]string{"val/other.JPEG": ""}), Options{Split: "val"},

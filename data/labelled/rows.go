@@ -65,8 +65,11 @@ func (r *rows) fill(i int64, row []int8) {
 	}
 }
 
-// choose returns the rows of some images.
+// choose returns the rows of some images, which come in their order.
 func (r *rows) choose(kept []int64) *rows {
+	if len(kept) == r.len() {
+		return r
+	}
 	out := &rows{rest: r.rest, ends: make([]int64, 0, len(kept))}
 	for _, i := range kept {
 		out.marks = append(out.marks, r.of(i)...)
