@@ -35,7 +35,7 @@ func Metadata(m Model, mean, std [3]float64) (map[string]string, error) {
 	return meta, nil
 }
 
-// FromMetadata reads what Metadata wrote. Other programs' files have none of it, and use the key for names of their own:
+// FromMetadata reads what Metadata wrote. Other programs' files have none of it, and use the keys for values of their own:
 // then m stays empty, and mean and std stay as they are.
 func FromMetadata(meta map[string]string, mean, std *[3]float64) (m Model, err error) {
 	if text, ok := meta[metaNet]; ok {
@@ -43,16 +43,12 @@ func FromMetadata(meta map[string]string, mean, std *[3]float64) (m Model, err e
 			return m, fmt.Errorf("metadata %s = %q: %w", metaNet, text, err)
 		}
 	}
-	for key, target := range map[string]*[3]float64{metaMean: mean, metaStd: std} {
-		text, ok := meta[key]
-		if !ok {
-			continue
+	if isNumbers(meta, metaMean) && isNumbers(meta, metaStd) {
+		for key, target := range map[string]*[3]float64{metaMean: mean, metaStd: std} {
+			if err := three(meta, key, target); err != nil {
+				return m, err
+			}
 		}
-		var list []float64
-		if err := json.Unmarshal([]byte(text), &list); err != nil || len(list) != 3 {
-			return m, fmt.Errorf("metadata %s = %q: a list of three numbers is needed, as in [0.485, 0.456, 0.406]", key, text)
-		}
-		*target = [3]float64(list)
 	}
 	for _, s := range std {
 		if !(s > 0) {
@@ -63,4 +59,24 @@ func FromMetadata(meta map[string]string, mean, std *[3]float64) (m Model, err e
 		m.Arch = meta[metaArch]
 	}
 	return m, nil
+}
+
+// isNumbers says whether a value is a list of numbers or missing, and not another program's text ("imagenet").
+func isNumbers(meta map[string]string, key string) bool {
+	text, ok := meta[key]
+	var list []float64
+	return !ok || json.Unmarshal([]byte(text), &list) == nil && list != nil
+}
+
+func three(meta map[string]string, key string, target *[3]float64) error {
+	text, ok := meta[key]
+	if !ok {
+		return nil
+	}
+	var list []float64
+	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list) != 3 {
+		return fmt.Errorf("metadata %s = %q: a list of three numbers is needed, as in [0.485, 0.456, 0.406]", key, text)
+	}
+	*target = [3]float64(list)
+	return nil
 }

@@ -39,3 +39,19 @@ func TestMetadataOfOthers(t *testing.T) {
 		assert.ErrorContains(t, err, "metadata "+key+" = ")
 	}
 }
+
+// A text that is no list of numbers is another program's, and tells nothing: half of a normalisation would be none.
+func TestMetadataOfOthersUnderOurKeys(t *testing.T) {
+	for _, text := range []string{"imagenet", "", "null", "0.5", `"0.5"`, "(0.485, 0.456, 0.406)", `["a", "b", "c"]`, "{}"} {
+		for _, key := range []string{"mean", "std"} {
+			mean, std := [3]float64{1, 2, 3}, [3]float64{4, 5, 6}
+			meta := map[string]string{"arch": "regnet_y_16gf", "mean": "[7, 7, 7]", "std": "[8, 8, 8]"}
+			meta[key] = text
+			m, err := config.FromMetadata(meta, &mean, &std)
+			require.NoError(t, err, text)
+			assert.Equal(t, "regnet_y_16gf", m.Arch)
+			assert.Equal(t, [3]float64{1, 2, 3}, mean, text)
+			assert.Equal(t, [3]float64{4, 5, 6}, std, text)
+		}
+	}
+}

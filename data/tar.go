@@ -88,7 +88,7 @@ type tarScan struct {
 
 // walkRules is the version of how a shard's members are chosen: an index beside a
 // shard that another version has written is not used.
-const walkRules = 2
+const walkRules = 3
 
 func newTarScan(s scanner) (*tarScan, error) {
 	paths, beside, err := expandFiles(s.spec.Path, ".tar")

@@ -9,17 +9,21 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"path"
 	"strconv"
 	"strings"
 )
 
 // member is one image found in a tar file.
 type member struct {
-	name           string
-	offset, length int64
+	name string
+	span
 	// class is the text of the sibling label, "" where there is none.
 	class string
 }
+
+// span is where the data of a member lie.
+type span struct{ offset, length int64 }
 
 // tarWalk lists the images of one tar file by its headers, without reading the
 // images. Files that share the path up to the first dot of the base name belong
@@ -38,6 +42,8 @@ type tarWalk struct {
 	remarks counts
 	members int64 // of all archives
 	names   nameSet
+	source  io.ReaderAt
+	files   fileSet
 }
 
 func (w *tarWalk) walk(r io.ReaderAt, size int64) error {
@@ -46,6 +52,7 @@ func (w *tarWalk) walk(r io.ReaderAt, size int64) error {
 		return err
 	}
 	src := &tarFile{r: r, size: size}
+	w.source = r
 	for more := true; more; {
 		err := w.archive(src)
 		if err == nil {
@@ -128,28 +135,53 @@ func (w *tarWalk) member(tr *tar.Reader, h *tar.Header, offset int64) error {
 	case h.Typeflag == tar.TypeDir, h.Typeflag == tar.TypeXGlobalHeader:
 		return nil // they hold nothing
 	case hiddenPath(h.Name):
+		if regular && !isSparse(h) {
+			w.files.add(h.Name, span{offset, h.Size}) // a link to it may not be hidden
+		}
 		return w.skip(isHidden, h.Name)
-	case h.Typeflag == tar.TypeLink, h.Typeflag == tar.TypeSymlink:
+	case h.Typeflag == tar.TypeSymlink:
 		return w.skip("links", h.Name)
+	case h.Typeflag == tar.TypeLink:
+		return w.link(h)
 	case isSparse(h):
 		return w.skip("sparse members, whose data lie in pieces", h.Name)
 	case !regular:
 		return w.skip("special members", h.Name)
 	}
-	key, ext := splitKey(h.Name)
+	w.files.add(h.Name, span{offset, h.Size})
+	return w.file(tr, h.Name, span{offset, h.Size})
+}
+
+// looseLink counts hard links whose member is missing, sparse or comes later.
+const looseLink = "hard links to no file before them in the shard"
+
+// link files a hard link: another name of a member that came before, with its data. tar writes one where a file that it
+// packs has two names.
+func (w *tarWalk) link(h *tar.Header) error {
+	data, ok := w.files.find(h.Linkname)
+	if !ok {
+		return w.skip(looseLink, h.Name)
+	}
+	w.files.add(h.Name, data)
+	return w.file(io.NewSectionReader(w.source, data.offset, data.length), h.Name, data)
+}
+
+// file files a name with its data, which r reads.
+func (w *tarWalk) file(r io.Reader, name string, data span) error {
+	key, ext := splitKey(name)
 	if key != w.key {
 		if err := w.flush(); err != nil {
 			return err
 		}
 		w.key = key
 	}
-	switch why := w.selection.why(h.Name, true); {
+	switch why := w.selection.why(name, true); {
 	case why == "":
-		w.group = append(w.group, member{name: h.Name, offset: offset, length: h.Size})
+		w.group = append(w.group, member{name: name, span: data})
 	case w.labels && labelRank(ext) > 0:
-		return w.sibling(tr, h, ext)
+		return w.sibling(r, name, data.length, ext)
 	default:
-		return w.skip(why, h.Name)
+		return w.skip(why, name)
 	}
 	return nil
 }
@@ -160,14 +192,14 @@ func (w *tarWalk) skip(what, name string) error {
 }
 
 // sibling reads a label file. What holds no label (a caption, say) is skipped.
-func (w *tarWalk) sibling(tr *tar.Reader, h *tar.Header, ext string) error {
+func (w *tarWalk) sibling(r io.Reader, name string, size int64, ext string) error {
 	const enough = 1 << 20
-	if h.Size > enough || labelRank(ext) <= w.rank {
+	if size > enough || labelRank(ext) <= w.rank {
 		return nil
 	}
-	text, err := io.ReadAll(io.LimitReader(tr, enough))
+	text, err := io.ReadAll(io.LimitReader(r, enough))
 	if err != nil {
-		return fmt.Errorf("member %s: %w", h.Name, err)
+		return fmt.Errorf("member %s: %w", name, err)
 	}
 	if class, ok := parseClass(text, ext); ok {
 		w.class, w.rank = class, labelRank(ext)
@@ -262,6 +294,33 @@ func (s *nameSet) add(name string) bool {
 		s.seen[h] = struct{}{}
 	}
 	return !known
+}
+
+// fileSet remembers where the data of members lie, the first million of them, for hard links.
+type fileSet struct {
+	seed  maphash.Seed
+	spans map[uint64]span
+}
+
+// hash takes "./a.jpg" for "a.jpg", as an unpacking tar does.
+func (s *fileSet) hash(name string) uint64 { return maphash.String(s.seed, path.Clean("/"+name)) }
+
+func (s *fileSet) add(name string, data span) {
+	if s.spans == nil {
+		s.seed, s.spans = maphash.MakeSeed(), map[uint64]span{}
+	}
+	h := s.hash(name)
+	if _, known := s.spans[h]; known || len(s.spans) < 1<<20 {
+		s.spans[h] = data // of two members of a name the later one is what a link leads to
+	}
+}
+
+func (s *fileSet) find(name string) (span, bool) {
+	if s.spans == nil {
+		return span{}, false
+	}
+	data, ok := s.spans[s.hash(name)]
+	return data, ok
 }
 
 // splitKey splits "a/b.c.jpg" into "a/b" and ".c.jpg".

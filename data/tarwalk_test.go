@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -129,7 +130,7 @@ func TestAnEndWithoutItsMarkIsSaid(t *testing.T) {
 func TestMembersThatAreNoFiles(t *testing.T) {
 	s := openTar(t, SourceSpec{}, headers(t,
 		tar.Header{Name: "photos/", Typeflag: tar.TypeDir}, tar.Header{Name: "a.jpg"},
-		tar.Header{Name: "hard.jpg", Linkname: "a.jpg", Typeflag: tar.TypeLink},
+		tar.Header{Name: "loose.jpg", Linkname: "z.jpg", Typeflag: tar.TypeLink},
 		tar.Header{Name: "soft.jpg", Linkname: "a.jpg", Typeflag: tar.TypeSymlink},
 		tar.Header{Name: "pipe.jpg", Typeflag: tar.TypeFifo}, tar.Header{Name: "zero", Typeflag: tar.TypeChar},
 		tar.Header{Name: "contiguous.jpg", Typeflag: tar.TypeCont},
@@ -137,11 +138,48 @@ func TestMembersThatAreNoFiles(t *testing.T) {
 		tar.Header{Name: "README"}, tar.Header{Name: "b.json"}, tar.Header{Name: "c.json"}))
 	require.Equal(t, []string{"a.jpg", "contiguous.jpg", "./b.JPG"}, read(t, s))
 	require.Equal(t, map[string]index.Count{
-		"links": {N: 2, First: "s.tar: hard.jpg"}, "special members": {N: 2, First: "s.tar: pipe.jpg"}, isHidden: {N: 2, First: "s.tar: .thumbnails/a.jpg"},
+		"links": {N: 1, First: "s.tar: soft.jpg"}, looseLink: {N: 1, First: "s.tar: loose.jpg"}, "special members": {N: 2, First: "s.tar: pipe.jpg"}, isHidden: {N: 2, First: "s.tar: .thumbnails/a.jpg"},
 		noEnding: {N: 1, First: "s.tar: README"}, ".json": {N: 2, First: "s.tar: b.json"},
 	}, ListingOf(s).Skipped)
-	require.Equal(t, "left out: 2 .json (s.tar: b.json, …), 2 hidden (s.tar: .thumbnails/a.jpg, …), 2 links (s.tar: hard.jpg, …), "+
-		"2 special members (s.tar: pipe.jpg, …), 1 without an ending (s.tar: README)", ListingOf(s).String())
+	require.Equal(t, "left out: 2 .json (s.tar: b.json, …), 2 hidden (s.tar: .thumbnails/a.jpg, …), 2 special members (s.tar: pipe.jpg, …), "+
+		"1 hard links to no file before them in the shard (s.tar: loose.jpg), 1 links (s.tar: soft.jpg), 1 without an ending (s.tar: README)", ListingOf(s).String())
+}
+
+// Where a file has two names, tar writes it once and the second as a link: both are images, and so are labels.
+func TestHardLinksAreTheMembersTheyPointTo(t *testing.T) {
+	content := headers(t,
+		tar.Header{Name: "0.jpg"}, tar.Header{Name: "0.cls"},
+		tar.Header{Name: "1.jpg", Linkname: "./0.jpg", Typeflag: tar.TypeLink}, tar.Header{Name: "1.cls", Linkname: "0.cls", Typeflag: tar.TypeLink},
+		tar.Header{Name: "2.jpg", Linkname: "1.jpg", Typeflag: tar.TypeLink}, tar.Header{Name: "2.cls"},
+		tar.Header{Name: ".hidden"},
+		tar.Header{Name: "3.jpg", Linkname: "/.hidden", Typeflag: tar.TypeLink}, tar.Header{Name: "3.cls", Linkname: "3.jpg", Typeflag: tar.TypeLink},
+		tar.Header{Name: "4.jpg", Linkname: "5.jpg", Typeflag: tar.TypeLink}, tar.Header{Name: "5.jpg"}, tar.Header{Name: "5.cls"},
+		tar.Header{Name: ".6.jpg", Linkname: "5.jpg", Typeflag: tar.TypeLink})
+	for _, window := range []int64{0, 2} {
+		s := openTar(t, SourceSpec{Labels: true, Window: window}, content)
+		require.Equal(t, []string{"0.jpg 1", "1.jpg 1", "2.jpg 2", "3.jpg 0", "5.jpg 3"}, listing(s))
+		require.Equal(t, []string{".hidden", "0.cls", "2.cls", "5.cls"}, s.Classes())
+		require.Equal(t, []string{"0.jpg", "0.jpg", "0.jpg", ".hidden", "5.jpg"}, read(t, s))
+		require.Equal(t, map[string]index.Count{
+			looseLink: {N: 1, First: "s.tar: 4.jpg"}, isHidden: {N: 2, First: "s.tar: .hidden"},
+		}, ListingOf(s).Skipped)
+	}
+}
+
+// What is in pieces cannot be read where it lies, under no name.
+func TestHardLinksToSparseMembersAreCounted(t *testing.T) {
+	body := append([]byte("hello"), make([]byte, 507)...)
+	sparse := raw("sparse.jpg", "ustar  \x00", 'S', 5, func(h []byte) {
+		copy(h[386:], "00000000000\x0000000000005\x00") // one piece
+		copy(h[483:], "00000000005\x00")
+	})
+	link := raw("link.jpg", "ustar  \x00", '1', 0, func(h []byte) { copy(h[157:], "sparse.jpg") })
+	content := slices.Concat(sparse, body, link, raw("a.jpg", "ustar\x0000", '0', 5, nil), body, make([]byte, 1024))
+	s := openTar(t, SourceSpec{}, content)
+	require.Equal(t, []string{"a.jpg -1"}, listing(s))
+	require.Equal(t, map[string]index.Count{
+		looseLink: {N: 1, First: "s.tar: link.jpg"}, "sparse members, whose data lie in pieces": {N: 1, First: "s.tar: sparse.jpg"},
+	}, ListingOf(s).Skipped)
 }
 
 func TestMemberNamesAreNames(t *testing.T) {
