@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,54 @@ func TestFeaturesOfAnExportedTrunk(t *testing.T) {
 	names, err := os.ReadFile(filepath.Join(dir, "a.txt"))
 	require.NoError(t, err)
 	assert.Equal(t, "blue/002.png\nblue/005.png\ngreen/001.png\ngreen/004.png\nred/000.png\nred/003.png\nred/006.png\n", string(names))
+}
+
+// Of a teacher and a student the teacher is taken, with a warning, and --prefix takes the other.
+func TestPrefixChoosesATrunk(t *testing.T) {
+	images := coloured(t, 7)
+	_, run := pretrained(t, images)
+	dir := t.TempDir()
+	trunk := filepath.Join(dir, "trunk.safetensors")
+	mustInvoke(t, "export", run, "--out", trunk)
+	tensors, meta, err := checkpoint.ReadSafetensors(trunk)
+	require.NoError(t, err)
+	var both []checkpoint.Tensor
+	for _, x := range tensors {
+		teacher, student := x, x
+		teacher.Name, student.Name = "teacher."+x.Name, "student."+x.Name
+		student.Data = slices.Clone(x.Data)
+		if x.Name == "stem.0.weight" {
+			student.Data[3] ^= 0x80 // the sign of a weight
+		}
+		both = append(both, teacher, student)
+	}
+	file := filepath.Join(dir, "both.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(file, both, meta))
+	features := func(more ...string) (values []float32, messages string) {
+		out := filepath.Join(t.TempDir(), "x.npy")
+		_, messages, err := invoke(t, append([]string{"features", "--images", images, "--out", out, "--size", "32"}, more...)...)
+		require.NoError(t, err, messages)
+		_, values = readArray(t, out)
+		return values, messages
+	}
+	want, messages := features("--weights", trunk)
+	assert.NotContains(t, messages, "--prefix")
+	teacher, messages := features("--weights", file)
+	assert.Contains(t, messages, "--prefix chooses another")
+	assert.Equal(t, want, teacher)
+	student, _ := features("--weights", file, "--prefix", "student.")
+	assert.NotEqual(t, want, student)
+	again, _ := features("--weights", file, "--prefix", "teacher.")
+	assert.Equal(t, want, again)
+
+	exported := filepath.Join(dir, "student.safetensors")
+	mustInvoke(t, "export", file, "--prefix", "student.", "--out", exported)
+	fromExport, _ := features("--weights", exported)
+	assert.Equal(t, student, fromExport, "export takes the same one")
+
+	_, _, err = invoke(t, "features", "--images", images, "--out", filepath.Join(dir, "n.npy"), "--weights", file, "--prefix", "nobody.")
+	assert.ErrorContains(t, err, "nobody.")
+	assert.ErrorContains(t, err, "student.")
 }
 
 func TestFeaturesLeavesBadImagesOut(t *testing.T) {
