@@ -38,8 +38,9 @@ func Default() *Experiment {
 			Kind: "cosine", Warmup: Duration{0, Steps}, EndFactor: 0.001, Phase: "global",
 			Gamma: 0.1, Window: Duration{1000, Steps}, Factor: 0.5, Threshold: 0.001,
 		},
-		Linear: defaultLinear(),
-		KNN:    KNN{Kind: "auto", K: 200, Temperature: 0.1, Batch: 256, Resize: 256, Crop: 224},
+		Finetune: Finetune{Kind: "auto", HeadLR: 1, ValidateEvery: Duration{1, Epochs}, Resize: 256, Crop: 224},
+		Linear:   defaultLinear(),
+		KNN:      KNN{Kind: "auto", K: 200, Temperature: 0.1, Batch: 256, Resize: 256, Crop: 224},
 	}
 }
 

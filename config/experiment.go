@@ -32,6 +32,7 @@ type Experiment struct {
 	Optim    Optim    `toml:"optim"`
 	Schedule Schedule `toml:"schedule"`
 	Train    Train    `toml:"train"`
+	Finetune Finetune `toml:"finetune"`
 	Linear   Linear   `toml:"linear"`
 	KNN      KNN      `toml:"knn"`
 }

@@ -32,6 +32,9 @@ func TestShippedExperiments(t *testing.T) {
 			e, err := Load(path, nil)
 			require.NoError(t, err)
 			tasks := []Task{Pretrain}
+			if e.Finetune.Val != "" {
+				tasks = []Task{FineTuning}
+			}
 			if e.Linear.Train != "" {
 				tasks = append(tasks, LinearEval, KNNEval)
 			}

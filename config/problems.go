@@ -177,6 +177,8 @@ func (e *Experiment) sources(task Task) []source {
 	case KNNEval:
 		train, val, _ := e.KNN.sources(e.Linear)
 		return []source{{"knn.train", train}, {"knn.val", val}, {"knn.train_subset.list", e.KNN.TrainSubset.List}}
+	case FineTuning:
+		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}, {"finetune.val", e.Finetune.Val}}
 	default:
 		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}}
 	}

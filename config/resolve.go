@@ -39,6 +39,8 @@ type Plan struct {
 	Factor        float64 `json:"factor"`
 	Threshold     float64 `json:"threshold"`
 
+	ValidateEvery int64 `json:"validate_every"` // steps, fine-tuning only
+
 	QueueStart       int64        `json:"queue_start"`
 	FreezePrototypes int64        `json:"freeze_prototypes"`
 	Rules            []rules.Rule `json:"-"`
@@ -73,6 +75,13 @@ func (r *resolver) total(path string, d Duration) int64 {
 	return r.scale.Total
 }
 
+// ResolveFinetune is Resolve for fine-tuning, which has no prototypes and no queue.
+func (e *Experiment) ResolveFinetune(images int64, world int) (*Plan, []Problem, error) {
+	labelled := *e
+	labelled.SwAV.QueueStart, labelled.SwAV.FreezePrototypes = Duration{0, Steps}, Duration{0, Steps}
+	return labelled.Resolve(images, world)
+}
+
 // Resolve converts a pretraining experiment to steps, given the number of images in
 // the source and of processes, and scales the learning rate by the batch. Both
 // happen here and nowhere else. The experiment itself stays as it is.
@@ -91,6 +100,7 @@ func (e *Experiment) Resolve(images int64, world int) (*Plan, []Problem, error) 
 		Kind: s.Kind, PeakLR: peak, WarmupStartLR: s.WarmupStart, EndLR: peak * s.EndFactor,
 		Warmup: r.steps("schedule.warmup", s.Warmup), Phase: s.Phase, Milestones: r.list("schedule.milestones", s.Milestones), Gamma: s.Gamma,
 		Window: r.steps("schedule.window", s.Window), Factor: s.Factor, Threshold: s.Threshold,
+		ValidateEvery:    r.steps("finetune.validate_every", e.Finetune.ValidateEvery),
 		QueueStart:       r.steps("swav.queue_start", e.SwAV.QueueStart),
 		FreezePrototypes: r.steps("swav.freeze_prototypes", e.SwAV.FreezePrototypes),
 		Rules:            r.rules(e.Optim.Rules),

@@ -129,6 +129,33 @@ type Train struct {
 	Duration Duration `toml:"duration"`
 }
 
+// Finetune is training with labels from a pretrained trunk. The images are those of
+// [data], whose source must have labels; one entry of [[crops]], [augment], [optim],
+// [schedule] and [train] say how. It is not part of pretraining.
+type Finetune struct {
+	// Val is the labelled source to validate on; Kind is as in [data]. Required.
+	Val  string `toml:"val"`
+	Kind string `toml:"kind"`
+	// Hidden widths of the head between trunk and classes: one Linear each, with batch
+	// norm and ReLU (VISSL's MLP heads). Default: none, one Linear (SEER).
+	Hidden []int `toml:"hidden"`
+	// LabelSmoothing is the share of the target that all classes get alike. Default 0.
+	LabelSmoothing float64 `toml:"label_smoothing"`
+	// HeadLR multiplies the learning rate of the head, which starts from nothing;
+	// optim.rules multiply further. Default 1.
+	HeadLR float64 `toml:"head_lr"`
+	// DecayBatchNorm puts optim.weight_decay on the scales and shifts of batch norm,
+	// too. Default false (VISSL's regularize_bn).
+	DecayBatchNorm bool `toml:"decay_batch_norm"`
+	// ValidateEvery is the interval between validations; one always ends the run.
+	// Default "1ep".
+	ValidateEvery Duration `toml:"validate_every"`
+	// Resize is the short side before the centre crop, in pixels. Default 256.
+	Resize int `toml:"resize"`
+	// Crop is the input size of validation, in pixels. Default 224.
+	Crop int `toml:"crop"`
+}
+
 // Linear is the linear probe: a frozen trunk and one Linear trained on its pooled
 // features. The defaults are VISSL's ImageNet probe of SEER.
 type Linear struct {

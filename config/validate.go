@@ -20,6 +20,7 @@ type Task string
 
 const (
 	Pretrain   Task = "pretrain"
+	FineTuning Task = "finetune"
 	LinearEval Task = "linear-eval"
 	KNNEval    Task = "knn"
 )
@@ -58,6 +59,19 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.optim(e.Optim)
 		c.schedule(e.Schedule)
 		c.train(e.Train)
+	case FineTuning:
+		c.data(e.Data)
+		c.shuffle(e.Data, int64(e.Optim.Batch))
+		if e.Model.Arch != "" { // otherwise that of the weights
+			c.model(e.Model)
+		}
+		c.oneView(e.Crops, e.Model)
+		c.views(e.Crops, e.Augment)
+		c.normalise(e.Augment)
+		c.optim(e.Optim)
+		c.schedule(e.Schedule)
+		c.train(e.Train)
+		c.finetune(e.Finetune)
 	case LinearEval:
 		c.linear(e.Linear)
 		c.urls(e.Data.URLs)
@@ -67,7 +81,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.urls(e.Data.URLs)
 		c.normalise(e.Augment)
 	default:
-		c.refuse(true, "task", string(task), "allowed are pretrain, linear-eval and knn")
+		c.refuse(true, "task", string(task), "allowed are pretrain, finetune, linear-eval and knn")
 	}
 	return c.warnings, c.err()
 }

@@ -14,16 +14,21 @@ const maxPerImage = 4
 
 func (c *checker) crops(crops []Crop, m Model) {
 	c.refuse(len(crops) == 0, "crops", len(crops), "at least one [[crops]] table is needed, with count, size and scale")
-	stride := 32
-	if trunk, err := m.Trunk(); err == nil {
-		stride = trunk.Stride()
-	}
+	stride := strideOf(m)
 	total := 0
 	for i, crop := range crops {
 		c.crop(entry("crops", i), crop, stride)
 		total += max(crop.Count, 0)
 	}
 	c.refuse(len(crops) > 0 && total < 2, "crops", total, "SwAV predicts one crop's assignment from another; at least 2 crops an image are needed")
+}
+
+// strideOf is the trunk's, or that of every published one where it is not known.
+func strideOf(m Model) int {
+	if trunk, err := m.Trunk(); err == nil {
+		return trunk.Stride()
+	}
+	return 32
 }
 
 func (c *checker) crop(path string, crop Crop, stride int) {

@@ -27,10 +27,10 @@ type Backbone struct {
 	Threads      int        // of an operation on the CPU; 0 means those of [torch.SetThreads]
 	Mean, Std    [3]float64 // of the pixels in [0,1], per channel: those of pretraining
 	Origin       Origin     // where the weights come from
+	Model        config.Model
 
-	model   config.Model // as opened, for export
-	auto    bool         // the layout was left open
-	trained string       // the layout that the weights were trained in, as in their metadata; "" where it is not known
+	auto    bool   // the layout was left open
+	trained string // the layout that the weights were trained in, as in their metadata; "" where it is not known
 }
 
 // Close frees the trunk.

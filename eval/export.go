@@ -38,7 +38,7 @@ func (b *Backbone) Export(path string, style names.Style, version string) error 
 }
 
 func (b *Backbone) metadata() (map[string]string, error) {
-	meta, err := config.Metadata(b.model, b.Mean, b.Std)
+	meta, err := config.Metadata(b.Model, b.Mean, b.Std)
 	if err == nil && b.Origin.Step >= 0 {
 		meta[train.StepKey] = fmt.Sprint(b.Origin.Step)
 	}

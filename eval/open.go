@@ -190,7 +190,7 @@ func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) erro
 	if err != nil {
 		return err
 	}
-	b.Trunk, b.model = trunk, model
+	b.Trunk, b.Model = trunk, model
 	if file != nil {
 		err = b.fill(file, s)
 	}

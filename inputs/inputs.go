@@ -71,6 +71,24 @@ func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, e
 	return sampler.New(src.Len(), seed), nil
 }
 
+// AlignClasses maps the classes of validation images to the numbers of the training images' classes, by their names: a
+// validation folder may lack a class, and then numbers its own differently. -1 stands for a class that training lacks.
+func AlignClasses(train, val []string) []int64 {
+	number := map[string]int64{}
+	for i, name := range train {
+		number[name] = int64(i)
+	}
+	out := make([]int64, len(val))
+	for i, name := range val {
+		at, ok := number[name]
+		if !ok {
+			at = -1
+		}
+		out[i] = at
+	}
+	return out
+}
+
 // namedIndices finds the images that a text file names, one a line, in a source. A name that the source does not have
 // is an error: a low-shot subset with a hole would be another benchmark.
 func namedIndices(src data.Source, path string) ([]int64, error) {

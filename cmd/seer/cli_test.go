@@ -113,7 +113,11 @@ crop = 32
 k = 5
 resize = 32
 crop = 32
-`, runDir, images, images, images)
+[finetune]
+val = %q
+resize = 32
+crop = 32
+`, runDir, images, images, images, images)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	return path, runDir
 }

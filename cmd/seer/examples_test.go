@@ -186,7 +186,7 @@ func documentExamples(t *testing.T) (all []example) {
 		require.NoError(t, err)
 		for i, m := range codeBlock.FindAllStringSubmatch(string(text), -1) {
 			shows := func(start string) bool { return strings.HasPrefix(m[2], start) }
-			if m[1] == "python" || isTOML(m[2]) || slices.ContainsFunc(notCommands, shows) {
+			if m[1] != "" && m[1] != "sh" || isTOML(m[2]) || slices.ContainsFunc(notCommands, shows) {
 				continue
 			}
 			all = append(all, example{from: fmt.Sprintf("%s block %d", filepath.Base(path), i+1), lines: joined(m[2])})
@@ -348,7 +348,12 @@ func (w *workshop) write(t *testing.T, name, shipped string) {
 		require.NoError(t, err)
 		e = *loaded
 		small := w.experiment
-		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.Train = small.Model, small.Crops, small.SwAV, small.Data, small.Linear, small.KNN, small.Train
+		crops := small.Crops
+		if e.Finetune.Val != "" { // which sees one view of an image
+			crops = []config.Crop{{Count: 1, Size: 32, Scale: [2]float64{0.5, 1}}}
+			e.Finetune.Resize, e.Finetune.Crop = 32, 32
+		}
+		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.Train = small.Model, crops, small.SwAV, small.Data, small.Linear, small.KNN, small.Train
 		e.Optim.Batch, e.Optim.Rules, e.Schedule, e.Run = small.Optim.Batch, nil, small.Schedule, small.Run
 	}
 	e.Run.CheckpointEvery, e.Run.Keep = config.Duration{Value: 1, Unit: config.Steps}, 0

@@ -28,7 +28,7 @@ import (
 type change struct {
 	value   string
 	under   []string
-	command string // "pretrain", "knn" or "linear-eval": its results differ
+	command string // "pretrain", "finetune", "knn" or "linear-eval": its results differ
 	read    string // "FILE: TEXT": machine settings without a result; the text that reads them
 }
 
@@ -39,6 +39,7 @@ func changes(images, noisy string) map[string]change {
 	plan := func(value string, under ...string) change { return change{value: value, under: under} }
 	linear := func(value string, under ...string) change { return change{value, under, "linear-eval", ""} }
 	knn := func(value string, under ...string) change { return change{value, under, "knn", ""} }
+	finetune := func(value string, under ...string) change { return change{value, under, "finetune", ""} }
 	read := func(value, where string) change { return change{value: value, read: where} }
 	list := filepath.Join(images, "..", "names.txt")
 	return map[string]change{
@@ -46,7 +47,7 @@ func changes(images, noisy string) map[string]change {
 		"run.precision": pretrain("bf16"), "run.threads": read("1", "tasks/pretrain/pretrain.go: torch.OnThread(e.Run.Threads"), "run.channels_last": pretrain("auto"),
 		"run.log_every": plan("3it"), "run.checkpoint_every": plan("3it"), "run.keep": pretrain("1", "run.checkpoint_every=1it"),
 		"data.source": plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),
-		"data.workers": read("1", "tasks/pretrain/source.go: e.Data.Workers"), "data.prefetch": read("1", "tasks/pretrain/source.go: e.Data.Prefetch"),
+		"data.workers": read("1", "tasks/launch/images.go: e.Data.Workers"), "data.prefetch": read("1", "tasks/launch/images.go: e.Data.Prefetch"),
 		"data.max_bad_fraction": pretrain("0", "data.source="+noisy), "data.exif_orientation": pretrain("false", "augment.flip=0", "data.source="+noisy, "data.max_bad_fraction=1"),
 		"data.refresh": plan("3it"), "data.shuffle_window": plan("8"), "data.shuffle_lanes": plan("2", "data.shuffle_window=8"),
 		"data.cache.dir": plan("x"), "data.cache.size": plan("1GB", "data.cache.dir=x"),
@@ -70,7 +71,10 @@ func changes(images, noisy string) map[string]change {
 		"schedule.kind":            plan("constant"), "schedule.warmup": plan("1it"), "schedule.warmup_start": plan("0.1"), "schedule.end_factor": plan("0.5"), "schedule.phase": plan("restart"),
 		"schedule.milestones": plan("1it"), "schedule.gamma": plan("0.5"), "schedule.window": plan("7it"), "schedule.factor": plan("0.7"), "schedule.threshold": plan("0.1"),
 		"train.duration": plan("2it"),
-		"linear.train":   linear(noisy, "data.max_bad_fraction=1"), "linear.val": linear(noisy, "data.max_bad_fraction=1"), "linear.kind": linear("list"),
+		"finetune.val":   finetune(noisy, "data.max_bad_fraction=1"), "finetune.kind": finetune("list"), "finetune.hidden": finetune("[7]"), "finetune.label_smoothing": finetune("0.3"),
+		"finetune.head_lr": finetune("3"), "finetune.decay_batch_norm": finetune("true", "optim.weight_decay=0.5"), "finetune.validate_every": plan("3it"),
+		"finetune.resize": finetune("64"), "finetune.crop": finetune("16"),
+		"linear.train": linear(noisy, "data.max_bad_fraction=1"), "linear.val": linear(noisy, "data.max_bad_fraction=1"), "linear.kind": linear("list"),
 		"linear.train_subset.first": linear("9"), "linear.train_subset.fraction": linear("0.5"), "linear.train_subset.list": linear(list),
 		"linear.train_subset.seed": linear("3", "linear.train_subset.fraction=0.5"),
 		"linear.duration":          plan("3ep"), "linear.batch": plan("4"), "linear.base_lr": plan("0.1"), "linear.momentum": linear("0.5"), "linear.nesterov": linear("false"),
@@ -172,6 +176,9 @@ func result(t *testing.T, command, experiment string, sets []string) string {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	args := []string{command, experiment, "--set", "run.dir=run"}
+	if command == "finetune" {
+		args = append(args, "--set", "crops=[{count = 1, size = 32, scale = [0.5, 1.0]}]")
+	}
 	if command != "pretrain" {
 		args = append(args, "--random-init", "--json")
 	}
@@ -184,7 +191,7 @@ func result(t *testing.T, command, experiment string, sets []string) string {
 	}
 	all := times.ReplaceAllString(out, "")
 	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || command != "pretrain" {
+		if err != nil || !d.Type().IsRegular() || command != "pretrain" && command != "finetune" {
 			return err
 		}
 		all += "\n" + path

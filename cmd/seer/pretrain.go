@@ -8,10 +8,8 @@ import (
 	"os"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"seer/config"
-	"seer/tasks/launch"
 	"seer/tasks/pretrain"
 )
 
@@ -30,7 +28,7 @@ func pretrainCommand() *cli.Command {
 			"   seer pretrain mine.toml --from-checkpoint previous --set run.seed=1",
 		Flags: []cli.Flag{
 			setFlag(),
-			&cli.StringFlag{Name: "from-checkpoint", Usage: "continue from `STEP`, the number of a checkpoint, from previous (the one before the newest) or from latest; newer ones are set aside"},
+			fromCheckpointFlag(),
 			&cli.BoolFlag{Name: "resume", Value: true, Usage: "continue what run.dir holds; --resume=false refuses a folder that holds a checkpoint"},
 		},
 		Action: runPretrain,
@@ -67,8 +65,5 @@ func runPretrain(c *cli.Context) error {
 			return fmt.Errorf("run.dir %s exists already; choose another with --set run.dir=…, or leave out --resume=false to continue it", e.Run.Dir)
 		}
 	}
-	return pretrain.Run(c.Context, e, launch.Options{
-		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(),
-		From: c.String("from-checkpoint"),
-	})
+	return pretrain.Run(c.Context, e, launchOptions(c))
 }

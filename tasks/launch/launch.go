@@ -43,7 +43,6 @@ type Launch struct {
 	// Program is what is run; messages go around its progress bar. Nil while it is built.
 	Program *train.Program
 
-	text     []byte          // of the experiment, as resolved.toml has it
 	measured *measuredLayout // by this start; Begin keeps it
 }
 
@@ -68,12 +67,10 @@ func Open(e *config.Experiment, o Options) (l *Launch, err error) {
 	return l, nil
 }
 
-func (l *Launch) look() error {
-	text, err := l.Experiment.Text()
-	if err != nil {
+func (l *Launch) look() (err error) {
+	if _, err := l.experiment(); err != nil {
 		return err
 	}
-	l.text = []byte(text)
 	l.Newest, err = l.Folder.Choose(l.From)
 	switch {
 	case errors.Is(err, runfolder.ErrNoCheckpoint):
@@ -196,24 +193,29 @@ func Ways(e *config.Experiment) []train.Way {
 
 // experiment is the run's own, for its folder and each of its checkpoints. A source may have a password or a signature:
 // then it is for its owner only.
-func (l *Launch) experiment() runfolder.File {
-	file := runfolder.File{Name: runfolder.ConfigFile, Data: l.text}
-	if text := string(l.text); redact.Text(text) != text {
+func (l *Launch) experiment() (runfolder.File, error) {
+	text, err := l.Experiment.Text()
+	file := runfolder.File{Name: runfolder.ConfigFile, Data: []byte(text)}
+	if redact.Text(text) != text {
 		file.Perm = 0o600
 	}
-	return file
+	return file, err
 }
 
 // Begin makes the start take effect, once everything was checked and the checkpoint was found to fit: it writes the
 // resolved experiment and opens the logs where the newest checkpoint ends.
 func (l *Launch) Begin() error {
+	experiment, err := l.experiment()
+	if err != nil {
+		return err
+	}
 	versions, err := runfolder.JSONFile(runfolder.VersionsFile, runfolder.NewVersions(l.Version, torch.Version()))
 	if err != nil {
 		return err
 	}
 	saved := l.Folder.SavedStep()
 	start := runfolder.Start{
-		Files: []runfolder.File{l.experiment(), versions},
+		Files: []runfolder.File{experiment, versions},
 		// Bad images carry the number of the step that they belonged to, which is one less than the steps done after it.
 		Logs: map[string]int64{runfolder.MetricsLog: saved, runfolder.BadImagesLog: saved - 1},
 	}
@@ -230,17 +232,22 @@ func (l *Launch) Begin() error {
 	return l.Folder.ForgetDeadEnd()
 }
 
-// BadImages is the log of images that could not be read; Begin has opened it.
-func (l *Launch) BadImages() io.Writer { return l.Folder.Log(runfolder.BadImagesLog) }
+// badImages is the log of images that could not be read; Begin has opened it.
+func (l *Launch) badImages() io.Writer { return l.Folder.Log(runfolder.BadImagesLog) }
 
 // Fill gives a program what the start knows: where it speaks, what its checkpoints carry, how often.
-func (l *Launch) Fill(p *train.Program) {
+func (l *Launch) Fill(p *train.Program) error {
+	experiment, err := l.experiment()
+	if err != nil {
+		return err
+	}
 	l.Program = p
 	p.Out, p.Terminal = l.Out, l.Terminal
 	p.Hooks = append(p.Hooks, l.Hooks...)
-	p.Files = []runfolder.File{l.experiment()}
+	p.Files = []runfolder.File{experiment}
 	p.MaxSkipped = int64(l.Experiment.Run.MaxSkippedSteps)
 	p.Ways = Ways(l.Experiment)
+	return nil
 }
 
 // Close gives the run folder back.

@@ -31,7 +31,9 @@ func TestExperimentWithSecretsIsPrivate(t *testing.T) {
 		l, err := Open(e, Options{Out: io.Discard})
 		require.NoError(t, err)
 		require.NoError(t, l.Begin())
-		require.NoError(t, l.Folder.SaveParts(1, []runfolder.Part{files{}}, nil, l.experiment()))
+		experiment, err := l.experiment()
+		require.NoError(t, err)
+		require.NoError(t, l.Folder.SaveParts(1, []runfolder.Part{files{}}, nil, experiment))
 		for _, path := range []string{runfolder.ConfigFile, filepath.Join("latest", runfolder.ConfigFile)} {
 			info, err := os.Stat(l.Folder.Path(path))
 			require.NoError(t, err)

@@ -3,15 +3,13 @@
 package pretrain
 
 import (
-	"fmt"
-
 	"seer/config"
 	"seer/models/regnet"
 	"seer/models/regnet/arch"
 	"seer/nn"
-	"seer/optim"
 	"seer/optim/rules"
 	"seer/ssl/swav"
+	"seer/tasks/launch"
 	"seer/torch"
 	"seer/train"
 )
@@ -47,47 +45,12 @@ func widths(ws []int) []int64 {
 	return out
 }
 
-// NewEngine puts an optimizer, and for fp16 a loss scale, on a system.
+// NewEngine puts an optimizer on a system. The prototypes rest for the first steps: while the trunk is random, moving
+// them too leads to collapse (section 5.1 of arXiv 2006.09882).
 func NewEngine(system *swav.SwAV, e *config.Experiment, plan *config.Plan, dev torch.Device, channelsLast bool) (*train.Engine, error) {
-	precision, err := train.ParsePrecision(e.Run.Precision)
-	if err != nil {
-		return nil, err
-	}
-	nn.SetChannelsLast(system, channelsLast)
-	params := nn.Parameters(system)
-	settings, err := settingsOf(params, e, plan)
-	if err != nil {
-		return nil, err
-	}
-	opt, err := optim.NewSGD(params, settings, optim.Options{
-		Momentum: e.Optim.Momentum, Nesterov: e.Optim.Nesterov,
-		Adaptation: optim.Adaptation(e.Optim.Adaptation), Trust: e.Optim.Trust,
-	})
-	engine := &train.Engine{
-		Method: &Method{SwAV: system}, Optimizer: opt, Device: dev, Precision: precision, ChannelsLast: channelsLast,
-		Mean: e.Augment.Mean, Std: e.Augment.Std,
-	}
-	if precision == torch.Float16 {
-		engine.Scaler = train.NewScaler(dev)
-	}
-	return engine, err
-}
-
-// settingsOf applies the rules of the experiment and rests the prototypes for the first steps: while the trunk is random,
-// moving them too leads to collapse (section 5.1 of arXiv 2006.09882).
-func settingsOf(params []nn.Entry, e *config.Experiment, plan *config.Plan) ([]rules.Setting, error) {
-	names := make([]string, len(params))
-	for i, p := range params {
-		names[i] = p.Name
-	}
-	settings, err := rules.Assign(plan.Rules, names, rules.Default(e.Optim.WeightDecay, e.Optim.Adaptation != "none"))
-	if err != nil {
-		return nil, fmt.Errorf("optim.rules: %w", err)
-	}
-	for i, name := range names {
-		if name == "prototypes.weight" {
-			settings[i].FreezeUntil = max(settings[i].FreezeUntil, plan.FreezePrototypes)
+	return launch.NewEngine(&Method{SwAV: system}, e, plan, dev, channelsLast, func(p nn.Entry, s *rules.Setting) {
+		if p.Name == "prototypes.weight" {
+			s.FreezeUntil = max(s.FreezeUntil, plan.FreezePrototypes)
 		}
-	}
-	return settings, nil
+	})
 }

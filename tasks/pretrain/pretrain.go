@@ -9,10 +9,7 @@ import (
 	"strings"
 
 	"seer/config"
-	"seer/data"
-	"seer/inputs"
 	"seer/nn"
-	"seer/runfolder"
 	"seer/tasks/launch"
 	"seer/torch"
 	"seer/train"
@@ -21,11 +18,11 @@ import (
 // run is one pretraining run while it lasts.
 type run struct {
 	*launch.Launch
-	images
+	images  *launch.Images
 	plan    *config.Plan
+	engine  *train.Engine
 	method  *Method
 	program *train.Program
-	loader  loader
 }
 
 // Run runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that can be
@@ -62,14 +59,14 @@ func (r *run) run(ctx context.Context) error {
 	if err := r.Begin(); err != nil {
 		return err
 	}
-	if err := r.startLoader(ctx); err != nil {
+	if err := r.images.Start(ctx, r.program, r.plan); err != nil {
 		return err
 	}
-	r.program.Batches = batches{r.loader}
+	r.program.Batches = launch.Batches{Images: r.images}
 	r.describe()
 	err := r.program.Run(ctx, r.Folder)
-	if s := inputs.Spec(r.Experiment.Data).Cache.Stats(); err == nil && s.Hits+s.Misses > 0 {
-		r.Say("Cache: %v", s)
+	if err == nil {
+		r.images.SayCache()
 	}
 	return err
 }
@@ -88,10 +85,23 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.Continue(r.program); err != nil {
 		return err
 	}
-	if err := r.checkLoader(); err != nil {
+	if err := r.images.Check(r.program, r.plan); err != nil {
 		return err
 	}
 	return r.RefuseDeadEnd(r.program)
+}
+
+func (r *run) openSource(ctx context.Context) (err error) {
+	if err := r.Experiment.CheckData(config.Pretrain); err != nil && r.Experiment.Data.Refresh.Value == 0 {
+		return err
+	}
+	if r.images, err = r.OpenImages(ctx, false); err != nil {
+		return err
+	}
+	plan, warnings, err := r.Experiment.Resolve(r.images.Sampler.Len(), 1)
+	r.plan = plan
+	r.Warn(warnings)
+	return err
 }
 
 // complete tells a run that is at its end, before its source is opened: that may be gone by now, and so may its GPU. An
@@ -126,12 +136,11 @@ func (r *run) build() error {
 	if err != nil {
 		return err
 	}
-	engine, err := NewEngine(system, r.Experiment, r.plan, r.Device, channelsLast)
-	if err != nil {
+	if r.engine, err = NewEngine(system, r.Experiment, r.plan, r.Device, channelsLast); err != nil {
 		return err
 	}
-	r.method = engine.Method.(*Method)
-	return r.assemble(engine)
+	r.method = r.engine.Method.(*Method)
+	return r.assemble()
 }
 
 // layoutBatch bounds the measurement of memory layouts: their ratio hardly depends on the batch.
@@ -144,53 +153,24 @@ func (r *run) layoutViews() (views []train.Views) {
 	return views
 }
 
-func (r *run) assemble(engine *train.Engine) error {
-	e := r.Experiment
-	rate, falling, err := r.plan.Schedule()
-	if err != nil {
-		return err
-	}
-	meta, err := config.Metadata(e.Model, e.Augment.Mean, e.Augment.Std)
-	if err != nil {
+func (r *run) assemble() (err error) {
+	if r.program, err = r.NewProgram(r.engine, r.plan); err != nil {
 		return err
 	}
 	watch := newCollapse(r.method, r.plan, r.Say)
-	r.program = &train.Program{
-		Engine: engine, Rate: rate, Steps: r.plan.Steps, Batch: r.plan.Batch, Clock: train.Clock{Epoch: r.plan.Images},
-		LogEvery: r.plan.LogEvery, CheckpointEvery: r.plan.CheckpointEvery,
-		Detailed: watch.due, Counts: r.counts, SlowLoader: r.slowLoader, Metadata: meta,
-		Start: data.Fingerprint(r.source) + " " + r.Version,
-		Hooks: []train.Hook{{Name: "collapse check", Every: 1, Run: watch.observe}, {Name: "cache", Every: 1, Run: (&cacheWatch{Launch: r.Launch}).observe}},
-		Parts: []runfolder.Part{watch, sourcePart{r}},
-	}
-	if falling != nil {
-		p := plateau{falling, r.plan.Warmup}
-		r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "plateau", Every: 1, Run: p.observe})
-		r.program.Parts = append(r.program.Parts, p)
-	}
-	r.Fill(r.program)
-	return nil
-}
-
-// counts are figures of the loader for a line of metrics.
-func (r *run) counts() []train.Metric {
-	return []train.Metric{{Name: "bad_images", Value: float64(r.loader.Stats().Replaced())}} // by this process so far
-}
-
-// slowLoader says which stage to look at.
-func (r *run) slowLoader() string {
-	return fmt.Sprintf("the slowest stage of the loader is %s. Raise data.workers, or give the loader faster storage or smaller images", r.loader.Stats().Slowest())
+	r.program.Detailed = watch.due
+	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "collapse check", Every: 1, Run: watch.observe})
+	r.program.Parts = append(r.program.Parts, watch)
+	r.images.Attach(r.program)
+	return r.Fill(r.program)
 }
 
 func (r *run) close() {
-	if r.loader != nil {
-		r.loader.Close()
+	if r.images != nil {
+		r.images.Close()
 	}
-	if r.program != nil {
-		r.program.Engine.Close()
-	}
-	if r.source != nil {
-		r.source.Close()
+	if r.engine != nil {
+		r.engine.Close()
 	}
 	_ = r.Close()
 }

@@ -249,22 +249,9 @@ func (s *Session) progress(stage string, done, total int64) {
 	}
 }
 
-// numbers maps the labels of the validation images to those of the training images, by the names of the classes: a
-// validation folder may lack a class, and then numbers its own differently. -1 stands for a class that training lacks.
+// numbers maps the labels of the validation images to those of the training images.
 func numbers(train, val *labelled) []int64 {
-	number := map[string]int64{}
-	for i, name := range train.images.Source.Classes() {
-		number[name] = int64(i)
-	}
-	out := make([]int64, 0, val.classes())
-	for _, name := range val.images.Source.Classes() {
-		at, ok := number[name]
-		if !ok {
-			at = -1
-		}
-		out = append(out, at)
-	}
-	return out
+	return inputs.AlignClasses(train.images.Source.Classes(), val.images.Source.Classes())
 }
 
 // comparable checks, before the trunk runs, that the validation images have labels and that training has their classes.

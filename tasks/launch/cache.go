@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 
-package pretrain
+package launch
 
 import (
 	"context"
 
 	"seer/data/remote"
 	"seer/inputs"
-	"seer/tasks/launch"
 	"seer/train"
 )
 
 // cacheWatch says once that the cache of far shards fails: the run goes on without it, and may be slower than it should.
 type cacheWatch struct {
-	*launch.Launch
+	*Launch
 	warned bool
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package pretrain
+package launch
 
 import (
 	"errors"
@@ -10,12 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/data/remote"
-	"seer/tasks/launch"
 )
 
 func TestCacheIsWarnedAboutOnce(t *testing.T) {
 	var out strings.Builder
-	w := &cacheWatch{Launch: &launch.Launch{Options: launch.Options{Out: &out}}}
+	w := &cacheWatch{Launch: &Launch{Options: Options{Out: &out}}}
 	w.warn(1, remote.CacheStats{Hits: 5})
 	require.Empty(t, out.String())
 	for step := range int64(3) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package pretrain
+package launch
 
 import (
 	"context"
@@ -14,6 +14,16 @@ import (
 type plateau struct {
 	*schedule.Plateau
 	warmup int64
+}
+
+// followLoss has a program feed a plateau with its losses; nil for other schedules.
+func followLoss(p *train.Program, falling *schedule.Plateau, warmup int64) {
+	if falling == nil {
+		return
+	}
+	follower := plateau{falling, warmup}
+	p.Hooks = append(p.Hooks, train.Hook{Name: "plateau", Every: 1, Run: follower.observe})
+	p.Parts = append(p.Parts, follower)
 }
 
 // observe is the hook.

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+
+package config
+
+// oneView wants a single crop an image, which its label belongs to.
+func (c *checker) oneView(crops []Crop, m Model) {
+	const advice = "fine-tuning sees one view of an image: one [[crops]] table with count = 1"
+	c.refuse(len(crops) != 1, "crops", len(crops), "%s", advice)
+	if len(crops) != 1 {
+		return
+	}
+	c.crop(entry("crops", 0), crops[0], strideOf(m))
+	c.refuse(crops[0].Count > 1, "crops.0.count", crops[0].Count, "%s", advice)
+}
+
+func (c *checker) finetune(f Finetune) {
+	c.refuse(f.Val == "", "finetune.val", f.Val, "say where the labelled validation images are, for example --set finetune.val=DIR")
+	c.kind("finetune.kind", f.Kind)
+	for i, width := range f.Hidden {
+		c.within(entry("finetune.hidden", i), width, 1, maxWidth)
+	}
+	c.refuse(!(f.LabelSmoothing >= 0 && f.LabelSmoothing < 1), "finetune.label_smoothing", f.LabelSmoothing, "must be 0 or more and below 1")
+	c.positive("finetune.head_lr", f.HeadLR)
+	c.length("finetune.validate_every", f.ValidateEvery)
+	c.resize("finetune", f.Resize, f.Crop)
+}

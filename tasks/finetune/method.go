@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+
+package finetune
+
+import (
+	"seer/eval"
+	"seer/nn"
+	"seer/optim/rules"
+	"seer/supervised"
+	"seer/torch"
+	"seer/train"
+)
+
+// Method is a trunk and a head that learn one class an image.
+type Method struct {
+	Trunk     eval.Trunk
+	Head      *supervised.Head
+	Smoothing float64 // of labels
+}
+
+// Forward implements train.Method on one view an image.
+func (m *Method) Forward(ctx *nn.Context, b *train.Batch, _ int64) train.Output {
+	scores := m.Head.Forward(ctx, m.Trunk.Forward(ctx, b.Views[0]))
+	var loss *torch.Tensor
+	torch.NoAutocast(scores.Device(), func() { loss = supervised.CrossEntropy(scores, b.Targets.Classes, m.Smoothing) })
+	return train.Output{
+		Loss: loss,
+		Metrics: func() []train.Metric {
+			return []train.Metric{{Name: "train_top1", Value: top1(scores, b.Targets.Classes)}}
+		},
+		Dump: func() []train.Named { return []train.Named{{Name: "scores", Tensor: scores.Detach()}} },
+	}
+}
+
+// top1 is the share of images of a batch, in per cent, whose class has the best score.
+func top1(scores, classes *torch.Tensor) (percent float64) {
+	scope := torch.NewScope()
+	defer scope.Close()
+	torch.NoGrad(func() {
+		wrong := scores.Detach().Argmax(1).To(torch.Float32).Sub(classes.To(torch.Float32)).NeScalar(0)
+		percent = 100 * (1 - wrong.To(torch.Float32).Mean().Item())
+	})
+	return percent
+}
+
+// AfterUpdate implements train.Method.
+func (*Method) AfterUpdate(int64) {}
+
+// Walk visits the trunk and the head.
+func (m *Method) Walk(prefix string, visit func(nn.Entry)) {
+	m.Trunk.Walk(nn.Join(prefix, "trunk"), visit)
+	m.Head.Walk(nn.Join(prefix, "head"), visit)
+}
+
+// regularise is the setting of a parameter besides the experiment's rules: the head learns at its own rate, and batch norm
+// has no weight decay unless it is asked for.
+func (m *Method) regularise(headLR float64, decayNorm bool) func(nn.Entry, *rules.Setting) {
+	norms, heads := batchNorms(m), map[*torch.Tensor]bool{}
+	for _, e := range nn.Parameters(m.Head) {
+		heads[e.Tensor] = true
+	}
+	return func(p nn.Entry, s *rules.Setting) {
+		if heads[p.Tensor] {
+			s.LRMult *= headLR
+		}
+		if norms[p.Name] && !decayNorm {
+			s.WeightDecay = 0
+		}
+	}
+}
+
+// batchNorms are the names of scales and shifts: what stands beside running statistics.
+func batchNorms(w nn.Walker) map[string]bool {
+	const statistic = "running_mean"
+	names := map[string]bool{}
+	for _, e := range nn.Buffers(w) {
+		if n := len(e.Name) - len(statistic); n > 0 && e.Name[n:] == statistic {
+			names[e.Name[:n]+"weight"], names[e.Name[:n]+"bias"] = true, true
+		}
+	}
+	return names
+}

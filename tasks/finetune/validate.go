@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+
+package finetune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"seer/config"
+	"seer/data"
+	"seer/eval"
+	"seer/inputs"
+	"seer/nn"
+	"seer/runfolder"
+	"seer/tasks/launch"
+	"seer/torch"
+	"seer/train"
+)
+
+// validation is the images that a run is judged by: the centre crop of each, in the order of the source.
+type validation struct {
+	*launch.Launch
+	images  eval.Images
+	numbers []int64 // of the source's classes among those of training
+	model   *Model
+	latest  eval.Accuracy
+}
+
+// openValidation opens finetune.val and finds its classes among those of training.
+func openValidation(ctx context.Context, l *launch.Launch, classes []string) (*validation, error) {
+	e := l.Experiment
+	spec := inputs.Spec(e.Data)
+	spec.Path, spec.Kind, spec.Labels = e.Finetune.Val, e.Finetune.Kind, true
+	spec.Window, spec.Members = 0, nil // are about data.source
+	src, err := data.OpenContext(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("finetune.val: %w", err)
+	}
+	v := &validation{Launch: l, images: eval.Images{
+		Source: src, Resize: e.Finetune.Resize, Crop: e.Finetune.Crop, Batch: e.Optim.Batch, Workers: e.Data.Workers,
+		Orient: e.Data.EXIFOrientation, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
+	}, numbers: inputs.AlignClasses(classes, src.Classes())}
+	for i, number := range v.numbers {
+		if number < 0 {
+			err := fmt.Errorf("finetune.val: the validation images have a class %q that the %d classes of data.source lack: are both of one data set?",
+				src.Classes()[i], len(classes))
+			return nil, errors.Join(err, src.Close())
+		}
+	}
+	return v, nil
+}
+
+// run is the hook that counts, says and logs the accuracy.
+func (v *validation) run(ctx context.Context, e train.Event) (err error) {
+	if v.latest, err = v.count(ctx); err != nil {
+		return fmt.Errorf("finetune.val: %w", err)
+	}
+	v.Say("step %d/%d  validation top-1 %.2f %%, top-5 %.2f %% of %d images", e.Step, e.Total, v.latest.Percent1(), v.latest.Percent5(), v.latest.Images)
+	return v.Folder.Log(runfolder.MetricsLog).Append(struct {
+		Step int64   `json:"step"`
+		Top1 float64 `json:"val_top1"`
+		Top5 float64 `json:"val_top5"`
+	}{e.Step, v.latest.Percent1(), v.latest.Percent5()})
+}
+
+func (v *validation) count(ctx context.Context) (a eval.Accuracy, err error) {
+	err = v.model.Scores(ctx, v.images, func(batch *data.Batch, scores *torch.Tensor) error {
+		labels := make([]int64, len(batch.Indices))
+		for i, index := range batch.Indices {
+			labels[i] = v.numbers[v.images.Source.Label(index)]
+		}
+		return a.Add(scores.Float32s(), labels)
+	})
+	return a, err
+}
+
+// Close closes the source.
+func (v *validation) Close() error { return v.images.Source.Close() }
+
+// Model is a trunk and a head as they are used: on centre crops, with the running statistics of batch norm.
+type Model struct {
+	*eval.Backbone
+	Head    nn.Module
+	Classes []string
+}
+
+// Scores computes the scores of all images in order and hands them on batch by batch: float32 [n, classes], valid during
+// the call. Images that cannot be read are left out.
+func (m *Model) Scores(ctx context.Context, im eval.Images, use func(batch *data.Batch, scores *torch.Tensor) error) error {
+	return m.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
+		var scores *torch.Tensor
+		if err := torch.Try(func() {
+			torch.NoGrad(func() { scores = m.Head.Forward(&nn.Context{}, features) })
+		}); err != nil {
+			return err
+		}
+		return use(batch, scores)
+	})
+}
+
+// classesPart keeps the names of the classes, in the order of the scores.
+type classesPart struct{ names []string }
+
+// ClassesPart is its name.
+const ClassesPart = "classes"
+
+// Name implements runfolder.Part.
+func (classesPart) Name() string { return ClassesPart }
+
+// Save implements runfolder.Part.
+func (c classesPart) Save(s *runfolder.Shard) error { return s.Put(c.names) }
+
+// Load refuses a source whose classes are not those that the head has learned.
+func (c classesPart) Load(s *runfolder.Shard) error {
+	var before []string
+	if found, err := s.Get(&before); err != nil || !found {
+		return err
+	}
+	for i := range max(len(before), len(c.names)) {
+		if i >= len(before) || i >= len(c.names) || before[i] != c.names[i] {
+			return fmt.Errorf("data.source has %d classes, and the run has learned %d, in another order or with other names from number %d on: "+
+				"give the run its images again, or begin another with --set run.dir=…", len(c.names), len(before), i)
+		}
+	}
+	return nil
+}
+
+// settings of [finetune] for a result.
+func settings(f config.Finetune) map[string]any {
+	return map[string]any{"hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "head_lr": f.HeadLR,
+		"decay_batch_norm": f.DecayBatchNorm, "resize": f.Resize, "crop": f.Crop}
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+
+package launch
+
+import (
+	"context"
+
+	"seer/data"
+	"seer/torch"
+	"seer/train"
+)
+
+// Loader is a data.Loader, or a data.Stream where the source changes.
+type Loader interface {
+	Next(context.Context) (*data.Batch, error)
+	Stats() data.Stats
+	Close() error
+}
+
+// Batches feeds an engine from the loader. Labels, where there are any, are looked up by the indices of a batch.
+type Batches struct {
+	*Images
+	Labelled bool
+}
+
+// Next implements train.Loader.
+func (b Batches) Next(ctx context.Context) (*train.Batch, error) {
+	batch, err := b.Loader.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &train.Batch{Pixels: pixels(batch), Images: int64(batch.Size()), Position: batch.Position, Release: batch.Release}
+	if b.Labelled {
+		classes := make([]int64, batch.Size())
+		for i, index := range batch.Indices {
+			classes[i] = int64(b.Source.Label(index))
+		}
+		out.Targets.Classes = torch.FromInt64(classes, out.Images)
+	}
+	return out, nil
+}
+
+// pixels are the views of a batch, a tensor uint8 [count·B, S, S, 3] for each resolution.
+func pixels(batch *data.Batch) (all []*torch.Tensor) {
+	for _, g := range batch.Groups {
+		size := int64(g.Size)
+		all = append(all, torch.FromBytes(g.Pixels, torch.UInt8, int64(g.Count*batch.Size()), size, size, 3))
+	}
+	return all
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"seer/config"
+	"seer/data"
+	"seer/data/jpeg"
+	"seer/data/sampler"
+	"seer/inputs"
+	"seer/runfolder"
+	"seer/train"
+)
+
+// Images are the source of a run, the order in which it is seen, and the loader that makes views of it.
+type Images struct {
+	Source  data.Source // with data.refresh the list that the run began with
+	Sampler *sampler.Sampler
+	Loader  Loader // once started
+
+	launch  *Launch
+	refresh *data.Refresh // nil without data.refresh
+	first   *data.First   // likewise
+}
+
+// OpenImages opens the source of [data], with a class for every image if labels is set.
+func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
+	e, r := l.Experiment, &Images{launch: l}
+	spec := inputs.Spec(e.Data)
+	spec.Labels = spec.Labels || labels
+	var err error
+	if e.Data.Refresh.Value > 0 {
+		err = r.openFirst(ctx, spec)
+	} else {
+		r.Source, err = data.OpenContext(ctx, spec)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if said := data.ListingOf(r.Source).String(); said != "" {
+		l.Say("data.source: %s", said)
+	}
+	if r.Sampler, err = inputs.Order(r.Source, e.Data, e.Optim.Batch, e.Run.Seed); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// openFirst opens the list that the run began with, which only the run folder knows.
+func (r *Images) openFirst(ctx context.Context, spec data.SourceSpec) (err error) {
+	e := r.launch.Experiment
+	r.refresh = &data.Refresh{
+		Source: spec, Dir: r.launch.Folder.Path("snapshots"), Report: r.sayRefreshed,
+		Sampler: func(src data.Source, seed uint64) (*sampler.Sampler, error) {
+			return inputs.Order(src, e.Data, e.Optim.Batch, seed)
+		},
+	}
+	if r.first, err = data.OpenFirst(ctx, *r.refresh, r.stagingFolder); err == nil {
+		r.Source = r.first.Source
+	}
+	return err
+}
+
+// stagingFolder is where the first list waits until the start takes effect. A start that is refused removes it.
+func (r *Images) stagingFolder() (dir string, err error) {
+	if err := r.launch.Folder.Make(); err != nil {
+		return "", err
+	}
+	return r.launch.Folder.Staging("snapshots")
+}
+
+func (r *Images) sayRefreshed(s data.Snapshot) {
+	switch {
+	case s.Err != nil:
+		r.launch.Say("warning: step %d: data.source could not be listed anew, so its last list goes on: %v", s.FirstStep, s.Err)
+	case s.Changed:
+		r.launch.Say("Step %d: a new list of data.source, %d images, serves until step %d", s.FirstStep, s.Images, s.EndStep)
+	}
+}
+
+// Check refuses what the loader would refuse of a program.
+func (r *Images) Check(p *train.Program, plan *config.Plan) error {
+	opt := r.options(p, plan)
+	opt.Source, opt.Sampler = r.Source, r.Sampler
+	if r.refresh == nil {
+		return opt.Check()
+	}
+	opt.StartPosition = 0
+	return errors.Join(opt.Check(), r.refresh.Check(p.Clock.Step, int64(plan.Batch)))
+}
+
+func (r *Images) options(p *train.Program, plan *config.Plan) data.Options {
+	e := r.launch.Experiment
+	return data.Options{
+		Spec:   e.Views(),
+		Decode: jpeg.Options{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
+		Batch: plan.BatchPerRank, StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
+		Workers: e.Data.Workers, Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
+	}
+}
+
+// Start begins to load for a program; the start has taken effect.
+func (r *Images) Start(ctx context.Context, p *train.Program, plan *config.Plan) (err error) {
+	opt := r.options(p, plan)
+	opt.BadLog = r.launch.badImages()
+	if r.refresh != nil {
+		if err := r.first.Keep(); err != nil {
+			return err
+		}
+		r.refresh.EverySteps = plan.RefreshEvery
+		opt.StartPosition = 0
+		r.Loader, err = opened(data.NewStream(ctx, opt, *r.refresh))
+		return err
+	}
+	opt.Source, opt.Sampler = r.Source, r.Sampler
+	r.Loader, err = opened(data.NewLoader(ctx, opt))
+	return err
+}
+
+// Attach gives a program what belongs to its images: figures of the loader, advice, what must survive a restart.
+func (r *Images) Attach(p *train.Program) {
+	p.Start = data.Fingerprint(r.Source) + " " + r.launch.Version
+	p.Counts = func() []train.Metric {
+		return []train.Metric{{Name: "bad_images", Value: float64(r.Loader.Stats().Replaced())}} // by this process so far
+	}
+	p.SlowLoader = func() string {
+		return fmt.Sprintf("the slowest stage of the loader is %s. Raise data.workers, or give the loader faster storage or smaller images", r.Loader.Stats().Slowest())
+	}
+	p.Hooks = append(p.Hooks, train.Hook{Name: "cache", Every: 1, Run: (&cacheWatch{Launch: r.launch}).observe})
+	p.Parts = append(p.Parts, sourcePart{r})
+}
+
+// SayCache tells what the cache of far shards was good for.
+func (r *Images) SayCache() {
+	if s := inputs.Spec(r.launch.Experiment.Data).Cache.Stats(); s.Hits+s.Misses > 0 {
+		r.launch.Say("Cache: %v", s)
+	}
+}
+
+// Close ends the loader and closes the source.
+func (r *Images) Close() error {
+	var err error
+	if r.Loader != nil {
+		err = r.Loader.Close()
+	}
+	return errors.Join(err, r.Source.Close())
+}
+
+// opened keeps a nil pointer out of the interface.
+func opened[L Loader](l L, err error) (Loader, error) {
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// sourcePart is the fingerprint of what the run has seen: another one is told.
+type sourcePart struct{ *Images }
+
+// Name implements runfolder.Part.
+func (sourcePart) Name() string { return "source" }
+
+// Save implements runfolder.Part.
+func (p sourcePart) Save(s *runfolder.Shard) error {
+	if stream, ok := p.Loader.(*data.Stream); ok {
+		return s.Put(stream.Fingerprint())
+	}
+	return s.Put(data.Fingerprint(p.Source))
+}
+
+// Load implements runfolder.Part.
+func (p sourcePart) Load(s *runfolder.Shard) error {
+	var before string
+	found, err := s.Get(&before)
+	if err != nil || !found {
+		return err
+	}
+	if p.refresh == nil && before != data.Fingerprint(p.Source) {
+		p.launch.Say("warning: data.source has changed since step %d: the order of its images continues, their content differs", p.launch.Newest.Step)
+	}
+	return nil
+}
