@@ -31,7 +31,7 @@ type Run struct {
 
 // Read collects a run folder; it works beside a running training.
 func Read(dir string) (*Run, error) {
-	config, err := os.ReadFile(filepath.Join(dir, "resolved.toml"))
+	config, err := runfolder.ReadConfig(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no run folder: %w", dir, err)
 	}

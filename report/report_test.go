@@ -72,3 +72,16 @@ func TestReadRefusesOtherFolders(t *testing.T) {
 	_, err := Read(t.TempDir())
 	assert.ErrorContains(t, err, "is no run folder")
 }
+
+// A folder may hold anything under the name: a device that never ends, a disk image.
+func TestReadTakesNoConfigurationOfAnySize(t *testing.T) {
+	dir := runFolder(t, 1)
+	config := filepath.Join(dir, "resolved.toml")
+	require.NoError(t, os.Truncate(config, 1<<40))
+	_, err := Read(dir)
+	assert.ErrorContains(t, err, "resolved.toml has 1099511627776 bytes, and such a file at most")
+	require.NoError(t, os.Remove(config))
+	require.NoError(t, os.Mkdir(config, 0o755))
+	_, err = Read(dir)
+	assert.ErrorContains(t, err, "is not a regular file")
+}

@@ -603,3 +603,24 @@ func BenchmarkNewest(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+// What a run keeps beside its checkpoints is small; a file of any size under its name must not fill the memory.
+func TestDocumentsBesideCheckpointsAreBounded(t *testing.T) {
+	f := open(t, filepath.Join(t.TempDir(), "run"), runfolder.Options{})
+	require.NoError(t, f.KeepDeadEnd(runfolder.DeadEnd{Step: 7, Why: "loss"}))
+	end, ok := f.DeadEnd()
+	require.True(t, ok)
+	assert.EqualValues(t, 7, end.Step)
+	for _, name := range []string{"dead_end.json", "layout.json", runfolder.ConfigFile} {
+		file, err := os.OpenFile(f.Path(name), os.O_CREATE|os.O_WRONLY, 0o644)
+		require.NoError(t, err)
+		require.NoError(t, errors.Join(file.Truncate(1<<40), file.Close()))
+	}
+	_, ok = f.DeadEnd()
+	assert.False(t, ok)
+	var layout struct{}
+	_, err := f.Document("layout.json", &layout)
+	assert.ErrorContains(t, err, "layout.json has 1099511627776 bytes")
+	_, err = runfolder.ReadConfig(filepath.Dir(f.Path(runfolder.ConfigFile)))
+	assert.ErrorContains(t, err, "such a file at most")
+}

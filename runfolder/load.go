@@ -62,6 +62,11 @@ func (c *Checkpoint) ReadJSON(name string, v any) error {
 	return nil
 }
 
+// ReadConfig reads the configuration of a run folder, whether or not there are checkpoints in it.
+func ReadConfig(dir string) ([]byte, error) {
+	return readDocument(durable.Disk, filepath.Join(dir, ConfigFile))
+}
+
 // readDocument reads a file whose size was judged first.
 func readDocument(disk durable.FS, path string) ([]byte, error) {
 	info, err := disk.Stat(path)
