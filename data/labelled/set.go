@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"seer/data"
 )
@@ -22,6 +23,7 @@ type Set struct {
 	classes []string
 	titles  []string // what people call the classes; nil: as classes
 	rows    *rows    // nil with one class an image
+	places  []int32  // of the source's labels among classes; nil: the same
 }
 
 var _ data.Source = (*Set)(nil)
@@ -55,7 +57,48 @@ func (s *Set) Label(i int64) int {
 	if s.rows != nil {
 		return -1
 	}
-	return s.source.Label(s.at(i))
+	label := s.source.Label(s.at(i))
+	if s.places != nil {
+		return int(s.places[label])
+	}
+	return label
+}
+
+// AlignedTo returns s with the classes of another set, the one to train on: a part that lacks a class would count all that
+// follow it differently. Classes are told by name, and it is an error if the other has not all of them. The sets share the
+// list of images.
+func (s *Set) AlignedTo(other *Set) (*Set, error) {
+	if slices.Equal(s.classes, other.classes) {
+		return s, nil
+	}
+	if s.rows != nil || other.rows != nil {
+		return nil, fmt.Errorf("labelled: the %s part has %d classes and the %s part has other ones, %d; sets with many classes an image need the same list", s.Split, len(s.classes), other.Split, len(other.classes))
+	}
+	known := make(map[string]int32, len(other.classes))
+	for i, class := range other.classes {
+		known[class] = int32(i)
+	}
+	out := *s
+	out.classes, out.titles = other.classes, other.titles
+	to := make([]int32, len(s.classes))
+	var unknown []string
+	for i, class := range s.classes {
+		place, ok := known[class]
+		if !ok {
+			unknown = append(unknown, class)
+		}
+		to[i] = place
+	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("labelled: %d classes of the %s part are not in the %s part, the first is %q; both must be parts of one data set", len(unknown), s.Split, other.Split, unknown[0])
+	}
+	if out.places = to; s.places != nil {
+		out.places = make([]int32, len(s.places))
+		for i, place := range s.places {
+			out.places[i] = to[place]
+		}
+	}
+	return &out, nil
 }
 
 // MultiLabel says whether an image has many classes, which [Set.Row] gives.
