@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"seer/models/regnet/arch"
+	"seer/models/sketch"
 )
 
 // shipped lists the experiments of the repository, without the bases.
@@ -102,7 +102,7 @@ func TestSEERRecipes(t *testing.T) {
 			require.NoError(t, err)
 			trunk, err := e.Model.Trunk()
 			require.NoError(t, err)
-			params := arch.Parameters(trunk.Manifest())
+			params := sketch.Parameters(trunk.Manifest())
 			assert.InDelta(t, c.trunk, float64(params)/1e6, 0.05)
 			assert.InDelta(t, c.total, float64(params+e.HeadParameters(trunk))/1e6, 0.05)
 			p, warnings, err := e.Resolve(1_000_000_000, 1)

@@ -161,7 +161,7 @@ func guess(file *checkpoint.File, prefix string) (config.Model, error) {
 		}
 	}
 	if len(trunks) == 0 {
-		return config.Model{}, fmt.Errorf("%s holds no whole trunk of a RegNetY%s: %s; seer inspect lists what it holds",
+		return config.Model{}, fmt.Errorf("%s holds no whole trunk of a RegNet%s: %s; seer inspect lists what it holds",
 			file.Path(), below(prefix), weights.Describe(file))
 	}
 	return config.Model{}, fmt.Errorf("%s%s: %s", file.Path(), below(trunks[0].Prefix), trunks[0].Geometry.Unknown())

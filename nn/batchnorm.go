@@ -4,7 +4,7 @@ package nn
 
 import "seer/torch"
 
-// The constants of PyTorch's batch norm, which every RegNet checkpoint was trained with.
+// The constants of PyTorch's batch norm, which every checkpoint of the trunks here was trained with.
 const (
 	BatchNormMomentum = 0.1
 	BatchNormEpsilon  = 1e-5
@@ -20,14 +20,12 @@ type BatchNorm struct {
 // NewBatchNorm allocates the layer on dev: weight 1, bias 0, mean 0, variance 1.
 func NewBatchNorm(dev torch.Device, channels int64) *BatchNorm {
 	b := &BatchNorm{
-		Weight: parameter(dev, channels), Bias: parameter(dev, channels),
+		Weight: NewParameter(dev, channels), Bias: NewParameter(dev, channels),
 		RunningMean: torch.Zeros(torch.Float32, dev, channels).Release(),
 		RunningVar:  torch.Ones(torch.Float32, dev, channels).Release(),
 	}
-	torch.NoGrad(func() {
-		b.Weight.FillInPlace(1)
-		b.Bias.ZeroInPlace()
-	})
+	Constant(b.Weight, 1)
+	Constant(b.Bias, 0)
 	return b
 }
 

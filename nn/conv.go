@@ -17,29 +17,32 @@ type Conv2d struct {
 }
 
 // ConvSpec are the sizes of a [Conv2d]. Stride and Groups of 0 mean 1. The padding is Kernel/2, so that a stride of 1
-// keeps the size of the image.
+// keeps the size of the image, or none with Unpadded.
 type ConvSpec struct {
 	In, Out, Kernel, Stride, Groups int64
-	Bias                            bool
+	Bias, Unpadded                  bool
 }
 
-// NewConv2d allocates a convolution on dev and initialises it as RegNet does: weights N(0, 2/(k²·out)), not divided by
+// NewConv2d allocates a convolution on dev and initialises it as RegNet and torchvision's ResNet do: weights N(0, 2/(k²·out)), not divided by
 // the groups; a bias keeps PyTorch's default U(±1/sqrt(fan_in)) (ClassyVision and torchvision, RegNet.__init__).
 func NewConv2d(dev torch.Device, s ConvSpec) *Conv2d {
 	groups, stride := max(s.Groups, 1), max(s.Stride, 1)
 	c := &Conv2d{Stride: stride, Padding: s.Kernel / 2, Groups: groups}
 	fanIn := float64(s.In / groups * s.Kernel * s.Kernel)
 	fanOut := float64(s.Out * s.Kernel * s.Kernel)
-	c.Weight = parameter(dev, s.Out, s.In/groups, s.Kernel, s.Kernel)
-	normal(c.Weight, math.Sqrt(2/fanOut))
+	if s.Unpadded {
+		c.Padding = 0
+	}
+	c.Weight = NewParameter(dev, s.Out, s.In/groups, s.Kernel, s.Kernel)
+	Normal(c.Weight, math.Sqrt(2/fanOut))
 	if s.Bias {
-		c.Bias = parameter(dev, s.Out)
-		uniform(c.Bias, 1/math.Sqrt(fanIn))
+		c.Bias = NewParameter(dev, s.Out)
+		Uniform(c.Bias, 1/math.Sqrt(fanIn))
 	}
 	return c
 }
 
-// Forward maps [N,in,H,W] to [N,out,⌈H/stride⌉,⌈W/stride⌉].
+// Forward maps [N,in,H,W] to [N,out,⌈H/stride⌉,⌈W/stride⌉], rounded down where it is unpadded.
 func (c *Conv2d) Forward(_ *Context, x *torch.Tensor) *torch.Tensor {
 	return torch.Conv2d(x, c.Weight, c.Bias, c.Stride, c.Padding, c.Groups)
 }

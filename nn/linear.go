@@ -17,24 +17,24 @@ type Linear struct {
 // NewLinear allocates a layer on dev with PyTorch's default initialisation: weight and bias U(±1/sqrt(in)).
 func NewLinear(dev torch.Device, in, out int64, bias bool) *Linear {
 	bound := 1 / math.Sqrt(float64(in))
-	l := &Linear{Weight: parameter(dev, out, in)}
-	uniform(l.Weight, bound)
+	l := &Linear{Weight: NewParameter(dev, out, in)}
+	Uniform(l.Weight, bound)
 	if bias {
-		l.Bias = parameter(dev, out)
-		uniform(l.Bias, bound)
+		l.Bias = NewParameter(dev, out)
+		Uniform(l.Bias, bound)
 	}
 	return l
 }
 
 // NewClassifier allocates a layer that starts as RegNet's classifier does: weight N(0, 0.01²), bias 0.
 func NewClassifier(dev torch.Device, in, out int64) *Linear {
-	l := &Linear{Weight: parameter(dev, out, in), Bias: parameter(dev, out)}
-	normal(l.Weight, 0.01)
-	torch.NoGrad(func() { l.Bias.ZeroInPlace() })
+	l := &Linear{Weight: NewParameter(dev, out, in), Bias: NewParameter(dev, out)}
+	Normal(l.Weight, 0.01)
+	Constant(l.Bias, 0)
 	return l
 }
 
-// Forward maps [N,in] to [N,out].
+// Forward maps [..., in] to [..., out].
 func (l *Linear) Forward(_ *Context, x *torch.Tensor) *torch.Tensor {
 	return torch.Linear(x, l.Weight, l.Bias)
 }

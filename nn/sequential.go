@@ -42,6 +42,8 @@ var (
 	_ Module = (*Conv2d)(nil)
 	_ Module = (*Linear)(nil)
 	_ Module = (*BatchNorm)(nil)
+	_ Module = (*LayerNorm)(nil)
+	_ Module = (*SelfAttention)(nil)
 	_ Module = Sequential(nil)
 	_ Module = ReLU{}
 )

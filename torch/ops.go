@@ -45,6 +45,9 @@ func (t *Tensor) ReluInPlace() *Tensor { return t.unary("relu_", C.CT_RELU_) }
 // SigmoidInPlace sets t to 1/(1+exp(-t)).
 func (t *Tensor) SigmoidInPlace() *Tensor { return t.unary("sigmoid_", C.CT_SIGMOID_) }
 
+// Gelu returns t·Φ(t), Φ the normal distribution function (torch.nn.functional.gelu).
+func (t *Tensor) Gelu() *Tensor { return t.unary("gelu", C.CT_GELU) }
+
 // Exp returns the exponential.
 func (t *Tensor) Exp() *Tensor { return t.unary("exp", C.CT_EXP) }
 

@@ -43,7 +43,7 @@ type File struct {
 	// NotFinite counts the values of each tensor that are NaN or infinite, where
 	// there are any.
 	NotFinite map[string]int64 `json:"not_finite,omitempty"`
-	// Style, Keys and the fields below describe a RegNetY trunk, when there is one.
+	// Style, Keys and the fields below describe a RegNet trunk, when there is one.
 	Style         names.Style `json:"style,omitempty"`
 	Keys          string      `json:"keys"`
 	Geometry      string      `json:"geometry,omitempty"`
@@ -166,7 +166,7 @@ func (f *File) describe() {
 		return
 	}
 	f.Geometry, f.Architectures = trunks[0].Geometry.String(), trunks[0].Architectures
-	if !trunks[0].Geometry.Squeeze {
+	if !trunks[0].Geometry.Squeeze && len(f.Architectures) == 0 {
 		f.Unknown = trunks[0].Geometry.Unknown()
 	}
 	if len(trunks) > 1 {

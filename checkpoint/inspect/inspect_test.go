@@ -19,6 +19,7 @@ import (
 	"seer/checkpoint/inspect"
 	"seer/checkpoint/names"
 	"seer/models/regnet/arch"
+	"seer/models/sketch"
 	"seer/runfolder"
 )
 
@@ -51,7 +52,7 @@ func TestInspectFile(t *testing.T) {
 	f := r.Files[0]
 	assert.Equal(t, names.Torchvision, f.Style)
 	assert.Equal(t, []string{"regnet_y_200mf"}, f.Architectures)
-	assert.Equal(t, arch.Parameters(append(p.Manifest(), p.Classifier(10)...)), f.Parameters)
+	assert.Equal(t, sketch.Parameters(append(p.Manifest(), p.Classifier(10)...)), f.Parameters)
 	assert.Less(t, f.TensorBytes, f.Bytes)
 
 	text := r.String()
@@ -82,7 +83,7 @@ func TestInspectPickle(t *testing.T) {
 	require.NoError(t, err)
 	text := r.String()
 	assert.Contains(t, text, "PyTorch zip archive")
-	assert.Contains(t, text, `keys: vissl keys of a RegNetY below "classy_state_dict.base_model.model.trunk.": 2 of the trunk, 0 of a classifier, 2 of a SwAV head, 2 others`)
+	assert.Contains(t, text, `keys: vissl keys of a RegNet below "classy_state_dict.base_model.model.trunk.": 2 of the trunk, 0 of a classifier, 2 of a SwAV head, 2 others`)
 	assert.Contains(t, text, "note: left out meter: object of class __main__.Meter")
 	assert.NotContains(t, text, "architecture:", "two tensors are no trunk")
 }
@@ -225,7 +226,7 @@ func ExampleInspect() {
 	fmt.Print(report)
 	// Output:
 	// ../testdata/foreign.pth: PyTorch zip archive, 1.9 kB
-	// keys: no key of a RegNetY trunk: 0 of the trunk, 0 of a classifier, 0 of a SwAV head, 2 others
+	// keys: no key of a RegNet trunk: 0 of the trunk, 0 of a classifier, 0 of a SwAV head, 2 others
 	// note: left out bad: object of class posix.system
 	// NAME     DTYPE  SHAPE  BYTES
 	// good     F32    [2]    8

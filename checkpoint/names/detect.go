@@ -161,9 +161,9 @@ func (d Detection) In(p Place) Detection {
 
 func (d Detection) explain(p Place) string {
 	if d.Trunk == 0 {
-		return "no key of a RegNetY trunk" + d.counts() + hint(d.Keys)
+		return "no key of a RegNet trunk" + d.counts() + hint(d.Keys)
 	}
-	text := fmt.Sprintf("%s keys of a RegNetY", d.Style)
+	text := fmt.Sprintf("%s keys of a %s", d.Style, d.family(p))
 	if p.Prefix != "" {
 		text += fmt.Sprintf(" below %q", p.Prefix)
 	}
@@ -174,6 +174,21 @@ func (d Detection) explain(p Place) string {
 		}
 	}
 	return text
+}
+
+// family is RegNetY where there is squeeze-and-excitation, RegNetX where a block is complete without.
+func (d Detection) family(p Place) string {
+	family := "RegNet"
+	for _, k := range d.Keys {
+		switch {
+		case k.Wrapper != p.Prefix:
+		case strings.Contains(k.Common, ".f.se."):
+			return "RegNetY"
+		case strings.Contains(k.Common, ".f.c."):
+			family = "RegNetX"
+		}
+	}
+	return family
 }
 
 func (d Detection) counts() string {

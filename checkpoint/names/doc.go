@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Package names translates the state-dict keys of RegNetY between the six
+// Package names translates the state-dict keys of RegNetX and RegNetY between the six
 // libraries that its weights come from. torchvision's names are the common
 // ones, which this project's models carry themselves.
 //

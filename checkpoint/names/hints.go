@@ -13,7 +13,6 @@ var hints = []struct {
 	text  string
 }{
 	{regexp.MustCompile(`flat_param`), "this is one shard of an FSDP run: consolidate it first, as VISSL's extra_scripts do"},
-	{regexp.MustCompile(`regnet\.encoder\.stages\.\d+\.layers\.\d+\.layer\.2\.convolution\.`), "no squeeze-and-excitation: these are keys of a RegNetX"},
 	{regexp.MustCompile(`(^|\.)parametrizations\.|\.weight_[gv]$`), "its weights are parametrised (weight or spectral norm): remove that in Python and save again"},
 	{regexp.MustCompile(`\.weight_orig$`), "its weights are pruned: call torch.nn.utils.prune.remove on every layer and save again"},
 	{regexp.MustCompile(`_packed_params|\.zero_point$`), "its weights are quantised: name the file from before the quantisation"},

@@ -151,7 +151,7 @@ func TestDetectExplains(t *testing.T) {
 		keys []string
 		want string
 	}{
-		"nothing":     {nil, "no key of a RegNetY trunk: 0 of the trunk"},
+		"nothing":     {nil, "no key of a RegNet trunk: 0 of the trunk"},
 		"resnet":      {[]string{"conv1.weight", "layer1.0.conv1.weight"}, "these are keys of a ResNet"},
 		"transformer": {[]string{"blocks.0.attn.qkv.weight"}, "a vision transformer"},
 		"DINOv2":      {[]string{"teacher.backbone.blocks.0.0.attn.qkv.weight"}, "a vision transformer"},
@@ -160,7 +160,7 @@ func TestDetectExplains(t *testing.T) {
 		"ConvNeXt":    {[]string{"stages.0.blocks.0.conv_dw.weight"}, "a ConvNeXt"},
 		"ConvNeXt V2": {[]string{"stages.0.0.dwconv.weight"}, "a ConvNeXt"},
 		"ResNet, HF":  {[]string{"resnet.encoder.stages.0.layers.0.shortcut.bias"}, "a ResNet"},
-		"RegNetX, HF": {[]string{"regnet.encoder.stages.0.layers.0.layer.2.convolution.weight"}, "a RegNetX"},
+		"RegNetX, HF": {[]string{"regnet.encoder.stages.0.layers.0.layer.2.convolution.weight"}, "transformers keys of a RegNetX: 1 of the trunk"},
 		"VGG":         {[]string{"features.0.weight", "classifier.0.bias"}, "a VGG"},
 		"Llama":       {[]string{"model.layers.0.self_attn.q_proj.weight"}, "a language model"},
 		"pruned":      {[]string{"stem.0.weight_orig", "stem.0.weight_mask"}, "torch.nn.utils.prune.remove"},
@@ -168,7 +168,7 @@ func TestDetectExplains(t *testing.T) {
 		"weight norm": {[]string{"x.weight_g", "x.weight_v"}, "are parametrised"},
 		"shard":       {[]string{"_fpw_module.flat_param_0"}, "consolidate it first"},
 		"optimizer":   {[]string{"state.0.momentum_buffer"}, "an optimizer's state"},
-		"wrapped":     {[]string{"x", "module.stem.0.weight"}, `torchvision keys of a RegNetY below "module.": 1 of the trunk, 0 of a classifier, 0 of a SwAV head, 1 others`},
+		"wrapped":     {[]string{"x", "module.stem.0.weight"}, `torchvision keys of a RegNet below "module.": 1 of the trunk, 0 of a classifier, 0 of a SwAV head, 1 others`},
 		"head only":   {[]string{"heads.0.prototypes0.weight"}, "1 of a SwAV head"},
 	}
 	for name, tt := range tests {

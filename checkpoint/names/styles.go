@@ -39,6 +39,8 @@ type style struct {
 	firstStage, firstBlock int
 	// inner is parallel to innerCommon.
 	inner [10]string
+	// plain are the last two of inner in a RegNetX, where they differ.
+	plain [2]string
 }
 
 // innerCommon are torchvision's names inside a block: shortcut, 1×1 a, 3×3 b,
@@ -74,6 +76,7 @@ var styles = []style{
 		inner: [10]string{"shortcut.convolution", "shortcut.normalization", "layer.0.convolution", "layer.0.normalization",
 			"layer.1.convolution", "layer.1.normalization", "layer.2.attention.0", "layer.2.attention.2",
 			"layer.3.convolution", "layer.3.normalization"},
+		plain: [2]string{"layer.2.convolution", "layer.2.normalization"},
 	},
 	{
 		name: VISSL, stemConv: "_feature_blocks.conv1.stem.0", stemNorm: "_feature_blocks.conv1.stem.1", classifier: "heads.0.clf.0",
@@ -143,6 +146,11 @@ func (s style) common(module string) (string, bool) {
 			return styles[0].format(stage, index) + innerCommon[i], true
 		}
 	}
+	for i, inner := range s.plain {
+		if inner != "" && inner == m[3] {
+			return styles[0].format(stage, index) + innerCommon[len(innerCommon)-len(s.plain)+i], true
+		}
+	}
 	return "", false
 }
 
@@ -181,6 +189,20 @@ func (s style) own(module string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Plain is a RegNetX's key where FromTorchvision gave a RegNetY's: transformers counts the layers of a block, of which a
+// RegNetX has one fewer.
+func Plain(to Style, key string) string {
+	s, _ := lookup(to)
+	for i, plain := range s.plain {
+		squeezed := s.inner[len(s.inner)-len(s.plain)+i]
+		module, leaf, ok := split(key)
+		if start, found := strings.CutSuffix(module, squeezed); ok && found && plain != "" {
+			return start + plain + "." + leaf
+		}
+	}
+	return key
 }
 
 // ToTorchvision translates a bare key of the given style; false means that the

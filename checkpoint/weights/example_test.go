@@ -24,7 +24,7 @@ func ExampleMatch() {
 	_, err = weights.Match(file, want, weights.Options{Arch: "a head of 3000 prototypes"})
 	fmt.Println(err)
 	// Output:
-	// ../testdata/vissl.pth does not fit a head of 3000 prototypes; it has vissl keys of a RegNetY below "classy_state_dict.base_model.model.trunk.": 2 of the trunk, 0 of a classifier, 2 of a SwAV head, 2 others; it holds an optimizer's state
+	// ../testdata/vissl.pth does not fit a head of 3000 prototypes; it has vissl keys of a RegNet below "classy_state_dict.base_model.model.trunk.": 2 of the trunk, 0 of a classifier, 2 of a SwAV head, 2 others; it holds an optimizer's state
 	// 1 of another shape or type:
 	//   prototypes0.weight: F32 [3 4] in the file (classy_state_dict.base_model.model.heads.0.prototypes0.weight), F32 [3000 4] in the model
 	// what to do: a head's shapes follow from the trunk's width and from hidden, out, batch_norm and prototypes under [swav]: give the file's

@@ -120,16 +120,13 @@ func geometryAt(infos []checkpoint.Info, d names.Detection, place names.Place) (
 // Architectures names the known architectures of a geometry.
 func Architectures(g Geometry) []string {
 	var found []string
-	if !g.Squeeze {
-		return nil
-	}
 	for _, name := range arch.Names() {
 		params, err := arch.Lookup(name)
 		if err != nil {
 			continue
 		}
 		stages, err := params.Stages()
-		if err == nil && slices.EqualFunc(stages, zip(g), sameStage) {
+		if err == nil && params.X != g.Squeeze && slices.EqualFunc(stages, zip(g), sameStage) {
 			found = append(found, name)
 		}
 	}
@@ -153,13 +150,13 @@ func sameStage(s arch.Stage, m measuredStage) bool {
 	return s.Depth == m.depth && int64(s.Width) == m.width && int64(s.GroupWidth) == m.group
 }
 
-// regNetX says what is wrong with a trunk that lacks what every RegNetY has.
-const regNetX = "no squeeze-and-excitation: this is a RegNetX; seer has RegNetY, so name weights of one"
+// regNetX says what is special with a trunk that lacks what every RegNetY has.
+const regNetX = "no squeeze-and-excitation: this is a RegNetX"
 
 // Unknown says why a trunk has no known architecture, and what to do.
 func (g Geometry) Unknown() string {
 	if !g.Squeeze {
-		return regNetX
+		return fmt.Sprintf("%s, and no known architecture has its %v: name weights of torchvision's", regNetX, g)
 	}
 	return fmt.Sprintf("no known architecture has its %v; give --arch, or an experiment with [model] arch = \"regnet_y\" and the five parameters", g)
 }
@@ -175,7 +172,7 @@ func (m *matcher) advise(problem *MismatchError) string {
 	case of > 1:
 		return fmt.Sprintf("the file is shard %d of %d: name the folder that holds them all, or its index", shard, of)
 	case d.Trunk == 0:
-		return "name a file with the weights of a RegNetY; `seer inspect FILE` lists what one holds"
+		return "name a file with the weights of a RegNet; `seer inspect FILE` lists what one holds"
 	}
 	g, ok := geometryAt(infos, d, m.place)
 	if !ok {
@@ -187,8 +184,8 @@ func (m *matcher) advise(problem *MismatchError) string {
 func (m *matcher) adviseTrunk(g Geometry, problem *MismatchError) string {
 	d, asked, fitting := m.plan.Detection, m.opt.Arch, Architectures(g)
 	switch {
-	case !g.Squeeze:
-		return regNetX
+	case !g.Squeeze && len(fitting) == 0:
+		return g.Unknown()
 	case slices.Contains(fitting, asked) && len(problem.Unexpected) > 0 && len(problem.Missing)+len(problem.Shapes) == 0:
 		return fmt.Sprintf("the trunk is that of %s, and the file has %s that the model does not have (%s): "+
 			"remove them in Python and save again", asked, count(len(problem.Unexpected), "key"), firstOf(problem.Unexpected))

@@ -94,7 +94,7 @@ func (m *matcher) keys(infos []checkpoint.Info) ([]names.Key, error) {
 	m.plan.Detection = d
 	candidates := below(d.Trunks, m.opt.Prefix)
 	if m.opt.Prefix != "" && len(candidates) == 0 {
-		return nil, fmt.Errorf("%s has no trunk of a RegNetY below %q: %s", m.plan.file.Path(), m.opt.Prefix, d.Explanation)
+		return nil, fmt.Errorf("%s has no trunk of a RegNet below %q: %s", m.plan.file.Path(), m.opt.Prefix, d.Explanation)
 	}
 	if len(candidates) == 0 {
 		return d.Keys, nil
@@ -314,6 +314,11 @@ func Rename(tensors []checkpoint.Tensor, style names.Style) ([]checkpoint.Tensor
 			return nil, fmt.Errorf("tensor %q has no name in %s; styles are %v", t.Name, style, names.Styles())
 		}
 		renamed[i].Name = name
+	}
+	if !slices.ContainsFunc(tensors, func(t checkpoint.Tensor) bool { return strings.Contains(t.Name, ".f.se.") }) {
+		for i := range renamed {
+			renamed[i].Name = names.Plain(style, renamed[i].Name)
+		}
 	}
 	return renamed, nil
 }

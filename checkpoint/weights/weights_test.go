@@ -160,8 +160,8 @@ func TestMatchChoosesATrunk(t *testing.T) {
 		"student by name":     {twins, "student.", "student.module.backbone.", ""},
 		"without the dot":     {twins, "student", "student.module.backbone.", ""},
 		"whole prefix":        {twins, "student.module.backbone.", "student.module.backbone.", ""},
-		"no such prefix":      {twins, "online.", "", `has no trunk of a RegNetY below "online."`},
-		"part of a word":      {twins, "stud", "", `has no trunk of a RegNetY below "stud"`},
+		"no such prefix":      {twins, "online.", "", `has no trunk of a RegNet below "online."`},
+		"part of a word":      {twins, "stud", "", `has no trunk of a RegNet below "stud"`},
 		"larger teacher":      {append(behind("teacher.", larger), behind("student.", trunk)...), "", "student.", ""},
 		"larger one, by name": {append(behind("teacher.", larger), behind("student.", trunk)...), "teacher", "", "unknown to the model"},
 	}
@@ -225,6 +225,7 @@ func TestMatchNamesKeysThatAreTooMuch(t *testing.T) {
 	require.ErrorContains(t, err, "the file has 2 keys that the model does not have (stem.extra.weight, layer5.weight): remove them")
 }
 
+// A RegNetX that no name is known of, such as a RegNetY without its squeezes.
 func TestMatchTellsARegNetX(t *testing.T) {
 	p, err := arch.Lookup("regnet_y_400mf")
 	require.NoError(t, err)
@@ -237,11 +238,33 @@ func TestMatchTellsARegNetX(t *testing.T) {
 		}
 		infos = spelled(t, infos, style, "")
 		_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_y_400mf"})
-		require.ErrorContains(t, err, "what to do: no squeeze-and-excitation: this is a RegNetX")
+		require.ErrorContains(t, err, string(style)+" keys of a RegNetX")
+		require.ErrorContains(t, err, "what to do: no squeeze-and-excitation: this is a RegNetX, and no known architecture has its depths 1,3,6,6")
 		trunks := weights.Trunks(infos, "")
 		require.Len(t, trunks, 1)
 		assert.Empty(t, trunks[0].Architectures)
 		assert.Contains(t, trunks[0].Geometry.Unknown(), "this is a RegNetX")
+	}
+}
+
+// torchvision's RegNetX loads from every library's names; transformers counts one layer less in its blocks.
+func TestMatchLoadsARegNetX(t *testing.T) {
+	p, err := arch.Lookup("regnet_x_400mf")
+	require.NoError(t, err)
+	for _, style := range names.Styles() {
+		infos := spelled(t, want(p, 10), style, "")
+		for i := range infos {
+			infos[i].Name = names.Plain(style, infos[i].Name)
+		}
+		plan, err := weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_x_400mf", AllowMissing: regexp.MustCompile(`^fc\.`)})
+		require.NoError(t, err, style)
+		assert.Len(t, plan.Entries, len(infos))
+		assert.Equal(t, []string{"regnet_x_400mf"}, weights.Trunks(infos, "")[0].Architectures)
+		if style == names.Transformers {
+			assert.True(t, slices.ContainsFunc(infos, func(i checkpoint.Info) bool {
+				return i.Name == "regnet.encoder.stages.3.layers.11.layer.2.normalization.bias"
+			}), "transformers' own name")
+		}
 	}
 }
 

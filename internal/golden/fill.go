@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -46,14 +47,14 @@ func Tensor(name string, shape []int64, factor float64, seed uint64) []float32 {
 
 // Parameter returns the value of a parameter or buffer by its torchvision name
 // and shape: batch-norm scales and variances in [0.5, 1.5) (last scale of a
-// residual branch a quarter of that), biases and means in [-0.1, 0.1), weights
+// residual branch a quarter of that), biases, means and tokens in [-0.1, 0.1), weights
 // by He's uniform bound sqrt(6/fan_in). It is gen.parameter in Python, where the
 // reason for each scale stands. An unknown kind of name is an error.
 func Parameter(name string, shape []int64, seed uint64) ([]float32, error) {
 	switch vector := len(shape) == 1; {
 	case strings.HasSuffix(name, "running_var"), strings.HasSuffix(name, "weight") && vector:
 		return around1(name, shape, seed), nil
-	case strings.HasSuffix(name, "running_mean"), strings.HasSuffix(name, "bias"):
+	case hasSuffix(name, "running_mean", "bias", "_token", "_embedding"):
 		return Tensor(name, shape, 0.1, seed), nil
 	case strings.HasSuffix(name, "weight") && len(shape) > 1:
 		return Tensor(name, shape, math.Sqrt(6/float64(product(shape[1:]))), seed), nil
@@ -66,13 +67,17 @@ func Parameter(name string, shape []int64, seed uint64) ([]float32, error) {
 func around1(name string, shape []int64, seed uint64) []float32 {
 	out := Tensor(name, shape, 0.5, seed)
 	scale := float32(1)
-	if strings.HasSuffix(name, "f.c.1.weight") {
+	if hasSuffix(name, "f.c.1.weight", "bn3.weight", ".net.4.0.weight") {
 		scale = 0.25
 	}
 	for i, v := range out {
 		out[i] = scale * (1 + v)
 	}
 	return out
+}
+
+func hasSuffix(name string, suffixes ...string) bool {
+	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
 // product is the number of elements of a shape.

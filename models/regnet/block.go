@@ -36,41 +36,45 @@ type squeeze struct {
 	fc1, fc2 *nn.Conv2d // 1×1 convolutions with bias: width → SE → width
 }
 
-func newSqueeze(dev torch.Device, width, hidden int64) squeeze {
-	return squeeze{
+func newSqueeze(dev torch.Device, width, hidden int64) *squeeze {
+	return &squeeze{
 		fc1: nn.NewConv2d(dev, nn.ConvSpec{In: width, Out: hidden, Kernel: 1, Bias: true}),
 		fc2: nn.NewConv2d(dev, nn.ConvSpec{In: hidden, Out: width, Kernel: 1, Bias: true}),
 	}
 }
 
-func (s squeeze) forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
+func (s *squeeze) forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
 	gate := s.fc1.Forward(ctx, x.AdaptiveAvgPool2d(1, 1)).ReluInPlace()
 	return x.Mul(s.fc2.Forward(ctx, gate).SigmoidInPlace())
 }
 
-func (s squeeze) walk(prefix string, visit func(nn.Entry)) {
+func (s *squeeze) walk(prefix string, visit func(nn.Entry)) {
 	s.fc1.Walk(nn.Join(prefix, "fc1"), visit)
 	s.fc2.Walk(nn.Join(prefix, "fc2"), visit)
 }
 
 // Block is a residual bottleneck: relu(shortcut(x) + f(x)), where f is a 1×1 convolution (a), a 3×3 grouped convolution
-// that carries the stride (b), squeeze-and-excitation (se) and a 1×1 convolution without activation (c).
+// that carries the stride (b), squeeze-and-excitation (se; not in a RegNetX) and a 1×1 convolution without activation (c).
 type Block struct {
-	Name string // "block2-0": stage and index, as in torchvision's parameter names
-	proj *convNorm
-	a, b convNorm
-	se   squeeze
-	c    convNorm
+	Name  string // "block2-0": stage and index, as in torchvision's parameter names
+	width int64
+	proj  *convNorm
+	a, b  convNorm
+	se    *squeeze // nil: a RegNetX
+	c     convNorm
 }
 
 func newBlock(dev torch.Device, d arch.Block) *Block {
 	in, mid, out := int64(d.In), int64(d.Bottleneck), int64(d.Out)
 	b := &Block{
-		Name: fmt.Sprintf("block%d-%d", d.Stage, d.Index),
-		a:    newConvNorm(dev, nn.ConvSpec{In: in, Out: mid, Kernel: 1}),
-		b:    newConvNorm(dev, nn.ConvSpec{In: mid, Out: mid, Kernel: 3, Stride: int64(d.Stride), Groups: int64(d.Groups)}),
-		se:   newSqueeze(dev, mid, int64(d.SE)),
-		c:    newConvNorm(dev, nn.ConvSpec{In: mid, Out: out, Kernel: 1}),
+		Name:  fmt.Sprintf("block%d-%d", d.Stage, d.Index),
+		width: out,
+		a:     newConvNorm(dev, nn.ConvSpec{In: in, Out: mid, Kernel: 1}),
+		b:     newConvNorm(dev, nn.ConvSpec{In: mid, Out: mid, Kernel: 3, Stride: int64(d.Stride), Groups: int64(d.Groups)}),
+		c:     newConvNorm(dev, nn.ConvSpec{In: mid, Out: out, Kernel: 1}),
+	}
+	if d.SE > 0 {
+		b.se = newSqueeze(dev, mid, int64(d.SE))
 	}
 	if d.Project {
 		p := newConvNorm(dev, nn.ConvSpec{In: in, Out: out, Kernel: 1, Stride: int64(d.Stride)})
@@ -86,7 +90,10 @@ func (b *Block) Forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
 	return torch.Scoped(func() *torch.Tensor {
 		y := b.a.forward(ctx, x).ReluInPlace()
 		y = b.b.forward(ctx, y).ReluInPlace()
-		y = b.c.forward(ctx, b.se.forward(ctx, y))
+		if b.se != nil {
+			y = b.se.forward(ctx, y)
+		}
+		y = b.c.forward(ctx, y)
 		shortcut := x
 		if b.proj != nil {
 			shortcut = b.proj.forward(ctx, x)
@@ -103,6 +110,8 @@ func (b *Block) Walk(prefix string, visit func(nn.Entry)) {
 	f := nn.Join(prefix, "f")
 	b.a.walk(nn.Join(f, "a"), visit)
 	b.b.walk(nn.Join(f, "b"), visit)
-	b.se.walk(nn.Join(f, "se"), visit)
+	if b.se != nil {
+		b.se.walk(nn.Join(f, "se"), visit)
+	}
 	b.c.walk(nn.Join(f, "c"), visit)
 }

@@ -23,12 +23,15 @@ import (
 // (metadata fp32_grad_norms), a wrong layer all by per cents.
 const normTolerance = 1e-3
 
-// Every published variant has the numbers of torchvision or timm, whichever has its widths: both ways of rounding them,
+// Every published RegNetY has the numbers of torchvision or timm, whichever has its widths: both ways of rounding them,
 // every group width and squeeze. Of the largest models only the first blocks are built.
 func TestEveryVariantHasTheNumbersOfItsLibrary(t *testing.T) {
 	file, err := golden.Load("regnet_family.safetensors")
 	require.NoError(t, err)
 	for _, name := range arch.Names() {
+		if strings.HasPrefix(name, "regnet_x") {
+			continue // with the other trunks, in package models
+		}
 		t.Run(name, func(t *testing.T) {
 			torchtest.NoLeaks(t)
 			p, err := arch.Lookup(name)

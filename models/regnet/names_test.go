@@ -10,6 +10,7 @@ import (
 
 	"seer/models/regnet"
 	"seer/models/regnet/arch"
+	"seer/models/sketch"
 	"seer/nn"
 	"seer/torch"
 	"seer/torch/torchtest"
@@ -23,14 +24,14 @@ type described struct {
 }
 
 // fromManifest leaves num_batches_tracked out, as nn.BatchNorm does.
-func fromManifest(entries []arch.Entry) []described {
+func fromManifest(entries []sketch.Entry) []described {
 	var ds []described
 	for _, e := range entries {
 		if e.Integer {
 			continue
 		}
 		kind := nn.Parameter
-		if e.Kind == arch.Buffer {
+		if e.Kind == sketch.Buffer {
 			kind = nn.Buffer
 		}
 		ds = append(ds, described{e.Name, e.Shape, kind})

@@ -6,14 +6,15 @@ import (
 	"fmt"
 
 	"seer/models/regnet/arch"
+	"seer/models/sketch"
 	"seer/nn"
 	"seer/torch"
 )
 
-// RegNet is a RegNetY trunk with an optional classifier.
+// RegNet is a RegNetX or RegNetY trunk with an optional classifier.
 type RegNet struct {
 	Params arch.Params
-	stem   convNorm
+	stem   stem
 	stages [][]*Block
 	fc     *nn.Linear // nil: the trunk alone
 }
@@ -36,7 +37,7 @@ func New(p arch.Params, dev torch.Device, classes int) (*RegNet, error) {
 
 func (m *RegNet) build(blocks []arch.Block, dev torch.Device, classes int64) {
 	stemWidth := int64(blocks[0].In)
-	m.stem = newConvNorm(dev, nn.ConvSpec{In: 3, Out: stemWidth, Kernel: 3, Stride: 2})
+	m.stem = stem{newConvNorm(dev, nn.ConvSpec{In: 3, Out: stemWidth, Kernel: 3, Stride: 2})}
 	for _, d := range blocks {
 		if d.Index == 0 {
 			m.stages = append(m.stages, nil)
@@ -52,9 +53,58 @@ func (m *RegNet) build(blocks []arch.Block, dev torch.Device, classes int64) {
 // Width is the number of pooled features.
 func (m *RegNet) Width() int64 { return int64(m.Params.Width()) }
 
-// Stem is the first segment of the trunk: a 3×3 convolution of stride 2, batch norm, ReLU.
+// StageWidths are the channels behind each stage.
+func (m *RegNet) StageWidths() []int64 {
+	widths := make([]int64, len(m.stages))
+	for i, stage := range m.stages {
+		widths[i] = stage[len(stage)-1].width
+	}
+	return widths
+}
+
+// Ends are the indices of each stage's last segment.
+func (m *RegNet) Ends() []int {
+	ends, last := make([]int, len(m.stages)), 0
+	for i, stage := range m.stages {
+		last += len(stage)
+		ends[i] = last
+	}
+	return ends
+}
+
+// Cost is the work and memory of each segment for an image of height×width pixels.
+func (m *RegNet) Cost(height, width int) []sketch.SegmentCost {
+	return sketch.Draw(m.Params, height, width).Segments
+}
+
+// stem is the first segment of the trunk: a 3×3 convolution of stride 2, batch norm, ReLU.
+type stem struct{ convNorm }
+
+// Forward maps images [N,3,H,W] to [N,32,⌈H/2⌉,⌈W/2⌉].
+func (s stem) Forward(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
+	return torch.Scoped(func() *torch.Tensor { return s.forward(ctx, images).ReluInPlace() })
+}
+
+// Walk visits convolution and batch norm.
+func (s stem) Walk(prefix string, visit func(nn.Entry)) { s.walk(prefix, visit) }
+
+// Segments lists stem and blocks. Between two of them only one tensor passes.
+func (m *RegNet) Segments() []nn.Module {
+	segments := []nn.Module{m.stem}
+	for _, b := range m.Blocks() {
+		segments = append(segments, b)
+	}
+	return segments
+}
+
+// Pool averages the last segment's output over its pixels, to features [N,Width].
+func (m *RegNet) Pool(x *torch.Tensor) *torch.Tensor {
+	return x.AdaptiveAvgPool2d(1, 1).Flatten(1, 3)
+}
+
+// Stem runs the first segment of the trunk.
 func (m *RegNet) Stem(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
-	return m.stem.forward(ctx, images).ReluInPlace()
+	return m.stem.Forward(ctx, images)
 }
 
 // Blocks lists the residual blocks in order. Between two of them only one tensor passes, so that they can be cut into
@@ -90,7 +140,7 @@ func (m *RegNet) Features(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
 			x.Close()
 			x = y
 		}
-		return x.AdaptiveAvgPool2d(1, 1).Flatten(1, 3)
+		return m.Pool(x)
 	})
 }
 

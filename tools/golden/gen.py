@@ -28,6 +28,9 @@ SEED = 20210302  # the golden files' seed; the day arXiv 2103.01988 appeared
 
 _MASK = (1 << 64) - 1
 
+# The last batch norm of a residual branch in RegNet, ResNet and SimCLR v2's ResNet.
+BRANCH_ENDS = ("f.c.1.weight", "bn3.weight", ".net.4.0.weight")
+
 
 def fnv1a64(name):
     """FNV-1a, 64 bits, of the name's UTF-8 bytes."""
@@ -60,17 +63,18 @@ def parameter(name, shape, seed=SEED):
     Scales keep activations near unit variance, in training and in evaluation mode, so that a
     relative tolerance of 1e-4 tells a wrong model from float32 rounding:
       *.running_var, batch-norm weight   1 + 0.5 v        in [0.5, 1.5)
-      *.f.c.1.weight                     a quarter of that: it ends a residual branch, and undamped
-                                         branches let 27 blocks lose three digits to rounding
+      *.f.c.1.weight, *.bn3.weight,      a quarter of that: it ends a residual branch, and undamped
+      *.net.4.0.weight                   branches let 27 blocks lose three digits to rounding
       *.running_mean                     0.1 v
-      any bias (1-d)                     0.1 v
+      any bias (1-d), *_token,           0.1 v
+      *_embedding
       weights of 2 or more dimensions    sqrt(6/fan_in) v, He's uniform bound; fan_in = all but dim 0
-    A 1-d "weight" is a batch-norm scale: no other layer here has one.
+    A 1-d "weight" is the scale of a batch or layer norm: no other layer here has one.
     """
     if name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1):
-        scale = 0.25 if name.endswith("f.c.1.weight") else 1
+        scale = 0.25 if name.endswith(BRANCH_ENDS) else 1
         return np.float32(scale) * (np.float32(1) + tensor(name, shape, 0.5, seed))
-    if name.endswith(("running_mean", "bias")):
+    if name.endswith(("running_mean", "bias", "_token", "_embedding")):
         return tensor(name, shape, 0.1, seed)
     if name.endswith("weight"):
         return tensor(name, shape, math.sqrt(6.0 / math.prod(shape[1:])), seed)

@@ -19,6 +19,11 @@ TENSORS = {
     "trunk_output.block1.block1-0.f.se.fc1.weight": (8, 48, 1, 1),
     "trunk_output.block1.block1-0.f.se.fc1.bias": (8,),
     "trunk_output.block1.block1-0.f.c.1.weight": (48,),
+    "layer1.0.bn3.weight": (48,),
+    "net.1.blocks.0.net.4.0.weight": (48,),
+    "class_token": (1, 1, 24),
+    "encoder.pos_embedding": (1, 5, 24),
+    "encoder.layers.encoder_layer_0.self_attention.in_proj_weight": (72, 24),
     "fc.weight": (10, 44),
 }
 

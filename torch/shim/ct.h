@@ -73,7 +73,7 @@ char *ct_equal(ct_tensor a, ct_tensor b, int *out);
 enum {
   CT_RELU, CT_RELU_, CT_EXP, CT_LOG, CT_SQRT, CT_RSQRT, CT_NEG, CT_ABS, CT_SQUARE, CT_ISFINITE,
   CT_LOGICAL_NOT, CT_DETACH, CT_CLONE, CT_CONTIGUOUS, CT_MAX, CT_MIN, CT_ANY, CT_ALL, CT_ZERO_,
-  CT_EXP_, CT_SIGMOID_
+  CT_EXP_, CT_SIGMOID_, CT_GELU
 };
 char *ct_unary(int op, ct_tensor x, ct_ref *out);
 
@@ -115,10 +115,15 @@ char *ct_conv2d(ct_tensor x, ct_tensor w, ct_tensor bias_or_null, int64_t stride
 char *ct_batch_norm(ct_tensor x, ct_tensor w, ct_tensor b, ct_tensor mean_or_null, ct_tensor var_or_null, int training,
                     double momentum, double eps, ct_ref *out);
 char *ct_adaptive_avg_pool2d(ct_tensor x, int64_t h, int64_t w, ct_ref *out);
+char *ct_max_pool2d(ct_tensor x, int64_t kernel, int64_t stride, int64_t padding, ct_ref *out);
+char *ct_avg_pool2d(ct_tensor x, int64_t kernel, int64_t stride, int64_t behind, ct_ref *out); /* zeros right and below count */
+char *ct_resize_bicubic(ct_tensor x, int64_t h, int64_t w, ct_ref *out); /* antialiased */
+char *ct_layer_norm(ct_tensor x, ct_tensor w, ct_tensor b, double eps, ct_ref *out); /* over the last dimension */
+char *ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_ref *out); /* softmax(q kT / sqrt(d)) v */
 char *ct_normalize(ct_tensor x, int64_t dim, double eps, ct_ref *out); /* x / max(|x|_2, eps) */
 char *ct_cross_entropy(ct_tensor logits, ct_tensor target, ct_ref *out);
 char *ct_pixels(ct_tensor u8, const double *mean, const double *std, int32_t dtype, int channels_last, ct_ref *out);
-enum { CT_INIT_NORMAL, CT_INIT_UNIFORM };
+enum { CT_INIT_NORMAL, CT_INIT_UNIFORM, CT_INIT_TRUNCATED };
 char *ct_init_(int kind, ct_tensor t, double a, double b);
 
 /* ---- autograd and mixed precision (autograd.cc) ---- */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// nn.cc - the layers that RegNet, the heads and the losses need.
+// nn.cc - the layers that trunks, heads and losses need.
+#include <cmath>
+
 #include "guard.h"
 
 using namespace seer;
@@ -27,6 +29,32 @@ char *ct_batch_norm(ct_tensor x, ct_tensor w, ct_tensor b, ct_tensor mean, ct_te
 
 char *ct_adaptive_avg_pool2d(ct_tensor x, int64_t h, int64_t w, ct_ref *out) {
   return guard([&] { put(out, at::adaptive_avg_pool2d(ref(x), at::IntArrayRef{h, w})); });
+}
+
+char *ct_max_pool2d(ct_tensor x, int64_t kernel, int64_t stride, int64_t padding, ct_ref *out) {
+  return guard([&] {
+    put(out, at::max_pool2d(ref(x), at::IntArrayRef{kernel, kernel}, at::IntArrayRef{stride, stride},
+                            at::IntArrayRef{padding, padding}));
+  });
+}
+
+char *ct_avg_pool2d(ct_tensor x, int64_t kernel, int64_t stride, int64_t behind, ct_ref *out) {
+  return guard([&] {
+    auto padded = at::constant_pad_nd(ref(x), at::IntArrayRef{0, behind, 0, behind});
+    put(out, at::avg_pool2d(padded, at::IntArrayRef{kernel, kernel}, at::IntArrayRef{stride, stride}));
+  });
+}
+
+char *ct_resize_bicubic(ct_tensor x, int64_t h, int64_t w, ct_ref *out) {
+  return guard([&] { put(out, at::_upsample_bicubic2d_aa(ref(x), at::IntArrayRef{h, w}, false)); });
+}
+
+char *ct_layer_norm(ct_tensor x, ct_tensor w, ct_tensor b, double eps, ct_ref *out) {
+  return guard([&] { put(out, at::layer_norm(ref(x), at::IntArrayRef{ref(w).size(0)}, ref(w), ref(b), eps)); });
+}
+
+char *ct_attention(ct_tensor q, ct_tensor k, ct_tensor v, ct_ref *out) {
+  return guard([&] { put(out, at::scaled_dot_product_attention(ref(q), ref(k), ref(v))); });
 }
 
 char *ct_normalize(ct_tensor x, int64_t dim, double eps, ct_ref *out) {
@@ -67,6 +95,11 @@ char *ct_init_(int kind, ct_tensor t, double a, double b) {
     switch (kind) {
       case CT_INIT_NORMAL: ref(t).normal_(a, b); return;
       case CT_INIT_UNIFORM: ref(t).uniform_(a, b); return;
+      case CT_INIT_TRUNCATED: {  // the quantiles of N(0, a^2) between -b and b
+        double inside = std::erf(b / (a * std::sqrt(2.0)));
+        ref(t).uniform_(-inside, inside).erfinv_().mul_(a * std::sqrt(2.0)).clamp_(-b, b);
+        return;
+      }
     }
     TORCH_CHECK(false, "unknown initialiser code ", kind);
   });

@@ -12,6 +12,7 @@ char *ct_unary(int op, ct_tensor t, ct_ref *out) {
     switch (op) {
       case CT_RELU: return put(out, at::relu(x));
       case CT_RELU_: at::relu_(x); return put_self(out);
+      case CT_GELU: return put(out, at::gelu(x));
       case CT_SIGMOID_: at::sigmoid_(x); return put_self(out);
       case CT_EXP: return put(out, at::exp(x));
       case CT_EXP_: at::exp_(x); return put_self(out);

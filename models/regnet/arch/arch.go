@@ -29,8 +29,8 @@ const (
 	maxWidth   = 1 << 20
 )
 
-// Params is one RegNetY. The zero values of SERatio and StemWidth mean the
-// family's 0.25 and 32.
+// Params is one RegNetY, or a RegNetX, which has no squeeze. The zero values of
+// SERatio and StemWidth mean the family's 0.25 and 32.
 type Params struct {
 	Depth      int      // number of blocks
 	W0         int      // width the line starts at, a multiple of 8
@@ -40,6 +40,7 @@ type Params struct {
 	Rounding   Rounding // how widths are fitted to GroupWidth
 	SERatio    float64  // squeeze width as a share of the block's input width
 	StemWidth  int      // channels behind the stem
+	X          bool     // a RegNetX: no squeeze-and-excitation
 }
 
 // Stage is a run of blocks of one width.
@@ -58,7 +59,7 @@ type Block struct {
 	Bottleneck int  // channels of the 3×3 convolution
 	Groups     int  // of the 3×3 convolution
 	Stride     int  // of the 3×3 convolution and of the projection
-	SE         int  // channels of the squeeze
+	SE         int  // channels of the squeeze, 0: none
 	Project    bool // the shortcut has a convolution: shape or resolution change
 	Stage      int  // from 1, as in the parameter names
 	Index      int  // from 0 within the stage
@@ -69,6 +70,13 @@ func (p Params) seRatio() float64 {
 		return 0.25
 	}
 	return p.SERatio
+}
+
+func (p Params) family() string {
+	if p.X {
+		return "regnet_x"
+	}
+	return "regnet_y"
 }
 
 func (p Params) stemWidth() int {
@@ -103,14 +111,14 @@ func (p Params) Validate() error {
 // variant; the nearest of them to a tie is 0.0047 away from one.
 func (p Params) Stages() ([]Stage, error) {
 	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("regnet_y: %w", err)
+		return nil, fmt.Errorf("%s: %w", p.family(), err)
 	}
 	var stages []Stage
 	last := -1
 	for j := range p.Depth {
 		width := p.blockWidth(j)
 		if !(width >= quant && width <= maxWidth) {
-			return nil, fmt.Errorf("regnet_y: block %d would be %.0f channels wide, allowed are %d to %d; lower wa or depth", j, width, quant, maxWidth)
+			return nil, fmt.Errorf("%s: block %d would be %.0f channels wide, allowed are %d to %d; lower wa or depth", p.family(), j, width, quant, maxWidth)
 		}
 		if int(width) != last {
 			last = int(width)
@@ -173,13 +181,13 @@ func (p Params) Blocks() ([]Block, error) {
 
 // block is the first block of a stage behind in channels.
 func (p Params) block(s Stage, in int) Block {
-	return Block{
-		In: in, Out: s.Width, Bottleneck: s.Width, Groups: s.Groups, Stride: s.Stride,
+	b := Block{In: in, Out: s.Width, Bottleneck: s.Width, Groups: s.Groups, Stride: s.Stride, Project: true}
+	if !p.X {
 		// Python rounds half to even: 0.25 of 256GF's 746 is 186.5, and its
 		// checkpoints hold 186.
-		SE:      int(math.RoundToEven(p.seRatio() * float64(in))),
-		Project: true,
+		b.SE = int(math.RoundToEven(p.seRatio() * float64(in)))
 	}
+	return b
 }
 
 // mustBlocks is for the counts, which are asked of parameters that were looked up

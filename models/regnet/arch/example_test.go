@@ -27,7 +27,7 @@ func ExampleLookup() {
 	// stage 3: 11 blocks, 1232 wide, 11 groups
 	// stage 4:  1 blocks, 3024 wide, 27 groups
 	// 80565140 parameters, 15.9 GMAC at 224 pixels
-	// unknown architecture "regnet_y_16g"; nearest: regnet_y_16gf, regnet_y_1_6gf, regnet_y_12gf (of 18, regnet_y_200mf to regnet_y_10b)
+	// unknown architecture "regnet_y_16g"; nearest: regnet_y_16gf, regnet_y_1_6gf, regnet_y_12gf (of 25, regnet_y_200mf to regnet_y_10b)
 }
 
 func ExampleParams_Manifest() {

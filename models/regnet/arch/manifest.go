@@ -2,113 +2,69 @@
 
 package arch
 
-import "fmt"
+import (
+	"fmt"
 
-// Kind tells what trains from what is only kept.
-type Kind int
-
-const (
-	Param  Kind = iota // a parameter: has a gradient
-	Buffer             // batch-norm statistics: saved, not trained
+	"seer/models/sketch"
 )
 
-// String is "param" or "buffer".
-func (k Kind) String() string {
-	if k == Buffer {
-		return "buffer"
-	}
-	return "param"
-}
-
-// Entry is one tensor of a state dict.
-type Entry struct {
-	Name  string  // torchvision's, e.g. "trunk_output.block1.block1-0.f.a.0.weight"
-	Shape []int64 // convolutions are [out, in/groups, kernel, kernel]; a scalar is empty
-	Kind  Kind
-	// Integer marks the one kind of buffer that is int64 and not floating point:
-	// num_batches_tracked.
-	Integer bool
-}
-
-// Numel is the number of elements.
-func (e Entry) Numel() int64 {
-	n := int64(1)
-	for _, d := range e.Shape {
-		n *= d
-	}
-	return n
-}
-
-// Manifest lists every tensor of the trunk's state dict, without the classifier,
-// in torchvision's order: stem, then block by block the projection, a, b, the
-// squeeze and c. Its cost is that of the names; nothing of the shapes' size is
-// allocated.
-func (p Params) Manifest() []Entry {
-	var m manifest
-	m.convNorm("stem", 3, p.stemWidth(), 3, 1)
-	for _, b := range p.mustBlocks() {
-		prefix := fmt.Sprintf("trunk_output.block%d.block%d-%d", b.Stage, b.Stage, b.Index)
-		if b.Project {
-			m.convNorm(prefix+".proj", b.In, b.Out, 1, 1)
+// Draw draws stem and blocks in the order of torchvision's state dict: block by block the projection, a, b, the squeeze
+// and c.
+func (p Params) Draw(s *sketch.Sketch, images sketch.Map) {
+	s.Segment("stem")
+	x := convNorm(s, "stem", images, sketch.Conv{Out: p.stemWidth(), Kernel: 3, Stride: stemStride}, true)
+	s.EndSegment(x)
+	blocks := p.mustBlocks()
+	for i, b := range blocks {
+		x = b.draw(s, x)
+		if i == len(blocks)-1 || blocks[i+1].Index == 0 {
+			s.EndStage(x)
 		}
-		m.convNorm(prefix+".f.a", b.In, b.Bottleneck, 1, 1)
-		m.convNorm(prefix+".f.b", b.Bottleneck, b.Bottleneck, 3, b.Groups)
-		m.convBias(prefix+".f.se.fc1", b.Bottleneck, b.SE)
-		m.convBias(prefix+".f.se.fc2", b.SE, b.Bottleneck)
-		m.convNorm(prefix+".f.c", b.Bottleneck, b.Out, 1, 1)
 	}
-	return m.entries
 }
+
+func (b Block) draw(s *sketch.Sketch, x sketch.Map) sketch.Map {
+	name := fmt.Sprintf("block%d-%d", b.Stage, b.Index)
+	s.Segment(name)
+	prefix := fmt.Sprintf("trunk_output.block%d.%s", b.Stage, name)
+	if b.Project {
+		convNorm(s, prefix+".proj", x, sketch.Conv{Out: b.Out, Kernel: 1, Stride: b.Stride}, false)
+	}
+	y := convNorm(s, prefix+".f.a", x, sketch.Conv{Out: b.Bottleneck, Kernel: 1}, true)
+	y = convNorm(s, prefix+".f.b", y, sketch.Conv{Out: b.Bottleneck, Kernel: 3, Stride: b.Stride, Groups: b.Groups}, true)
+	if b.SE > 0 {
+		pixel := sketch.Map{Channels: b.Bottleneck, Height: min(y.Height, 1), Width: min(y.Width, 1)} // the mean
+		hidden := s.Conv(prefix+".f.se.fc1", pixel, sketch.Conv{Out: b.SE, Kernel: 1, Bias: true})
+		s.Conv(prefix+".f.se.fc2", hidden, sketch.Conv{Out: b.Bottleneck, Kernel: 1, Bias: true})
+		s.Keep(y) // scaled
+	}
+	y = convNorm(s, prefix+".f.c", y, sketch.Conv{Out: b.Out, Kernel: 1}, false)
+	s.Keep(y) // the sum, rectified
+	s.EndSegment(y)
+	return y
+}
+
+// convNorm is torchvision's Conv2dNormActivation: member 0 a convolution without bias, member 1 a batch norm. The
+// rectified output, where there is one, is kept.
+func convNorm(s *sketch.Sketch, prefix string, x sketch.Map, c sketch.Conv, rectified bool) sketch.Map {
+	y := s.Conv(prefix+".0", x, c)
+	s.BatchNorm(prefix+".1", y)
+	if rectified {
+		s.Keep(y)
+	}
+	return y
+}
+
+// Manifest lists every tensor of the trunk's state dict, without the classifier, in torchvision's order.
+func (p Params) Manifest() []sketch.Entry { return sketch.Manifest(p) }
 
 // Classifier lists the two tensors torchvision's models have behind the trunk.
-func (p Params) Classifier(classes int) []Entry {
-	return []Entry{
+func (p Params) Classifier(classes int) []sketch.Entry {
+	return []sketch.Entry{
 		{Name: "fc.weight", Shape: []int64{int64(classes), int64(p.Width())}},
 		{Name: "fc.bias", Shape: []int64{int64(classes)}},
 	}
 }
 
-// manifest collects entries in order.
-type manifest struct{ entries []Entry }
-
-func (m *manifest) add(name string, kind Kind, shape ...int) {
-	e := Entry{Name: name, Kind: kind, Shape: make([]int64, len(shape))}
-	for i, d := range shape {
-		e.Shape[i] = int64(d)
-	}
-	m.entries = append(m.entries, e)
-}
-
-// convNorm is torchvision's Conv2dNormActivation: member 0 a convolution without
-// bias, member 1 a batch norm.
-func (m *manifest) convNorm(prefix string, in, out, kernel, groups int) {
-	m.add(prefix+".0.weight", Param, out, in/groups, kernel, kernel)
-	m.add(prefix+".1.weight", Param, out)
-	m.add(prefix+".1.bias", Param, out)
-	m.add(prefix+".1.running_mean", Buffer, out)
-	m.add(prefix+".1.running_var", Buffer, out)
-	m.add(prefix+".1.num_batches_tracked", Buffer)
-	m.entries[len(m.entries)-1].Integer = true
-}
-
-// convBias is a 1×1 convolution of the squeeze, the only ones with a bias.
-func (m *manifest) convBias(prefix string, in, out int) {
-	m.add(prefix+".weight", Param, out, in, 1, 1)
-	m.add(prefix+".bias", Param, out)
-}
-
 // TrunkParameters counts the parameters without the classifier, and without buffers.
-func (p Params) TrunkParameters() int64 {
-	return Parameters(p.Manifest())
-}
-
-// Parameters counts the elements of the entries that are parameters.
-func Parameters(entries []Entry) int64 {
-	var n int64
-	for _, e := range entries {
-		if e.Kind == Param {
-			n += e.Numel()
-		}
-	}
-	return n
-}
+func (p Params) TrunkParameters() int64 { return sketch.Parameters(p.Manifest()) }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"seer/models/sketch"
 )
 
 // The head, one whole block and the tail of torchvision's
@@ -16,7 +18,7 @@ func TestManifestIsTorchvisionsStateDict(t *testing.T) {
 	p, err := Lookup("regnet_y_400mf")
 	require.NoError(t, err)
 	m := p.Manifest()
-	text := func(e Entry) string { return fmt.Sprint(e.Name, " ", e.Shape, " ", e.Kind) }
+	text := func(e sketch.Entry) string { return fmt.Sprint(e.Name, " ", e.Shape, " ", e.Kind) }
 	for i, want := range []string{
 		"stem.0.weight [32 3 3 3] param",
 		"stem.1.weight [32] param",
@@ -69,7 +71,7 @@ func TestManifestProperties(t *testing.T) {
 			assert.Positive(t, e.Numel(), e.Name)
 			if e.Integer {
 				counters++
-				assert.Equal(t, Buffer, e.Kind)
+				assert.Equal(t, sketch.Buffer, e.Kind)
 				assert.Empty(t, e.Shape)
 			}
 		}

@@ -3,6 +3,7 @@
 package arch
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -19,14 +20,14 @@ func Spelled(name string) (variant string, ok bool, err error) {
 	base := strings.ToLower(strings.TrimSpace(name))
 	base = base[strings.LastIndex(base, "/")+1:]
 	if family := otherFamily(base); family != "" {
-		return "", false, fmt.Errorf("it is a %s, and this program has RegNetY only", family)
+		return "", false, fmt.Errorf("it is a %s, and this program has RegNetX and RegNetY", family)
 	}
 	m := spelled.FindStringSubmatch(base)
 	if m == nil {
 		return "", false, nil
 	}
-	if m[1] != "" && m[1] != "y" {
-		return "", false, fmt.Errorf("it is a RegNet%s, and this program has RegNetY only", strings.ToUpper(m[1]))
+	if m[1] == "z" || m[1] == "v" {
+		return "", false, fmt.Errorf("it is a RegNet%s, and this program has RegNetX and RegNetY", strings.ToUpper(m[1]))
 	}
 	found := canonical(m)
 	if _, known := variants[found]; !known {
@@ -34,6 +35,9 @@ func Spelled(name string) (variant string, ok bool, err error) {
 	}
 	rest := m[5]
 	digits := m[2] != ""
+	if found == "regnet_x_400mf" && digits && !strings.Contains(rest, "tv") {
+		return "", false, errors.New("it has pycls' and timm's widths, and this program has torchvision's, regnet_x_400mf")
+	}
 	if _, wide := variants[found+"_seer"]; wide && !strings.Contains(rest, "tv") && (digits || strings.Contains(rest, "seer") || m[1] == "") {
 		found += "_seer" // the widths of everybody but torchvision
 	}
@@ -42,18 +46,22 @@ func Spelled(name string) (variant string, ok bool, err error) {
 
 // canonical is the name of a size.
 func canonical(m []string) string {
+	family := "regnet_y_"
+	if m[1] == "x" {
+		family = "regnet_x_"
+	}
 	if m[2] != "" {
 		tenths, _ := strconv.Atoi(m[2]) // three or four digits
 		if tenths < 10 {
-			return fmt.Sprintf("regnet_y_%d00mf", tenths)
+			return fmt.Sprintf("%s%d00mf", family, tenths)
 		}
-		return "regnet_y_" + decimal(float64(tenths)/10) + "gf"
+		return family + decimal(float64(tenths)/10) + "gf"
 	}
 	size, _ := strconv.ParseFloat(strings.ReplaceAll(m[3], "_", "."), 64) // digits with one point
 	if m[4] == "gf" && size < 1 {
-		return "regnet_y_" + decimal(size*1000) + "mf"
+		return family + decimal(size*1000) + "mf"
 	}
-	return "regnet_y_" + decimal(size) + m[4]
+	return family + decimal(size) + m[4]
 }
 
 func decimal(v float64) string {

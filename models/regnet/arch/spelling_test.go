@@ -51,6 +51,11 @@ func TestSpellingsOfOtherLibraries(t *testing.T) {
 		"regnet_y_0.4gf":                       "regnet_y_400mf",
 		"regnet-y-16gf":                        "regnet_y_16gf",
 		"RegNetY032":                           "regnet_y_3_2gf", // Keras
+		"regnetx_016":                          "regnet_x_1_6gf",
+		"regnetx_004_tv.tv2_in1k":              "regnet_x_400mf",
+		"regnetx_320.tv2_in1k":                 "regnet_x_32gf",
+		"facebook/regnet-x-080":                "regnet_x_8gf",
+		"RegNetX-3.2GF":                        "regnet_x_3_2gf",
 		" regnet_y_16gf ":                      "regnet_y_16gf",
 	} {
 		got, ok, err := Spelled(name)
@@ -70,10 +75,9 @@ func TestSpellingsOfOtherLibraries(t *testing.T) {
 
 func TestArchitecturesThatAreNotHere(t *testing.T) {
 	for name, want := range map[string]string{
-		"regnetx_016":      `unknown architecture "regnetx_016": it is a RegNetX, and this program has RegNetY only; allowed: regnet_y_200mf, `,
-		"regnet_x_400mf":   "RegNetX",
-		"RegNetX-3.2GF":    "RegNetX",
-		"regnetz_040":      "RegNetZ",
+		"regnetz_040":      `unknown architecture "regnetz_040": it is a RegNetZ, and this program has RegNetX and RegNetY; allowed: regnet_y_200mf, `,
+		"regnetx_004":      "it has pycls' and timm's widths, and this program has torchvision's, regnet_x_400mf",
+		"regnetx_002":      "nearest: ",
 		"regnetv_064":      "RegNetV",
 		"resnet50":         "it is a ResNet",
 		"vit_base_patch16": "vision transformer",

@@ -12,13 +12,20 @@ import (
 	"seer/internal/nearest"
 )
 
-// variants are the published RegNetY models, one line each. Widths follow
+// variants are the published models, one line each, RegNetX as torchvision has it. Widths follow
 // torchvision; where SEER's are others, they have their own line with the suffix
 // _seer. 200mf, 600mf, 4gf, 6_4gf and 12gf are pycls' and timm's, 64gf, 256gf and
 // 10b are VISSL's, where the two larger ones are named 256Gf_1 and 10B. (ClassyVision
 // has another "256GF", 5088 wide, that no SEER checkpoint uses; it is not here.)
 var variants = map[string]Params{
 	//                    Depth  W0    WA      WM    g
+	"regnet_x_400mf":      {Depth: 22, W0: 24, WA: 24.48, WM: 2.54, GroupWidth: 16, X: true},
+	"regnet_x_800mf":      {Depth: 16, W0: 56, WA: 35.73, WM: 2.28, GroupWidth: 16, X: true},
+	"regnet_x_1_6gf":      {Depth: 18, W0: 80, WA: 34.01, WM: 2.25, GroupWidth: 24, X: true},
+	"regnet_x_3_2gf":      {Depth: 25, W0: 88, WA: 26.31, WM: 2.25, GroupWidth: 48, X: true},
+	"regnet_x_8gf":        {Depth: 23, W0: 80, WA: 49.56, WM: 2.88, GroupWidth: 120, X: true},
+	"regnet_x_16gf":       {Depth: 22, W0: 216, WA: 55.59, WM: 2.1, GroupWidth: 128, X: true},
+	"regnet_x_32gf":       {Depth: 23, W0: 320, WA: 69.86, WM: 2.0, GroupWidth: 168, X: true},
 	"regnet_y_200mf":      {Depth: 13, W0: 24, WA: 36.44, WM: 2.49, GroupWidth: 8},
 	"regnet_y_400mf":      {Depth: 16, W0: 48, WA: 27.89, WM: 2.09, GroupWidth: 8},
 	"regnet_y_600mf":      {Depth: 15, W0: 48, WA: 32.54, WM: 2.32, GroupWidth: 16},
@@ -55,8 +62,8 @@ func Lookup(name string) (Params, error) {
 		return Params{}, fmt.Errorf("unknown architecture %q: %w; allowed: %s", name, err, strings.Join(names, ", "))
 	}
 	if near := nearest.Names(name, names, 3); len(near) > 0 {
-		return Params{}, fmt.Errorf("unknown architecture %q; nearest: %s (of %d, regnet_y_200mf to regnet_y_10b)",
-			name, strings.Join(near, ", "), len(names))
+		return Params{}, fmt.Errorf("unknown architecture %q; nearest: %s (of %d, %s to %s)",
+			name, strings.Join(near, ", "), len(names), names[0], names[len(names)-1])
 	}
 	return Params{}, fmt.Errorf("unknown architecture %q; allowed: %s", name, strings.Join(names, ", "))
 }
