@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"seer/models/regnet/arch"
+	"seer/models/arch"
 )
 
 // The keys of a file of weights' metadata, which is text only. Together they say all that is needed to rebuild the trunk

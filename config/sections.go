@@ -4,7 +4,7 @@ package config
 
 // Model is the trunk.
 type Model struct {
-	// Arch is a name of models/regnet/arch ("regnet_y_16gf", …) or "regnet_y" with
+	// Arch is a name of models/arch ("regnet_y_16gf", "resnet50", "vit_b_16", …) or "regnet_y" with
 	// the five parameters below. Required for pretraining.
 	Arch string `toml:"arch"`
 	// Depth is the number of blocks (only with arch = "regnet_y").

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"unicode"
 
-	"seer/models/regnet/arch"
+	"seer/models/arch"
+	regnet "seer/models/regnet/arch"
+	"seer/models/sketch"
 	"seer/optim/rules"
 )
 
@@ -86,12 +88,12 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	return c.warnings, c.err()
 }
 
-// Trunk returns the architecture's parameters.
-func (m Model) Trunk() (arch.Params, error) {
+// Trunk describes the trunk: one of models/arch, or the RegNetY whose parameters stand in the file.
+func (m Model) Trunk() (sketch.Network, error) {
 	if m.Arch != customArch {
 		return arch.Lookup(m.Arch)
 	}
-	p := arch.Params{Depth: m.Depth, W0: m.W0, WA: m.WA, WM: m.WM, GroupWidth: m.GroupWidth}
+	p := regnet.Params{Depth: m.Depth, W0: m.W0, WA: m.WA, WM: m.WM, GroupWidth: m.GroupWidth}
 	_, err := p.Stages()
 	return p, err
 }

@@ -9,7 +9,7 @@ func (c *checker) oneView(crops []Crop, m Model) {
 	if len(crops) != 1 {
 		return
 	}
-	c.crop(entry("crops", 0), crops[0], strideOf(m))
+	c.crop(entry("crops", 0), crops[0], m)
 	c.refuse(crops[0].Count > 1, "crops.0.count", crops[0].Count, "%s", advice)
 }
 

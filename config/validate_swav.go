@@ -5,7 +5,7 @@ package config
 import (
 	"slices"
 
-	"seer/models/regnet/arch"
+	"seer/models/sketch"
 )
 
 // maxPerImage is the most prototypes an image of the Sinkhorn batch that a released
@@ -14,27 +14,24 @@ const maxPerImage = 4
 
 func (c *checker) crops(crops []Crop, m Model) {
 	c.refuse(len(crops) == 0, "crops", len(crops), "at least one [[crops]] table is needed, with count, size and scale")
-	stride := strideOf(m)
 	total := 0
 	for i, crop := range crops {
-		c.crop(entry("crops", i), crop, stride)
+		c.crop(entry("crops", i), crop, m)
 		total += max(crop.Count, 0)
 	}
 	c.refuse(len(crops) > 0 && total < 2, "crops", total, "SwAV predicts one crop's assignment from another; at least 2 crops an image are needed")
 }
 
-// strideOf is the trunk's, or that of every published one where it is not known.
-func strideOf(m Model) int {
+// crop checks a view against the trunk's stride, that of every published convolutional one where it is not known.
+func (c *checker) crop(path string, crop Crop, m Model) {
+	stride, multiple := 32, 1
 	if trunk, err := m.Trunk(); err == nil {
-		return trunk.Stride()
+		stride, multiple = trunk.Stride(), trunk.Multiple()
 	}
-	return 32
-}
-
-func (c *checker) crop(path string, crop Crop, stride int) {
 	c.refuse(crop.Count == 0, path+".count", crop.Count, "say how many crops an image gets: 1 or more")
 	c.refuse(crop.Scale == [2]float64{}, path+".scale", crop.Scale, "say which share of the image's area a crop has, such as [0.14, 1.0]")
-	c.doubt(crop.Size > 0 && crop.Size%stride != 0, path+".size", crop.Size, "is no multiple of the trunk's stride of %d; it works, but computes more than it has to", stride)
+	c.refuse(crop.Size%multiple != 0, path+".size", crop.Size, "must be a multiple of %d, the patch of %s", multiple, m.Arch)
+	c.doubt(multiple == 1 && crop.Size > 0 && crop.Size%stride != 0, path+".size", crop.Size, "is no multiple of the trunk's stride of %d; it works, but computes more than it has to", stride)
 }
 
 func (c *checker) swav(e *Experiment) {
@@ -107,13 +104,13 @@ func (c *checker) prototypes(s SwAV, batch int) {
 }
 
 // HeadWidths are the widths of the projection head, the trunk's first.
-func (e *Experiment) HeadWidths(trunk arch.Params) []int {
+func (e *Experiment) HeadWidths(trunk sketch.Network) []int {
 	return append(append([]int{trunk.Width()}, e.SwAV.Hidden...), e.SwAV.Out)
 }
 
 // HeadParameters counts the projection head and the prototypes: Linear layers with
 // bias, two parameters a channel for batch norm, prototypes without bias.
-func (e *Experiment) HeadParameters(trunk arch.Params) int64 {
+func (e *Experiment) HeadParameters(trunk sketch.Network) int64 {
 	widths := e.HeadWidths(trunk)
 	n := int64(e.SwAV.Prototypes) * int64(e.SwAV.Out)
 	for i := 1; i < len(widths); i++ {

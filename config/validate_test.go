@@ -171,6 +171,8 @@ func TestValidateRefusesTraining(t *testing.T) {
 		{func(e *Experiment) { e.Model.Arch = "" }, "model.arch"},
 		{func(e *Experiment) { e.Model.Arch = "regnet_16gf" }, `model.arch = "regnet_16gf": unknown architecture`},
 		{func(e *Experiment) { e.Model.Depth = 3 }, "model.arch"},
+		{func(e *Experiment) { e.Model.Arch = "swin_t" }, `model.arch = "swin_t": unknown architecture "swin_t": it is a Swin transformer`},
+		{func(e *Experiment) { e.Model.Arch = "vit_b_16"; e.Crops[1].Size = 100 }, "crops.1.size = 100: must be a multiple of 16, the patch of vit_b_16"},
 		{func(e *Experiment) { e.Model = Model{Arch: "regnet_y", Depth: 3, W0: 30, WM: 2, GroupWidth: 8} }, "model.arch"},
 		{func(e *Experiment) { e.SwAV.Hidden = []int{8, 0} }, "swav.hidden.1"},
 		{func(e *Experiment) { e.SwAV.Out = 0 }, "swav.out"},

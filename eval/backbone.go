@@ -6,20 +6,15 @@ import (
 	"context"
 
 	"seer/config"
-	"seer/models/regnet"
+	"seer/models"
+	"seer/models/sketch"
 	"seer/nn"
 	"seer/torch"
 )
 
-// Trunk maps images [N,3,S,S] to pooled features [N,Width].
-type Trunk interface {
-	nn.Module
-	Width() int64
-}
-
 // Backbone is a frozen trunk with what its input needs.
 type Backbone struct {
-	Trunk  Trunk
+	Trunk  models.Trunk // without a classifier
 	Device torch.Device
 	// Precision of the trunk's arithmetic. Features are float32 always.
 	Precision    torch.DType
@@ -89,9 +84,6 @@ func (b *Backbone) piece(side int64) int64 {
 	if b.Device.Type == torch.CUDAType {
 		return 1 << 30
 	}
-	n := piecePixels / (side * side)
-	if r, ok := b.Trunk.(*regnet.RegNet); ok {
-		n = min(n, pieceMACs*int64(torch.Threads())/max(r.Params.MACs(int(side)), 1))
-	}
-	return max(n, 1)
+	macs := sketch.Total(b.Trunk.Cost(int(side), int(side))).MACs
+	return max(1, min(piecePixels/(side*side), pieceMACs*int64(torch.Threads())/max(macs, 1)))
 }

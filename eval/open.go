@@ -11,8 +11,8 @@ import (
 	"seer/checkpoint"
 	"seer/checkpoint/weights"
 	"seer/config"
-	"seer/models/regnet"
-	"seer/models/regnet/arch"
+	"seer/models"
+	"seer/models/arch"
 	"seer/nn"
 	"seer/runfolder"
 	"seer/torch"
@@ -180,13 +180,13 @@ func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) erro
 	if model.Arch == "" {
 		return fmt.Errorf("which architecture? Give --arch with a name such as %s, or an experiment with [model]", strings.Join(arch.Names()[:3], ", "))
 	}
-	params, err := model.Trunk()
+	network, err := model.Trunk()
 	if err != nil {
 		return err
 	}
 	// The first draws after the seed are the trunk's: a random trunk here is the one that pretraining starts from.
-	var trunk *regnet.RegNet
-	torch.Seeded(s.Experiment.Run.Seed, func() { trunk, err = regnet.New(params, b.Device, 0) })
+	var trunk models.Trunk
+	torch.Seeded(s.Experiment.Run.Seed, func() { trunk, err = models.New(network, b.Device, 0) })
 	if err != nil {
 		return err
 	}

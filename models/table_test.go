@@ -123,6 +123,9 @@ func TestBytesAreWhatAutogradKeeps(t *testing.T) {
 		n, err := arch.Lookup(name)
 		require.NoError(t, err)
 		n, side := reduced(n)
+		if side < 64 {
+			side = 128 // at 40 pixels the statistics of batch norm, one set a batch, would count
+		}
 		if want := countedOf(t, file, name); want.Kept > 0 {
 			got := 2 * sketch.Total(sketch.Draw(n, int(side), int(side)).Segments).Bytes
 			assert.InEpsilon(t, want.Kept, got, 0.03, name)

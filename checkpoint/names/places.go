@@ -115,7 +115,8 @@ var ranks = []struct {
 	{regexp.MustCompile(`(^|[._])(encoder_k|key_encoder|k_encoder|target|momentum)([._]|$)`), 3},
 }
 
-func rank(prefix string) int {
+// Rank is the place of a prefix among trunks that are equal otherwise, the preferred one's lowest.
+func Rank(prefix string) int {
 	for _, r := range ranks {
 		if r.words.MatchString(prefix) {
 			return r.rank
@@ -154,7 +155,7 @@ func places(keys []Key) []Place {
 		found[i].Style = winner(votes[i])
 	}
 	slices.SortStableFunc(found, func(a, b Place) int {
-		return cmp.Or(cmp.Compare(rank(a.Prefix), rank(b.Prefix)), -cmp.Compare(a.Keys, b.Keys))
+		return cmp.Or(cmp.Compare(Rank(a.Prefix), Rank(b.Prefix)), -cmp.Compare(a.Keys, b.Keys))
 	})
 	return found
 }

@@ -3,6 +3,7 @@
 package weights
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,6 +168,8 @@ func (m *matcher) advise(problem *MismatchError) string {
 	switch shard, of := checkpoint.Shard(m.plan.file.Path()); {
 	case m.opt.Exact:
 		return "these files belong to one configuration: use the one that the file was written with"
+	case m.plain:
+		return "name a file with the weights of " + cmp.Or(m.opt.Arch, "this network") + ", under the names of the library it comes from, or timm's"
 	case !m.wantsTrunk:
 		return "a head's shapes follow from the trunk's width and from hidden, out, batch_norm and prototypes under [swav]: give the file's"
 	case of > 1:

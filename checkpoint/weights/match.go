@@ -53,6 +53,7 @@ func Match(file *checkpoint.File, want []checkpoint.Info, opt Options) (*Plan, e
 		m.wanted[w.Name] = w
 		m.wantsTrunk = m.wantsTrunk || names.Common(w.Name).Part == names.Trunk
 	}
+	m.plain = !opt.Exact && isPlain(want)
 	keys, err := m.keys(file.Infos())
 	if err != nil {
 		return nil, err
@@ -79,6 +80,7 @@ type matcher struct {
 	// wantsTrunk is false when only a head or a classifier is loaded; then a trunk
 	// in the file is one of the parts to leave out.
 	wantsTrunk bool
+	plain      bool // that trunk is no RegNet
 }
 
 // keys gives every key of the file its common name, and chooses a trunk.
@@ -89,6 +91,9 @@ func (m *matcher) keys(infos []checkpoint.Info) ([]names.Key, error) {
 			keys[i] = names.Key{Original: info.Name, Common: info.Name, Part: names.Other}
 		}
 		return keys, nil
+	}
+	if m.plain {
+		return m.plainKeys(infos), nil
 	}
 	d := detect(infos)
 	m.plan.Detection = d
@@ -307,6 +312,9 @@ func NotFinite(name string, n int64) string {
 // Rename gives tensors with common names the names of another library, to export
 // them; the data are shared.
 func Rename(tensors []checkpoint.Tensor, style names.Style) ([]checkpoint.Tensor, error) {
+	if style == names.Torchvision {
+		return tensors, nil // which they have, or those of their source
+	}
 	renamed := slices.Clone(tensors)
 	for i, t := range renamed {
 		name, ok := names.FromTorchvision(style, t.Name)

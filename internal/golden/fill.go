@@ -47,7 +47,7 @@ func Tensor(name string, shape []int64, factor float64, seed uint64) []float32 {
 
 // Parameter returns the value of a parameter or buffer by its torchvision name
 // and shape: batch-norm scales and variances in [0.5, 1.5) (last scale of a
-// residual branch a quarter of that), biases, means and tokens in [-0.1, 0.1), weights
+// residual branch a quarter or an eighth of that), biases, means and tokens in [-0.1, 0.1), weights
 // by He's uniform bound sqrt(6/fan_in). It is gen.parameter in Python, where the
 // reason for each scale stands. An unknown kind of name is an error.
 func Parameter(name string, shape []int64, seed uint64) ([]float32, error) {
@@ -67,8 +67,11 @@ func Parameter(name string, shape []int64, seed uint64) ([]float32, error) {
 func around1(name string, shape []int64, seed uint64) []float32 {
 	out := Tensor(name, shape, 0.5, seed)
 	scale := float32(1)
-	if hasSuffix(name, "f.c.1.weight", "bn3.weight", ".net.4.0.weight") {
+	switch {
+	case hasSuffix(name, "f.c.1.weight", ".net.4.0.weight"):
 		scale = 0.25
+	case hasSuffix(name, "bn3.weight"):
+		scale = 0.125
 	}
 	for i, v := range out {
 		out[i] = scale * (1 + v)

@@ -31,17 +31,22 @@ type rule struct {
 	but      []string // of on: allowed
 }
 
+// descriptions are the architectures without tensors, which files of weights are compared with.
+var descriptions = []string{
+	"seer/models/sketch", "seer/models/arch", "seer/models/regnet/arch", "seer/models/resnet/arch", "seer/models/vit/arch",
+}
+
 var rules = []rule{
-	{[]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/models/regnet/arch", "seer/optim/schedule", "seer/optim/rules"},
+	{append([]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/optim/schedule", "seer/optim/rules"}, descriptions...),
 		[]string{"seer/torch", "github.com/wangkuiyi/gotorch"}, "they are tested and used without libtorch", nil},
 	{[]string{"seer/config"}, []string{"seer/data"}, "a configuration is checked without touching data", []string{"seer/data/augment"}},
 	{[]string{"seer/data"}, []string{"seer/config"}, "data is a library; inputs joins it to the configuration", nil},
 	{[]string{"seer/torch"}, []string{"seer/nn", "seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "torch is the lowest layer", nil},
-	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", []string{"seer/models/regnet/arch"}},
+	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", descriptions},
 	{[]string{"seer/models", "seer/ssl", "seer/supervised", "seer/optim"}, []string{"seer/train", "seer/eval", "seer/config"}, "the method is a library", nil},
 	{[]string{"seer/ssl"}, []string{"seer/models"}, "SwAV trains any trunk", nil},
 	{[]string{"seer/train"}, []string{"seer/config", "seer/data", "seer/inputs", "seer/models", "seer/ssl", "seer/eval", "seer/tasks"},
-		"the loop knows no method, model, configuration or source of data", []string{"seer/models/regnet/arch"}},
+		"the loop knows no method, model, configuration or source of data", descriptions},
 	{[]string{"seer/train", "seer/ssl", "seer/models", "seer/optim", "seer/nn", "seer/config", "seer/data", "seer/runfolder", "seer/eval"},
 		[]string{"seer/tasks"}, "tasks assemble, nothing below knows them", nil},
 }

@@ -40,6 +40,9 @@ func Lookup(name string) (sketch.Network, error) {
 	if other, ok := spelled(name); ok {
 		return nil, fmt.Errorf("unknown architecture %q; that is %s here", name, other)
 	}
+	if family := otherFamily(name); family != "" {
+		return nil, fmt.Errorf("unknown architecture %q: it is a %s, and this program has RegNets, ResNets, ResNeXts and ViTs", name, family)
+	}
 	if strings.Contains(strings.ToLower(name), "regnet") {
 		_, err := regnet.Lookup(name) // knows how other libraries spell them
 		return nil, err
@@ -72,6 +75,19 @@ func spelled(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// otherFamily names a well-known family of trunks that is not here.
+func otherFamily(name string) string {
+	for _, f := range []struct{ start, family string }{
+		{"deit", "DeiT"}, {"dinov", "DINO"}, {"swin", "Swin transformer"}, {"convnext", "ConvNeXt"},
+		{"efficientnet", "EfficientNet"}, {"mobilenet", "MobileNet"}, {"densenet", "DenseNet"}, {"vgg", "VGG"},
+	} {
+		if strings.HasPrefix(strings.ToLower(name), f.start) {
+			return f.family
+		}
+	}
+	return ""
 }
 
 // Names lists the architectures from the smallest trunk to the largest.

@@ -8,6 +8,10 @@ type Network interface {
 	Draw(s *Sketch, images Map)
 	// Width is the number of pooled features.
 	Width() int
+	// Stride is how many pixels of an image one of the last map stands for.
+	Stride() int
+	// Multiple is what the sides of images are a multiple of.
+	Multiple() int
 	// Classifier lists the tensors of the linear classifier that torchvision puts behind the trunk.
 	Classifier(classes int) []Entry
 }

@@ -4,8 +4,8 @@ package pretrain
 
 import (
 	"seer/config"
-	"seer/models/regnet"
-	"seer/models/regnet/arch"
+	"seer/models"
+	"seer/models/sketch"
 	"seer/nn"
 	"seer/optim/rules"
 	"seer/ssl/swav"
@@ -16,16 +16,16 @@ import (
 
 // NewSystem allocates trunk, head, prototypes and queue of an experiment on dev, initialised from its seed.
 func NewSystem(e *config.Experiment, plan *config.Plan, dev torch.Device) (system *swav.SwAV, err error) {
-	p, err := e.Model.Trunk()
+	n, err := e.Model.Trunk()
 	if err != nil {
 		return nil, err
 	}
-	torch.Seeded(e.Run.Seed, func() { system, err = newSystem(p, e, plan, dev) })
+	torch.Seeded(e.Run.Seed, func() { system, err = newSystem(n, e, plan, dev) })
 	return system, err
 }
 
-func newSystem(p arch.Params, e *config.Experiment, plan *config.Plan, dev torch.Device) (*swav.SwAV, error) {
-	trunk, err := regnet.New(p, dev, 0)
+func newSystem(n sketch.Network, e *config.Experiment, plan *config.Plan, dev torch.Device) (*swav.SwAV, error) {
+	trunk, err := models.New(n, dev, 0)
 	if err != nil {
 		return nil, err
 	}

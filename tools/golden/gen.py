@@ -29,7 +29,7 @@ SEED = 20210302  # the golden files' seed; the day arXiv 2103.01988 appeared
 _MASK = (1 << 64) - 1
 
 # The last batch norm of a residual branch in RegNet, ResNet and SimCLR v2's ResNet.
-BRANCH_ENDS = ("f.c.1.weight", "bn3.weight", ".net.4.0.weight")
+BRANCH_ENDS = {"f.c.1.weight": 0.25, "bn3.weight": 0.125, ".net.4.0.weight": 0.25}
 
 
 def fnv1a64(name):
@@ -63,8 +63,9 @@ def parameter(name, shape, seed=SEED):
     Scales keep activations near unit variance, in training and in evaluation mode, so that a
     relative tolerance of 1e-4 tells a wrong model from float32 rounding:
       *.running_var, batch-norm weight   1 + 0.5 v        in [0.5, 1.5)
-      *.f.c.1.weight, *.bn3.weight,      a quarter of that: it ends a residual branch, and undamped
-      *.net.4.0.weight                   branches let 27 blocks lose three digits to rounding
+      *.f.c.1.weight, *.net.4.0.weight   a quarter of that: it ends a residual branch, and undamped
+                                         branches let 27 blocks lose three digits to rounding
+      *.bn3.weight                       an eighth: ResNet-152 has 50 blocks
       *.running_mean                     0.1 v
       any bias (1-d), *_token,           0.1 v
       *_embedding
@@ -72,7 +73,7 @@ def parameter(name, shape, seed=SEED):
     A 1-d "weight" is the scale of a batch or layer norm: no other layer here has one.
     """
     if name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1):
-        scale = 0.25 if name.endswith(BRANCH_ENDS) else 1
+        scale = next((s for end, s in BRANCH_ENDS.items() if name.endswith(end)), 1)
         return np.float32(scale) * (np.float32(1) + tensor(name, shape, 0.5, seed))
     if name.endswith(("running_mean", "bias", "_token", "_embedding")):
         return tensor(name, shape, 0.1, seed)

@@ -14,7 +14,8 @@ Keys, for each architecture A of P parameters:
     A.logits_resampled [2,16]: vit_s_16 on images of 96x80 pixels
 Metadata "A", JSON: parameters (of the trunk), names (SHA-256 of the lines "name d0,d1" of the trunk's state dict), macs
     (multiply-adds at 224 pixels with a classifier of 1000, counted), ops (10^9, as torchvision publishes; 0 where it does
-    not), kept (bytes that autograd keeps of the run's two images; 0 where the reference is built otherwise), seed (of
+    not), kept (bytes that autograd keeps of two images, of 128 pixels or a
+    transformer's 64; 0 where the reference is built otherwise), seed (of
     the input)
 """
 import hashlib
@@ -32,6 +33,7 @@ BATCH, CLASSES = 2, 16
 CONVOLUTIONAL = [f"regnet_x_{s}" for s in ("400mf", "800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf")] + [
     "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"]
 SIDE = 40
+KEPT_SIDE = 128  # at 40 pixels the statistics of batch norm, one set a batch, would count
 VIT = {  # layers, heads, width; layers that are run
     "vit_s_16": (12, 6, 384, 12), "vit_b_16": (12, 12, 768, 12), "vit_l_16": (24, 16, 1024, 4)}
 VIT_SIDE, PATCH = 64, 16
@@ -209,6 +211,7 @@ def kept(name):
     if name == SIMCLR or name == "vit_s_16":
         return 0
     model, side = reduced(name)
+    side = side if name in VIT else KEPT_SIDE
     model.train(name not in VIT)  # a dropout of 0 keeps a mask in training mode
     x = torch.from_numpy(gen.tensor("input", (BATCH, 3, side, side)))
     known = {t.untyped_storage().data_ptr() for t in [x, *model.parameters(), *model.buffers()]}

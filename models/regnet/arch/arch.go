@@ -207,6 +207,9 @@ func (p Params) Width() int {
 	return blocks[len(blocks)-1].Out
 }
 
+// Multiple is 1: images of any size will do.
+func (p Params) Multiple() int { return 1 }
+
 // Stride is how many input pixels one pixel of the last stage stands for.
 func (p Params) Stride() int {
 	blocks := p.mustBlocks()

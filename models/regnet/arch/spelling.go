@@ -19,9 +19,6 @@ var spelled = regexp.MustCompile(`^(?:model_)?regnet[-_ ]?([vxyz]?)[-_ ]?(?:(\d{
 func Spelled(name string) (variant string, ok bool, err error) {
 	base := strings.ToLower(strings.TrimSpace(name))
 	base = base[strings.LastIndex(base, "/")+1:]
-	if family := otherFamily(base); family != "" {
-		return "", false, fmt.Errorf("it is a %s, and this program has RegNetX and RegNetY", family)
-	}
 	m := spelled.FindStringSubmatch(base)
 	if m == nil {
 		return "", false, nil
@@ -66,18 +63,4 @@ func canonical(m []string) string {
 
 func decimal(v float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(v, 'f', -1, 64), ".", "_")
-}
-
-// otherFamily names a well-known family of trunks that is not here.
-func otherFamily(name string) string {
-	for _, f := range []struct{ start, family string }{
-		{"resnet", "ResNet"}, {"wide_resnet", "ResNet"}, {"resnext", "ResNeXt"}, {"vit", "vision transformer"}, {"deit", "vision transformer"},
-		{"dinov", "vision transformer"}, {"swin", "Swin transformer"}, {"convnext", "ConvNeXt"}, {"efficientnet", "EfficientNet"},
-		{"mobilenet", "MobileNet"}, {"densenet", "DenseNet"}, {"vgg", "VGG"},
-	} {
-		if strings.HasPrefix(name, f.start) {
-			return f.family
-		}
-	}
-	return ""
 }

@@ -68,6 +68,12 @@ func (r ResNet) Blocks() []Block {
 // Width is the number of features.
 func (r ResNet) Width() int { return 512 * Expansion }
 
+// Stride is how many pixels of an image one of the last map stands for.
+func (r ResNet) Stride() int { return 32 }
+
+// Multiple is 1: images of any size will do.
+func (r ResNet) Multiple() int { return 1 }
+
 // Classifier lists the two tensors behind the trunk.
 func (r ResNet) Classifier(classes int) []sketch.Entry { return classifier(classes, r.Width()) }
 

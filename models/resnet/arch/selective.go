@@ -61,6 +61,12 @@ func (r Selective) Validate() error {
 // Width is the number of features.
 func (r Selective) Width() int { return 512 * Expansion * r.Multiplier }
 
+// Stride is how many pixels of an image one of the last map stands for.
+func (r Selective) Stride() int { return 32 }
+
+// Multiple is 1: images of any size will do.
+func (r Selective) Multiple() int { return 1 }
+
 // Classifier lists the two tensors behind the trunk.
 func (r Selective) Classifier(classes int) []sketch.Entry { return classifier(classes, r.Width()) }
 

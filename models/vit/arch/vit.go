@@ -48,6 +48,12 @@ func (v ViT) Grid() int { return v.Image / v.Patch }
 // Width is the number of features: those of the class token.
 func (v ViT) Width() int { return v.Hidden }
 
+// Stride is the side of a patch, pixels.
+func (v ViT) Stride() int { return v.Patch }
+
+// Multiple is the side of a patch too: images are made of whole ones.
+func (v ViT) Multiple() int { return v.Patch }
+
 // Classifier lists the two tensors behind the trunk.
 func (v ViT) Classifier(classes int) []sketch.Entry {
 	return []sketch.Entry{
