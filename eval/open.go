@@ -160,6 +160,9 @@ func guess(file *checkpoint.File, prefix string) (config.Model, error) {
 			return config.Model{Arch: t.Architectures[0]}, nil
 		}
 	}
+	if others := weights.Recognise(file, prefix); len(others) > 0 {
+		return config.Model{Arch: others[0]}, nil
+	}
 	if len(trunks) == 0 {
 		return config.Model{}, fmt.Errorf("%s holds no whole trunk of a RegNet%s: %s; seer inspect lists what it holds",
 			file.Path(), below(prefix), weights.Describe(file))

@@ -11,6 +11,8 @@ import (
 	"seer/checkpoint"
 	"seer/checkpoint/names"
 	"seer/checkpoint/weights"
+	"seer/models/arch"
+	"seer/models/sketch"
 	"seer/runfolder"
 )
 
@@ -43,7 +45,7 @@ type File struct {
 	// NotFinite counts the values of each tensor that are NaN or infinite, where
 	// there are any.
 	NotFinite map[string]int64 `json:"not_finite,omitempty"`
-	// Style, Keys and the fields below describe a RegNet trunk, when there is one.
+	// Style, Keys and the fields below describe a trunk, when there is one; all but Architectures a RegNet's.
 	Style         names.Style `json:"style,omitempty"`
 	Keys          string      `json:"keys"`
 	Geometry      string      `json:"geometry,omitempty"`
@@ -121,6 +123,7 @@ func (r *Report) add(path string) error {
 		Metadata: file.Metadata(), Texts: file.Texts(), Notes: file.Notes(),
 	}
 	f.describe()
+	f.recognise(file)
 	if err := f.examine(file); err != nil {
 		return err
 	}
@@ -171,6 +174,19 @@ func (f *File) describe() {
 	}
 	if len(trunks) > 1 {
 		f.Trunks = trunks
+	}
+}
+
+// recognise names the trunk of a file without a RegNet's keys.
+func (f *File) recognise(file *checkpoint.File) {
+	if f.Geometry != "" {
+		return
+	}
+	f.Architectures = weights.Recognise(file, "")
+	for _, name := range f.Architectures[:min(1, len(f.Architectures))] {
+		if network, err := arch.Lookup(name); err == nil {
+			f.Parameters += sketch.Parameters(sketch.Manifest(network))
+		}
 	}
 }
 

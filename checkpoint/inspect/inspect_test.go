@@ -18,6 +18,7 @@ import (
 	"seer/checkpoint"
 	"seer/checkpoint/inspect"
 	"seer/checkpoint/names"
+	table "seer/models/arch"
 	"seer/models/regnet/arch"
 	"seer/models/sketch"
 	"seer/runfolder"
@@ -165,6 +166,22 @@ func TestInspectWarnsOfARegNetX(t *testing.T) {
 	r, err := inspect.Inspect(path)
 	require.NoError(t, err)
 	assert.Contains(t, r.String(), "warning: no squeeze-and-excitation: this is a RegNetX")
+}
+
+// Trunks that are no RegNet are named too, by the names and shapes of all their tensors.
+func TestInspectNamesOtherFamilies(t *testing.T) {
+	network, err := table.Lookup("vit_s_16")
+	require.NoError(t, err)
+	var tensors []checkpoint.Tensor
+	for _, e := range sketch.Manifest(network) {
+		tensors = append(tensors, checkpoint.Tensor{Name: "backbone." + e.Name, DType: checkpoint.F32, Shape: e.Shape, Data: make([]byte, 4*e.Numel())})
+	}
+	path := filepath.Join(t.TempDir(), "vit.safetensors")
+	require.NoError(t, checkpoint.WriteSafetensors(path, tensors, nil))
+	r, err := inspect.Inspect(path)
+	require.NoError(t, err)
+	assert.Contains(t, r.String(), "\narchitecture: vit_s_16\n")
+	assert.Equal(t, sketch.Parameters(sketch.Manifest(network)), r.Files[0].Parameters)
 }
 
 func TestInspectCheckpointFolder(t *testing.T) {

@@ -56,6 +56,9 @@ func note(problem string) string {
 func (f *File) write(p *printer, opt Options) {
 	p.line("%s: %s, %s", f.Path, f.Format, Size(f.Bytes))
 	p.line("keys: %s", f.Keys)
+	if f.Geometry == "" && len(f.Architectures) > 0 {
+		p.line("architecture: %s", strings.Join(f.Architectures, " or "))
+	}
 	if f.Geometry != "" {
 		known := "no known name"
 		if len(f.Architectures) > 0 {

@@ -11,6 +11,8 @@ import (
 
 	"seer/checkpoint"
 	"seer/checkpoint/names"
+	"seer/models/arch"
+	"seer/models/sketch"
 )
 
 // Networks that are no RegNet have the names of their source here. A file of them is looked up by the wanted names
@@ -67,6 +69,36 @@ func begin(key string, table [][2]string) (string, bool) {
 // isPlain tells whether a trunk is wanted that is no RegNet.
 func isPlain(want []checkpoint.Info) bool {
 	return slices.ContainsFunc(want, func(w checkpoint.Info) bool { return names.Common(w.Name).Part == names.Other })
+}
+
+// Recognise names the architectures, other than RegNets, of which a file holds a whole trunk below a prefix.
+func Recognise(file *checkpoint.File, prefix string) []string {
+	var found []string
+	for _, name := range arch.Names() {
+		network, err := arch.Lookup(name)
+		if err != nil {
+			continue
+		}
+		want := wanted(network)
+		if !isPlain(want) {
+			continue
+		}
+		if _, err := Match(file, want, Options{Prefix: prefix}); err == nil {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// wanted is what a trunk takes of a file.
+func wanted(n sketch.Network) []checkpoint.Info {
+	var infos []checkpoint.Info
+	for _, e := range sketch.Manifest(n) {
+		if !e.Integer {
+			infos = append(infos, checkpoint.Info{Name: e.Name, DType: checkpoint.F32, Shape: e.Shape})
+		}
+	}
+	return infos
 }
 
 // vote is a way to read a file, and how many wanted names it finds.

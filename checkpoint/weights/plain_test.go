@@ -11,6 +11,7 @@ import (
 	"seer/checkpoint"
 	"seer/checkpoint/names"
 	"seer/checkpoint/weights"
+	table "seer/models/arch"
 	resnet "seer/models/resnet/arch"
 	"seer/models/sketch"
 	vit "seer/models/vit/arch"
@@ -97,6 +98,15 @@ func TestMatchLoadsOtherFamiliesByTheirNames(t *testing.T) {
 	plan, err := weights.Match(zeroFile(t, both), floats(small), weights.Options{Prefix: "b"})
 	require.NoError(t, err)
 	assert.Equal(t, "b.conv1.weight", plan.Entries[0].Source)
+}
+
+func TestOtherFamiliesAreRecognised(t *testing.T) {
+	for _, name := range []string{"resnet50", "resnext101_32x8d", "resnext101_64x4d", "vit_s_16", "simclrv2_r152_3x_sk1"} {
+		n, err := table.Lookup(name)
+		require.NoError(t, err)
+		assert.Equal(t, []string{name}, weights.Recognise(zeroFile(t, renamed(n, prefixed("x."))), ""))
+	}
+	assert.Empty(t, weights.Recognise(zeroFile(t, want(small, 10)), ""), "a RegNet")
 }
 
 func TestMatchRefusesOtherFamiliesThatDoNotFit(t *testing.T) {
