@@ -3,7 +3,7 @@
 package finetune
 
 import (
-	"seer/eval"
+	"seer/models"
 	"seer/nn"
 	"seer/optim/rules"
 	"seer/supervised"
@@ -13,7 +13,7 @@ import (
 
 // Method is a trunk and a head that learn one class an image.
 type Method struct {
-	Trunk     eval.Trunk
+	Trunk     models.Trunk
 	Head      *supervised.Head
 	Smoothing float64 // of labels
 }
