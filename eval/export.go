@@ -3,6 +3,7 @@
 package eval
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"seer/checkpoint"
@@ -15,16 +16,27 @@ import (
 
 // The keys of an exported file's metadata beside those that describe the trunk.
 const (
-	metaSeer = "seer"       // version that wrote the file
-	metaKeys = "parameters" // library whose names the tensors have
+	metaSeer    = "seer"       // version that wrote the file
+	metaKeys    = "parameters" // library whose names the tensors have
+	metaClasses = "classes"    // JSON list, in the order of the scores
 )
 
+// Classifier is what turns a trunk's features into scores of classes in the models of other libraries.
+type Classifier struct {
+	Tensors []checkpoint.Tensor // fc.weight [classes, width], fc.bias [classes]
+	Classes []string            // names, for the metadata
+}
+
 // Export writes the trunk as a safetensors file, float32, with the names of a library (torchvision's by default there
-// and here). The metadata say what is needed to use it: architecture, normalisation, step.
-func (b *Backbone) Export(path string, style names.Style, version string) error {
+// and here), and a classifier unless that is nil. The metadata say what is needed to use it: architecture, normalisation,
+// step, the names of the classes.
+func (b *Backbone) Export(path string, style names.Style, version string, classifier *Classifier) error {
 	tensors, err := statedict.Of(b.Trunk)
 	if err != nil {
 		return err
+	}
+	if classifier != nil {
+		tensors = append(tensors, classifier.Tensors...)
 	}
 	if tensors, err = weights.Rename(tensors, style); err != nil {
 		return err
@@ -34,6 +46,13 @@ func (b *Backbone) Export(path string, style names.Style, version string) error 
 		return err
 	}
 	meta[metaSeer], meta[metaKeys] = version, string(style)
+	if classifier != nil {
+		classes, err := json.Marshal(classifier.Classes)
+		if err != nil {
+			return err
+		}
+		meta[metaClasses] = string(classes)
+	}
 	return checkpoint.WriteSafetensors(path, tensors, meta)
 }
 

@@ -151,7 +151,7 @@ func TestExportIsEnoughByItself(t *testing.T) {
 			bare := config.Default()
 			bare.Run.Device = "cpu"
 			path := filepath.Join(t.TempDir(), "out.safetensors")
-			require.NoError(t, openBackbone(t, eval.Spec{Weights: dir, Experiment: bare}).Export(path, style, "test"))
+			require.NoError(t, openBackbone(t, eval.Spec{Weights: dir, Experiment: bare}).Export(path, style, "test", nil))
 			b := openBackbone(t, eval.Spec{Weights: path, Experiment: bare})
 			holds(t, b, trunkTensors(t, 5))
 			e := evaltest.Experiment()
@@ -287,7 +287,7 @@ func TestAutomaticLayoutIsThatOfTheRun(t *testing.T) {
 			b := openBackbone(t, eval.Spec{Weights: path, Experiment: e})
 			assert.Equal(t, want, b.ChannelsLast, "trained %v, asked for %s", trained, asked)
 			exported := filepath.Join(t.TempDir(), "exported.safetensors")
-			require.NoError(t, b.Export(exported, names.Torchvision, "test"))
+			require.NoError(t, b.Export(exported, names.Torchvision, "test", nil))
 			assert.Equal(t, want, openBackbone(t, eval.Spec{Weights: exported, Experiment: e}).ChannelsLast, "exported")
 		}
 	}

@@ -79,7 +79,7 @@ func TestFeaturesDoNotDependOnHowTheWeightsAreNamed(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, data, 0o644))
 	for _, style := range names.Styles() {
 		b := openBackbone(t, eval.Spec{Weights: file, Experiment: config.Default()})
-		require.NoError(t, b.Export(exported+string(style), style, "test"))
+		require.NoError(t, b.Export(exported+string(style), style, "test", nil))
 		assert.Equal(t, want, featuresOf(t, exported+string(style)), style)
 	}
 	for _, path := range []string{

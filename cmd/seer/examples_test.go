@@ -247,6 +247,7 @@ type workshop struct {
 	repository string
 	template   string // a folder of what is only read
 	run3       string // a run of three steps
+	tuned      string // a run of seer finetune
 	experiment *config.Experiment
 }
 
@@ -261,6 +262,8 @@ func newWorkshop(t *testing.T) *workshop {
 	mustInvoke(t, "pretrain", path, "--set", "model.arch=regnet_y_200mf", "--set", "model.depth=0", "--set", "model.w0=0", "--set", "model.wa=0",
 		"--set", "model.wm=0", "--set", "model.group_width=0")
 	w.run3 = run
+	w.tuned = filepath.Join(t.TempDir(), "tuned")
+	mustInvoke(t, "finetune", path, "--weights", run, "--set", "run.dir="+w.tuned, "--set", "crops=[{count = 1, size = 32, scale = [0.5, 1.0]}]")
 	w.experiment, err = config.Load(filepath.Join(run, "resolved.toml"), nil)
 	require.NoError(t, err)
 	t.Chdir(w.template)
@@ -294,7 +297,7 @@ func weightFiles(t *testing.T) {
 	for name, style := range map[string]names.Style{
 		"trunk.safetensors": names.Torchvision, "model.pth": names.Timm, "regnet_y_16gf.pth": names.Torchvision, "vissl_checkpoint.torch": names.VISSL,
 	} {
-		require.NoError(t, b.Export(name, style, "test"))
+		require.NoError(t, b.Export(name, style, "test", nil))
 	}
 }
 
@@ -324,6 +327,9 @@ func (w *workshop) open(t *testing.T, lines string) {
 		if strings.Contains(lines, name) && !strings.Contains(lines, "run.dir="+name) {
 			require.NoError(t, os.CopyFS(name, os.DirFS(w.run3)))
 		}
+	}
+	if strings.Contains(lines, "runs/tuned") {
+		require.NoError(t, os.CopyFS("runs/tuned", os.DirFS(w.tuned)))
 	}
 	shipped, err := filepath.Glob(w.repository + "/experiments/*.toml")
 	require.NoError(t, err)

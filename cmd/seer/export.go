@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"seer/checkpoint/names"
 	"seer/config"
 	"seer/eval"
+	"seer/tasks/finetune"
 )
 
 func exportCommand() *cli.Command {
@@ -18,8 +20,8 @@ func exportCommand() *cli.Command {
 		Name:      "export",
 		Usage:     "write a trunk as a safetensors file for other libraries",
 		ArgsUsage: "RUN | CHECKPOINT | FILE",
-		Description: "Writes the trunk's weights, float32, with the parameter names of a library; head, prototypes and optimizer are\n" +
-			"left out. The metadata hold architecture, step and normalisation. A file of weights is converted.\n\n" +
+		Description: "Writes the trunk's weights, float32, with the parameter names of a library, and the classifier of a fine-tuned\n" +
+			"run; SwAV's head, prototypes and optimizer are left out. The metadata hold architecture, step and normalisation. A file of weights is converted.\n\n" +
 			"In Python:\n" +
 			"   model = torchvision.models.regnet_y_16gf(); model.fc = torch.nn.Identity()\n" +
 			"   model.load_state_dict(safetensors.torch.load_file(\"trunk.safetensors\"))\n\nExamples:\n" +
@@ -62,11 +64,34 @@ func runExport(c *cli.Context) error {
 		return err
 	}
 	defer b.Close()
-	if err := b.Export(c.String("out"), style, version()); err != nil {
+	classifier, err := classifierOf(c.Args().First(), warn)
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: trunk of %s (%s), width %d, names of %s\n", c.String("out"), b.Origin.Arch, b.Origin, b.Trunk.Width(), style)
+	if err := b.Export(c.String("out"), style, version(), classifier); err != nil {
+		return err
+	}
+	with := ""
+	if classifier != nil {
+		with = fmt.Sprintf(" and classifier of %d classes", len(classifier.Classes))
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: trunk%s of %s (%s), width %d, names of %s\n", c.String("out"), with, b.Origin.Arch, b.Origin, b.Trunk.Width(), style)
 	return err
+}
+
+// classifierOf is the classifier of a fine-tuned run; nil where the weights have none.
+func classifierOf(path string, warn func(string)) (*eval.Classifier, error) {
+	tensors, classes, err := finetune.Classifier(path, func(string) {}) // what is to be said was said with the trunk
+	switch {
+	case errors.Is(err, finetune.ErrNoClasses):
+		return nil, nil
+	case errors.Is(err, finetune.ErrHiddenLayers):
+		warn(err.Error() + "; the trunk is written without it")
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &eval.Classifier{Tensors: tensors, Classes: classes}, nil
 }
 
 func parseStyle(text string) (names.Style, error) {

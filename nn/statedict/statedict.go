@@ -4,6 +4,8 @@ package statedict
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"seer/checkpoint"
 	"seer/checkpoint/weights"
@@ -49,6 +51,45 @@ func Load(w nn.Walker, file *checkpoint.File) error {
 		}
 		if err := e.Tensor.SetRawBytes(t.Data); err != nil {
 			return fmt.Errorf("%s, tensor %s: %w", file.Path(), e.Name, err)
+		}
+	}
+	return nil
+}
+
+// Below reads the tensors of a file whose names begin with a prefix, without it.
+func Below(file *checkpoint.File, prefix string) (tensors []checkpoint.Tensor, err error) {
+	for _, info := range file.Infos() {
+		name, ok := strings.CutPrefix(info.Name, prefix)
+		if !ok {
+			continue
+		}
+		t, err := file.Read(info.Name)
+		if err != nil {
+			return nil, err
+		}
+		t.Name = name
+		tensors = append(tensors, t)
+	}
+	return tensors, nil
+}
+
+// Set overwrites every tensor of w with the one of its name. One that is missing, or of another type or shape, is an
+// error.
+func Set(w nn.Walker, tensors []checkpoint.Tensor) error {
+	given := map[string]checkpoint.Tensor{}
+	for _, t := range tensors {
+		given[t.Name] = t
+	}
+	for _, e := range nn.Entries(w) {
+		t, ok := given[e.Name]
+		switch {
+		case !ok:
+			return fmt.Errorf("tensor %s is missing", e.Name)
+		case t.DType != toFileType[e.Tensor.DType()] || !slices.Equal(t.Shape, e.Tensor.Shape()):
+			return fmt.Errorf("tensor %s is %s %v, and must be %v", e.Name, t.DType, t.Shape, e.Tensor)
+		}
+		if err := e.Tensor.SetRawBytes(t.Data); err != nil {
+			return fmt.Errorf("tensor %s: %w", e.Name, err)
 		}
 	}
 	return nil

@@ -195,7 +195,7 @@ func (r *run) build() (err error) {
 	if r.program, err = r.NewProgram(r.engine, r.plan); err != nil {
 		return err
 	}
-	r.val.model = &Model{Backbone: r.backbone, Head: r.method.Head, Classes: classes}
+	r.val.model = &Model{Backbone: r.backbone, Head: r.method.Head, Classes: classes, Settings: e.Finetune}
 	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "validation", Every: r.plan.ValidateEvery, Run: r.val.run})
 	r.program.Parts = append(r.program.Parts, classesPart{classes})
 	r.images.Attach(r.program)

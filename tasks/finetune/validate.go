@@ -11,7 +11,6 @@ import (
 	"seer/data"
 	"seer/eval"
 	"seer/inputs"
-	"seer/nn"
 	"seer/runfolder"
 	"seer/tasks/launch"
 	"seer/torch"
@@ -78,35 +77,11 @@ func (v *validation) count(ctx context.Context) (a eval.Accuracy, err error) {
 // Close closes the source.
 func (v *validation) Close() error { return v.images.Source.Close() }
 
-// Model is a trunk and a head as they are used: on centre crops, with the running statistics of batch norm.
-type Model struct {
-	*eval.Backbone
-	Head    nn.Module
-	Classes []string
-}
-
-// Scores computes the scores of all images in order and hands them on batch by batch: float32 [n, classes], valid during
-// the call. Images that cannot be read are left out.
-func (m *Model) Scores(ctx context.Context, im eval.Images, use func(batch *data.Batch, scores *torch.Tensor) error) error {
-	return m.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
-		var scores *torch.Tensor
-		if err := torch.Try(func() {
-			torch.NoGrad(func() { scores = m.Head.Forward(&nn.Context{}, features) })
-		}); err != nil {
-			return err
-		}
-		return use(batch, scores)
-	})
-}
-
 // classesPart keeps the names of the classes, in the order of the scores.
 type classesPart struct{ names []string }
 
-// ClassesPart is its name.
-const ClassesPart = "classes"
-
 // Name implements runfolder.Part.
-func (classesPart) Name() string { return ClassesPart }
+func (classesPart) Name() string { return classesDocument }
 
 // Save implements runfolder.Part.
 func (c classesPart) Save(s *runfolder.Shard) error { return s.Put(c.names) }

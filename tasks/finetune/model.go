@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+
+package finetune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"seer/checkpoint"
+	"seer/config"
+	"seer/data"
+	"seer/eval"
+	"seer/nn"
+	"seer/nn/statedict"
+	"seer/runfolder"
+	"seer/supervised"
+	"seer/torch"
+)
+
+// Model is a trunk and a head as they are used: on centre crops, with the running statistics of batch norm.
+type Model struct {
+	*eval.Backbone
+	Head    *supervised.Head
+	Classes []string // in the order of the scores
+	// Settings of the run that it was trained in: the size of its images, the head's hidden widths.
+	Settings config.Finetune
+	Orient   bool // turn images as their EXIF tag says, as the run did
+}
+
+// Scores computes the scores of all images in order and hands them on batch by batch: float32 [n, classes], valid during
+// the call. Images that cannot be read are left out.
+func (m *Model) Scores(ctx context.Context, im eval.Images, use func(batch *data.Batch, scores *torch.Tensor) error) error {
+	return m.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
+		var scores *torch.Tensor
+		if err := torch.Try(func() {
+			torch.NoGrad(func() { scores = m.Head.Forward(&nn.Context{}, features) })
+		}); err != nil {
+			return err
+		}
+		return use(batch, scores)
+	})
+}
+
+// classesDocument is the checkpoint's document with the names of the classes.
+const classesDocument = "classes"
+
+// ErrNoClasses says that weights are not those of a fine-tuned run.
+var ErrNoClasses = errors.New("it has no classes: a run of seer finetune, or one of its checkpoints, is needed")
+
+// ErrHiddenLayers says that a head does not fit into the models of other libraries.
+var ErrHiddenLayers = errors.New("its head has hidden layers, which the classifier of torchvision, timm or transformers cannot hold")
+
+// OpenModel opens a fine-tuned run, or one of its checkpoints, on the device and with the precision of e.
+func OpenModel(path string, e *config.Experiment, warn func(string)) (m *Model, err error) {
+	classes, head, made, err := readHead(path, warn)
+	if err != nil {
+		return nil, err
+	}
+	err = torch.OnThread(e.Run.Threads, func() (err error) {
+		m = &Model{Classes: classes, Settings: made.Finetune, Orient: made.Data.EXIFOrientation}
+		if m.Backbone, err = eval.OpenBackbone(eval.Spec{Weights: path, Experiment: e, Warn: warn}); err != nil {
+			return err
+		}
+		err = torch.Try(func() {
+			m.Head = supervised.NewHead(m.Device, m.Trunk.Width(), m.Settings.Hidden, int64(len(classes)))
+			nn.RequireGrad(m.Head, false)
+		})
+		if err == nil {
+			err = statedict.Set(m.Head, head)
+		}
+		if err != nil {
+			m.Close()
+			return fmt.Errorf("%s, head of %d classes: %w", path, len(classes), err)
+		}
+		return nil
+	})
+	return m, err
+}
+
+// Close frees the trunk and the head.
+func (m *Model) Close() {
+	m.Backbone.Close()
+	if m.Head != nil {
+		nn.Close(m.Head)
+	}
+}
+
+// Classifier is the last layer of a fine-tuned run, fc.weight [classes, width] and fc.bias [classes], and the names of its
+// classes, for models of other libraries. A head with hidden layers has no place there, which is an error.
+func Classifier(path string, warn func(string)) (fc []checkpoint.Tensor, classes []string, err error) {
+	classes, head, made, err := readHead(path, warn)
+	if err == nil && len(made.Finetune.Hidden) > 0 {
+		err = fmt.Errorf("%s: %w", path, ErrHiddenLayers)
+	}
+	return head, classes, err
+}
+
+// readHead reads the tensors of a run's head, under their names within it.
+func readHead(path string, warn func(string)) (classes []string, head []checkpoint.Tensor, made *config.Experiment, err error) {
+	found, err := runfolder.Find(path, warn)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if found.Checkpoint == "" || found.Config == "" {
+		return nil, nil, nil, fmt.Errorf("%s: %w", path, ErrNoClasses)
+	}
+	c, err := runfolder.Load(found.Checkpoint)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if known, err := c.Document(classesDocument, &classes); err != nil || !known {
+		return nil, nil, nil, errors.Join(err, fmt.Errorf("%s: %w", path, ErrNoClasses))
+	}
+	made, err = config.Load(found.Config, nil)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("the experiment of %s: %w", path, err)
+	}
+	file, err := c.Open(runfolder.ModelFile)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer file.Close()
+	head, err = statedict.Below(file, "head.")
+	return classes, head, made, err
+}
