@@ -55,6 +55,9 @@ func newBasis(dev torch.Device, x *torch.Tensor) (*basis, error) {
 	b := &basis{mean: torch.Zeros(torch.Float64, dev, 1, width)}
 	blocks(dev, n, width, func(at, rows int64) { b.mean.AddInPlace(piece(x, dev, at, rows).SumDims(true, 0)) })
 	b.mean.DivScalarInPlace(float64(n))
+	if b.mean.IsFinite().All().Item() == 0 { // one value that is not makes its mean so
+		return nil, fmt.Errorf("logistic regression: features of the %d images are not all finite", n)
+	}
 	if width > maxRotated {
 		variance := torch.Zeros(torch.Float64, dev, 1, width)
 		blocks(dev, n, width, func(at, rows int64) {
@@ -76,7 +79,7 @@ func (b *basis) diagonalize(covariance *torch.Tensor) error {
 	width := covariance.Size(0)
 	var eigen mat.EigenSym
 	if !eigen.Factorize(mat.NewSymDense(int(width), covariance.Float64s()), true) {
-		return fmt.Errorf("logistic regression: the covariance of %d features has no eigenvalues; are all finite?", width)
+		return fmt.Errorf("logistic regression: the covariance of %d features has no eigenvalues that converge", width)
 	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)

@@ -226,6 +226,9 @@ func TestRefusals(t *testing.T) {
 		"all 240 images have class 0":                            run(logistic.Set{X: good.X, Labels: make([]int64, n)}, classes, keep),
 	}
 	_, tests["3 images; at least 10"] = logistic.Evaluate(context.Background(), torch.CPU, set(x[:27], labels[:3]), classes, logistic.Defaults())
+	broken, _ := images()
+	broken[17] = math.Inf(1)
+	tests["not all finite"] = run(set(broken, labels), classes, keep)
 	m := fit(t, good, classes, 1)[0]
 	_, tests["training features have width 9, test features 3"] = m.Classify(torch.CPU, 0, set(x[:9], labels[:3]))
 	for want, err := range tests {

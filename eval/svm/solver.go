@@ -17,7 +17,7 @@ type Model struct {
 	Converged  bool // within the tolerance; else Options.MaxIterations ended it
 }
 
-// Decide is w·x + b of every row: over 0 is the class.
+// Decide is w·x + b of every row: over 0 is the class. Rows have the width of the training ones.
 func (m *Model) Decide(r Rows) []float64 {
 	values := make([]float64, r.Len())
 	for i := range values {

@@ -284,6 +284,20 @@ func TestMoreShotsAreBetter(t *testing.T) {
 	}
 }
 
+func TestASinglePositiveTakesTheFallbackCost(t *testing.T) {
+	train, test, labels := problems(t)
+	one := make([]int8, 150)
+	one[3] = metrics.Present
+	o := svm.Defaults()
+	o.Costs, o.FallbackCost = []float64{0.1, 1}, 7
+	r, err := svm.Evaluate(context.Background(), svm.Set{Rows: train, Labels: [][]int8{one, labels[1]}},
+		svm.Set{Rows: test, Labels: [][]int8{labels[0][:40], labels[1][:40]}}, o)
+	require.NoError(t, err)
+	assert.Equal(t, 7.0, r.Models[0].Cost)
+	assert.Nil(t, r.CrossValidation[0])
+	assert.Len(t, r.CrossValidation[1], 2)
+}
+
 func TestTrainingStops(t *testing.T) {
 	stop := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
