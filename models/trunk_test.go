@@ -86,8 +86,8 @@ func TestSegmentsHoldAllParameters(t *testing.T) {
 	}
 }
 
-// A stage of RegNet is what Stages computes.
-func TestEndsAreRegNetsStages(t *testing.T) {
+// What stands at the ends is what Stages computes.
+func TestEndsAreTheStages(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := every(t)["regnet_y_200mf"]
 	stages := m.(interface {

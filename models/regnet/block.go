@@ -3,8 +3,6 @@
 package regnet
 
 import (
-	"fmt"
-
 	"seer/models/regnet/arch"
 	"seer/nn"
 	"seer/torch"
@@ -53,25 +51,21 @@ func (s *squeeze) walk(prefix string, visit func(nn.Entry)) {
 	s.fc2.Walk(nn.Join(prefix, "fc2"), visit)
 }
 
-// Block is a residual bottleneck: relu(shortcut(x) + f(x)), where f is a 1×1 convolution (a), a 3×3 grouped convolution
+// block is a residual bottleneck: relu(shortcut(x) + f(x)), where f is a 1×1 convolution (a), a 3×3 grouped convolution
 // that carries the stride (b), squeeze-and-excitation (se; not in a RegNetX) and a 1×1 convolution without activation (c).
-type Block struct {
-	Name  string // "block2-0": stage and index, as in torchvision's parameter names
-	width int64
-	proj  *convNorm
-	a, b  convNorm
-	se    *squeeze // nil: a RegNetX
-	c     convNorm
+type block struct {
+	proj *convNorm // nil: the shortcut is x itself
+	a, b convNorm
+	se   *squeeze // nil: a RegNetX
+	c    convNorm
 }
 
-func newBlock(dev torch.Device, d arch.Block) *Block {
+func newBlock(dev torch.Device, d arch.Block) *block {
 	in, mid, out := int64(d.In), int64(d.Bottleneck), int64(d.Out)
-	b := &Block{
-		Name:  fmt.Sprintf("block%d-%d", d.Stage, d.Index),
-		width: out,
-		a:     newConvNorm(dev, nn.ConvSpec{In: in, Out: mid, Kernel: 1}),
-		b:     newConvNorm(dev, nn.ConvSpec{In: mid, Out: mid, Kernel: 3, Stride: int64(d.Stride), Groups: int64(d.Groups)}),
-		c:     newConvNorm(dev, nn.ConvSpec{In: mid, Out: out, Kernel: 1}),
+	b := &block{
+		a: newConvNorm(dev, nn.ConvSpec{In: in, Out: mid, Kernel: 1}),
+		b: newConvNorm(dev, nn.ConvSpec{In: mid, Out: mid, Kernel: 3, Stride: int64(d.Stride), Groups: int64(d.Groups)}),
+		c: newConvNorm(dev, nn.ConvSpec{In: mid, Out: out, Kernel: 1}),
 	}
 	if d.SE > 0 {
 		b.se = newSqueeze(dev, mid, int64(d.SE))
@@ -86,7 +80,7 @@ func newBlock(dev torch.Device, d arch.Block) *Block {
 // Forward maps [N,in,H,W] to [N,out,⌈H/stride⌉,⌈W/stride⌉]. The sum and the activations are in place: batch norm does
 // not need its output for the backward pass. The scope drops every handle but the result's, so that activations live
 // only as long as autograd needs them.
-func (b *Block) Forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
+func (b *block) Forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
 	return torch.Scoped(func() *torch.Tensor {
 		y := b.a.forward(ctx, x).ReluInPlace()
 		y = b.b.forward(ctx, y).ReluInPlace()
@@ -103,7 +97,7 @@ func (b *Block) Forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
 }
 
 // Walk visits the shortcut's projection first, as torchvision does.
-func (b *Block) Walk(prefix string, visit func(nn.Entry)) {
+func (b *block) Walk(prefix string, visit func(nn.Entry)) {
 	if b.proj != nil {
 		b.proj.walk(nn.Join(prefix, "proj"), visit)
 	}

@@ -30,8 +30,10 @@ func TestShapesForAnyImageSize(t *testing.T) {
 	m := load(t, "regnet_y_200mf", 7)
 	for _, s := range [][2]int64{{64, 64}, {33, 47}, {40, 96}, {7, 1}, {1, 1}} {
 		x := torch.Rand(torch.CPU, 4, 3, s[0], s[1])
-		checkStages(t, m.Params, m.Stages(&nn.Context{}, x), s)
-		assert.Equal(t, []int64{4, m.Width()}, m.Features(&nn.Context{Training: true}, x).Shape())
+		stages := m.Stages(&nn.Context{}, x)
+		checkStages(t, m.Params, stages, s)
+		assert.Equal(t, []int64{4, m.Width()}, m.Pool(stages[3]).Shape())
+		assert.Equal(t, []int64{4, 7}, m.Forward(&nn.Context{Training: true}, x).Shape())
 		assert.Equal(t, []int64{4, 7}, m.Forward(&nn.Context{}, x).Shape())
 	}
 }
@@ -46,25 +48,25 @@ func checkStages(t *testing.T, p arch.Params, got []*torch.Tensor, size [2]int64
 	}
 }
 
-// Stages, the block list and Features are three views of one computation.
-func TestStagesBlocksAndFeaturesAgree(t *testing.T) {
+// Stages, the segments and the forward pass are three views of one computation.
+func TestStagesSegmentsAndForwardAgree(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := load(t, "regnet_y_200mf", 0)
 	x := torch.Randn(torch.CPU, 2, 3, 40, 40)
 	ctx := &nn.Context{}
 	torch.NoGrad(func() {
 		last := m.Stages(ctx, x)[3]
-		y := m.Stem(ctx, x)
-		for _, b := range m.Blocks() {
-			y = b.Forward(ctx, y)
+		y := x
+		for _, s := range m.Segments() {
+			y = s.Forward(ctx, y)
 		}
 		assert.True(t, last.Equal(y))
 		pooled := last.MeanDims(false, 2, 3)
-		torchtest.Close(t, "features", m.Features(ctx, x).Float32s(), pooled.Float32s(), 1e-6)
-		assert.True(t, m.Forward(ctx, x).Equal(m.Features(ctx, x)), "without classifier Forward gives features")
+		torchtest.Close(t, "features", m.Forward(ctx, x).Float32s(), pooled.Float32s(), 1e-6)
+		assert.True(t, m.Forward(ctx, x).Equal(m.Pool(last)), "without classifier Forward gives features")
 	})
-	assert.Len(t, m.Blocks(), m.Params.Depth)
-	assert.Equal(t, "block1-0", m.Blocks()[0].Name)
+	assert.Len(t, m.Segments(), 1+m.Params.Depth, "stem and blocks")
+	assert.Equal(t, "trunk_output.block1.block1-0", m.Parts[1].Name)
 }
 
 // The input is the caller's: no in-place operation may reach it, nor any stage's output that was handed out.
@@ -79,7 +81,7 @@ func TestInputsAreNotOverwritten(t *testing.T) {
 		copies[i] = s.Clone()
 	}
 	assert.True(t, x.Equal(before))
-	m.Blocks()[1].Forward(&nn.Context{}, stages[0])
+	m.Segments()[2].Forward(&nn.Context{}, stages[0])
 	for i := range stages {
 		assert.True(t, stages[i].Equal(copies[i]), "stage %d", i+1)
 	}

@@ -5,13 +5,14 @@ package resnet
 import (
 	"fmt"
 
+	"seer/models/chain"
 	"seer/models/resnet/arch"
 	"seer/nn"
 	"seer/torch"
 )
 
 // ResNet is a network of bottleneck blocks with an optional classifier.
-type ResNet struct{ chain }
+type ResNet struct{ chain.Chain }
 
 // New allocates a ResNet or ResNeXt on dev with torchvision's initialisation: convolutions N(0, 2/(k²·out)), the
 // classifier PyTorch's default of a linear layer.
@@ -19,14 +20,14 @@ func New(r arch.ResNet, dev torch.Device, classes int) (*ResNet, error) {
 	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("resnet: %w", err)
 	}
-	m := &ResNet{chain{network: r}}
+	m := &ResNet{chain.Chain{Network: r, Pooling: chain.Average, HeadName: "fc"}}
 	err := torch.Try(func() {
-		m.segments = []nn.Child{{Module: newStem(dev, arch.StemWidth)}}
+		m.Add("", newStem(dev, arch.StemWidth))
 		for _, b := range r.Blocks() {
-			m.segments = append(m.segments, nn.Child{Name: fmt.Sprintf("layer%d.%d", b.Stage, b.Index), Module: newBlock(dev, b)})
+			m.Add(fmt.Sprintf("layer%d.%d", b.Stage, b.Index), newBlock(dev, b))
 		}
 		if classes > 0 {
-			m.fc = nn.NewLinear(dev, int64(r.Width()), int64(classes), true)
+			m.Head = nn.NewLinear(dev, int64(r.Width()), int64(classes), true)
 		}
 	})
 	if err != nil {

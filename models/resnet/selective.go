@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"math"
 
+	"seer/models/chain"
 	"seer/models/resnet/arch"
 	"seer/nn"
 	"seer/torch"
 )
 
 // Selective is a ResNet of SimCLR v2 with an optional classifier.
-type Selective struct{ chain }
+type Selective struct{ chain.Chain }
 
 // NewSelective allocates one on dev with the initialisation of google-research/simclr: convolutions are normal with
 // variance 1/fan_in, cut at two deviations, the last scale of each residual branch is 0, and the classifier N(0, 0.01²).
@@ -20,15 +21,14 @@ func NewSelective(r arch.Selective, dev torch.Device, classes int) (*Selective, 
 	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("resnet of SimCLR v2: %w", err)
 	}
-	m := &Selective{chain{network: r}}
+	m := &Selective{chain.Chain{Network: r, Pooling: chain.Average, HeadName: "fc"}}
 	err := torch.Try(func() {
-		m.segments = []nn.Child{{Name: "net.0", Module: newSelectiveStem(dev, int64(64*r.Multiplier))}}
+		m.Add("net.0", newSelectiveStem(dev, int64(64*r.Multiplier)))
 		for _, b := range r.Blocks() {
-			name := fmt.Sprintf("net.%d.blocks.%d", b.Stage, b.Index)
-			m.segments = append(m.segments, nn.Child{Name: name, Module: newSelectiveBlock(dev, b)})
+			m.Add(fmt.Sprintf("net.%d.blocks.%d", b.Stage, b.Index), newSelectiveBlock(dev, b))
 		}
 		if classes > 0 {
-			m.fc = nn.NewClassifier(dev, int64(r.Width()), int64(classes))
+			m.Head = nn.NewClassifier(dev, int64(r.Width()), int64(classes))
 		}
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"math"
 
-	"seer/models/sketch"
+	"seer/models/chain"
 	"seer/models/vit/arch"
 	"seer/nn"
 	"seer/torch"
@@ -19,99 +19,37 @@ import (
 const epsilon = 1e-6
 
 // ViT is a vision transformer with an optional classifier.
-type ViT struct {
-	Params arch.ViT
-	stem   *stem
-	layers []*layer
-	norm   *nn.LayerNorm
-	head   *nn.Linear // nil: the trunk alone
-}
+type ViT struct{ chain.Chain }
 
 // New allocates a transformer on dev with torchvision's initialisation.
 func New(p arch.ViT, dev torch.Device, classes int) (*ViT, error) {
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("vision transformer: %w", err)
 	}
-	m := &ViT{Params: p}
-	err := torch.Try(func() { m.build(dev, int64(classes)) })
+	m := &ViT{chain.Chain{Network: p, Pooling: class, HeadName: "heads.head"}}
+	err := torch.Try(func() { m.build(p, dev, int64(classes)) })
 	if err != nil {
 		return nil, fmt.Errorf("building a vision transformer of %d layers, width %d: %w", p.Layers, p.Hidden, err)
 	}
 	return m, nil
 }
 
-func (m *ViT) build(dev torch.Device, classes int64) {
-	m.stem = newStem(dev, m.Params)
-	for range m.Params.Layers {
-		m.layers = append(m.layers, newLayer(dev, m.Params))
+// build makes stem, layers and the last normalisation, which is a segment of its own.
+func (m *ViT) build(p arch.ViT, dev torch.Device, classes int64) {
+	m.Add("", newStem(dev, p))
+	for i := range p.Layers {
+		m.Add(fmt.Sprintf("encoder.layers.encoder_layer_%d", i), newLayer(dev, p))
 	}
-	m.norm = nn.NewLayerNorm(dev, m.Width(), epsilon)
+	m.Add("encoder.ln", nn.NewLayerNorm(dev, m.Width(), epsilon))
 	if classes > 0 {
-		m.head = nn.NewLinear(dev, m.Width(), classes, true)
-		nn.Constant(m.head.Weight, 0)
-		nn.Constant(m.head.Bias, 0)
+		m.Head = nn.NewLinear(dev, m.Width(), classes, true)
+		nn.Constant(m.Head.Weight, 0)
+		nn.Constant(m.Head.Bias, 0)
 	}
 }
 
-// Width is the number of features: those of the class token.
-func (m *ViT) Width() int64 { return int64(m.Params.Hidden) }
-
-// Segments lists the stem, the layers and the last normalisation.
-func (m *ViT) Segments() []nn.Module {
-	segments := []nn.Module{m.stem}
-	for _, l := range m.layers {
-		segments = append(segments, l)
-	}
-	return append(segments, m.norm)
-}
-
-// Pool takes the class token [N,Width] of the last segment's output.
-func (m *ViT) Pool(x *torch.Tensor) *torch.Tensor {
-	return torch.Scoped(func() *torch.Tensor { return x.Narrow(1, 0, 1).Squeeze(1) })
-}
-
-// Ends has one stage: all layers, before the last normalisation.
-func (m *ViT) Ends() []int { return []int{len(m.layers)} }
-
-// StageWidths are the channels of the one stage.
-func (m *ViT) StageWidths() []int64 { return []int64{m.Width()} }
-
-// Cost is the work and memory of each segment for an image of height×width pixels.
-func (m *ViT) Cost(height, width int) []sketch.SegmentCost {
-	return sketch.Draw(m.Params, height, width).Segments
-}
-
-// Forward gives logits [N,classes] of images [N,3,H,W] when there is a classifier, features [N,Width] otherwise. Height
-// and width are multiples of the patch's.
-func (m *ViT) Forward(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
-	return torch.Scoped(func() *torch.Tensor {
-		x := images
-		for _, s := range m.Segments() {
-			y := s.Forward(ctx, x)
-			if x != images {
-				x.Close()
-			}
-			x = y
-		}
-		x = m.Pool(x)
-		if m.head != nil {
-			x = m.head.Forward(ctx, x)
-		}
-		return x
-	})
-}
-
-// Walk visits stem, layers, the last normalisation and the classifier under torchvision's names.
-func (m *ViT) Walk(prefix string, visit func(nn.Entry)) {
-	m.stem.Walk(prefix, visit)
-	for i, l := range m.layers {
-		l.Walk(nn.Join(prefix, fmt.Sprintf("encoder.layers.encoder_layer_%d", i)), visit)
-	}
-	m.norm.Walk(nn.Join(prefix, "encoder.ln"), visit)
-	if m.head != nil {
-		m.head.Walk(nn.Join(prefix, "heads.head"), visit)
-	}
-}
+// class takes the class token [N,D] of tokens [N,L,D].
+func class(tokens *torch.Tensor) *torch.Tensor { return tokens.Narrow(1, 0, 1).Squeeze(1) }
 
 // stem projects patches to tokens, puts the class token first and adds positions.
 type stem struct {
@@ -217,7 +155,6 @@ func (l *layer) Walk(prefix string, visit func(nn.Entry)) {
 
 // Interface guards.
 var (
-	_ nn.Module = (*ViT)(nil)
 	_ nn.Module = (*layer)(nil)
 	_ nn.Module = (*stem)(nil)
 )
