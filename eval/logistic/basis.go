@@ -10,8 +10,8 @@ import (
 	"seer/torch"
 )
 
-// maxRotated is the largest width whose covariance is made diagonal: the time grows with its cube, a minute there. Wider
-// features are centred and scaled only.
+// maxRotated is the largest width whose covariance is made diagonal. The time grows with the cube: a second at 512, half a
+// minute to a minute and a half at 2048. Wider features are centred and scaled only, which takes several times the steps.
 const maxRotated = 2048
 
 // A block of images has about so many float64: on the CPU it stays in the cache from one product to the next; a GPU wants
