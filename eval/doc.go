@@ -7,5 +7,7 @@
 // a run folder, a file of weights or at random. [Backbone.Extract] turns a source of images into features once; [KNN]
 // and [Linear] work on those, and [LinearAugmented] runs the trunk again for every random crop.
 //
+// The packages below this one (metrics, svm, logistic, knn, rankme) work on features and labels alone.
+//
 // Everything is a function of the seed: on one machine the same command prints the same numbers.
 package eval
