@@ -40,14 +40,16 @@ func Default() *Experiment {
 		},
 		Finetune: Finetune{Kind: "auto", HeadLR: 1, ValidateEvery: Duration{1, Epochs}, Resize: 256, Crop: 224},
 		Linear:   defaultLinear(),
-		KNN:      KNN{Kind: "auto", K: 200, Temperature: 0.1, Batch: 256, Resize: 256, Crop: 224},
+		SVM: SVM{Kind: "auto", Costs: []float64{0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000}, Choice: "cross-validation",
+			Samples: 5, Batch: 256, Resize: 256, Crop: 224},
+		KNN: KNN{Kind: "auto", K: 200, Temperature: 0.1, Batch: 256, Resize: 256, Crop: 224},
 	}
 }
 
 // defaultLinear is VISSL's linear probe of SEER on ImageNet.
 func defaultLinear() Linear {
 	return Linear{
-		Kind: "auto", Duration: Duration{28, Epochs}, Batch: 256,
+		Kind: "auto", Solver: "sgd", Duration: Duration{28, Epochs}, Batch: 256,
 		BaseLR: 0.01, Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4,
 		Schedule: "step", Milestones: []Duration{{8, Epochs}, {16, Epochs}, {24, Epochs}}, Gamma: 0.1,
 		BatchNorm: true, Augment: true, Scale: [2]float64{0.08, 1}, Resize: 256, Crop: 224,

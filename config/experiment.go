@@ -35,6 +35,7 @@ type Experiment struct {
 	Finetune Finetune `toml:"finetune"`
 	Linear   Linear   `toml:"linear"`
 	KNN      KNN      `toml:"knn"`
+	SVM      SVM      `toml:"svm"`
 }
 
 // Run is where and on what the experiment runs.

@@ -59,6 +59,7 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 			"a whole number": "3", "a number": "0.5", "true or false": "true", "a text": "word",
 			"a list of 2, each a number": "0.1,0.2", "a list of 3, each a number": "0.1,0.2,0.3",
 			"a list, each a text":                                                 "a,b",
+			"a list, each a number":                                               "0.1,2",
 			"a list, each a whole number":                                         "1,2",
 			`a size such as "200GB" or "500GiB"`:                                  "7GB",
 			`a duration such as "10ep", "500it", "1e9img" or "2.5%"`:              "7it",

@@ -179,6 +179,9 @@ func (e *Experiment) sources(task Task) []source {
 		return []source{{"knn.train", train}, {"knn.val", val}, {"knn.train_subset.list", e.KNN.TrainSubset.List}}
 	case FineTuning:
 		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}, {"finetune.val", e.Finetune.Val}}
+	case SVMEval:
+		train, val, _ := e.SVMSources()
+		return []source{{"svm.train", train}, {"svm.val", val}, {"svm.train_subset.list", e.SVM.TrainSubset.List}}
 	default:
 		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}}
 	}

@@ -25,6 +25,7 @@ const (
 	FineTuning Task = "finetune"
 	LinearEval Task = "linear-eval"
 	KNNEval    Task = "knn"
+	SVMEval    Task = "svm"
 )
 
 // Far over what any machine has or any run needs: these bound typing errors.
@@ -82,8 +83,12 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.knn(e.KNN, e.Linear)
 		c.urls(e.Data.URLs)
 		c.normalise(e.Augment)
+	case SVMEval:
+		c.svm(e.SVM, e.Linear)
+		c.urls(e.Data.URLs)
+		c.normalise(e.Augment)
 	default:
-		c.refuse(true, "task", string(task), "allowed are pretrain, finetune, linear-eval and knn")
+		c.refuse(true, "task", string(task), "allowed are pretrain, finetune, linear-eval, knn and svm")
 	}
 	return c.warnings, c.err()
 }

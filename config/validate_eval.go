@@ -14,6 +14,8 @@ func entry(path string, i int) string { return fmt.Sprintf("%s.%d", path, i) }
 
 func (c *checker) linear(l Linear) {
 	c.labelled("linear", l.Train, l.Val, l.Kind, l.TrainSubset)
+	c.oneOf("linear.solver", l.Solver, "sgd", "lbfgs")
+	c.refuse(l.Solver == "lbfgs" && l.Augment, "linear.augment", l.Augment, "lbfgs works on features that are computed once: --set linear.augment=false")
 	c.length("linear.duration", l.Duration)
 	c.total("linear.duration", l.Duration)
 	c.within("linear.batch", l.Batch, 1, maxProbeBatch)
@@ -38,17 +40,42 @@ func (c *checker) knn(k KNN, l Linear) {
 	c.resize("knn", k.Resize, k.Crop)
 }
 
+func (c *checker) svm(s SVM, l Linear) {
+	train, val, kind := ownOr(l, s.Train, s.Val, s.Kind)
+	c.labelled("svm", train, val, kind, s.TrainSubset)
+	c.refuse(len(s.Costs) == 0, "svm.costs", s.Costs, "give at least one cost to choose from")
+	for i, cost := range s.Costs {
+		c.positive(entry("svm.costs", i), cost)
+	}
+	c.oneOf("svm.choice", s.Choice, "cross-validation", "test")
+	for i, k := range s.Shots {
+		c.atLeast(entry("svm.shots", i), k, 1)
+	}
+	c.within("svm.samples", s.Samples, 1, 1000)
+	c.within("svm.batch", s.Batch, 1, maxProbeBatch)
+	c.resize("svm", s.Resize, s.Crop)
+	c.doubt(s.Choice == "test", "svm.choice", s.Choice, "chooses the cost on the images that it is judged by: compare it with VISSL's low-shot figures only")
+}
+
+// SVMSources are the labelled images of the machines: their own, or those of [linear].
+func (e *Experiment) SVMSources() (train, val, kind string) {
+	return ownOr(e.Linear, e.SVM.Train, e.SVM.Val, e.SVM.Kind)
+}
+
+// ownOr are a probe's own images, or those of [linear] where it has none, with the
+// kind that belongs to them.
+func ownOr(l Linear, train, val, kind string) (string, string, string) {
+	if train == "" && val == "" && kind == "auto" {
+		kind = l.Kind
+	}
+	return cmp.Or(train, l.Train), cmp.Or(val, l.Val), kind
+}
+
 // KNNSources are the labelled images of the vote: its own, or those of [linear] where
 // it has none, with the kind that belongs to them.
 func (e *Experiment) KNNSources() (train, val, kind string) { return e.KNN.sources(e.Linear) }
 
-func (k KNN) sources(l Linear) (train, val, kind string) {
-	kind = k.Kind
-	if k.Train == "" && k.Val == "" && kind == "auto" {
-		kind = l.Kind
-	}
-	return cmp.Or(k.Train, l.Train), cmp.Or(k.Val, l.Val), kind
-}
+func (k KNN) sources(l Linear) (train, val, kind string) { return ownOr(l, k.Train, k.Val, k.Kind) }
 
 func (c *checker) labelled(section, train, val, kind string, subset Subset) {
 	c.refuse(train == "", section+".train", train, "say where the labelled training images are, for example --set %s.train=DIR", section)

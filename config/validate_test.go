@@ -240,7 +240,19 @@ func TestValidateEvalRefuses(t *testing.T) {
 		{KNNEval, func(e *Experiment) { e.KNN.Temperature = 0 }, "knn.temperature"},
 		{KNNEval, func(e *Experiment) { e.KNN.Batch = 0 }, "knn.batch"},
 		{KNNEval, func(e *Experiment) { e.KNN.Resize = 0 }, "knn.resize"},
-		{"svm", func(*Experiment) {}, `task = "svm"`},
+		{LinearEval, func(e *Experiment) { e.Linear.Solver = "lbfgs" }, "linear.augment"},
+		{LinearEval, func(e *Experiment) { e.Linear.Solver = "adam" }, "linear.solver"},
+		{SVMEval, func(e *Experiment) { e.Linear.Val = "" }, "svm.val"},
+		{SVMEval, func(e *Experiment) { e.SVM.Costs = nil }, "svm.costs"},
+		{SVMEval, func(e *Experiment) { e.SVM.Costs = []float64{1, 0} }, "svm.costs.1"},
+		{SVMEval, func(e *Experiment) { e.SVM.Choice = "best" }, "svm.choice"},
+		{SVMEval, func(e *Experiment) { e.SVM.Shots = []int{0} }, "svm.shots.0"},
+		{SVMEval, func(e *Experiment) { e.SVM.Samples = 0 }, "svm.samples"},
+		{FineTuning, func(e *Experiment) { e.Finetune.Val = "" }, "finetune.val"},
+		{FineTuning, func(e *Experiment) { e.Finetune.Hidden = []int{0} }, "finetune.hidden.0"},
+		{FineTuning, func(e *Experiment) { e.Finetune.HeadLR = 0 }, "finetune.head_lr"},
+		{FineTuning, func(e *Experiment) { e.Finetune.ValidateEvery = Duration{} }, "finetune.validate_every"},
+		{"detect", func(*Experiment) {}, `task = "detect"`},
 	} {
 		e := valid()
 		c.breakIt(e)

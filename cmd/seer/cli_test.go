@@ -113,6 +113,9 @@ crop = 32
 k = 5
 resize = 32
 crop = 32
+[svm]
+resize = 32
+crop = 32
 [finetune]
 val = %q
 resize = 32

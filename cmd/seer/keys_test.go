@@ -40,6 +40,7 @@ func changes(images, noisy string) map[string]change {
 	linear := func(value string, under ...string) change { return change{value, under, "linear-eval", ""} }
 	knn := func(value string, under ...string) change { return change{value, under, "knn", ""} }
 	finetune := func(value string, under ...string) change { return change{value, under, "finetune", ""} }
+	svm := func(value string, under ...string) change { return change{value, under, "svm", ""} }
 	read := func(value, where string) change { return change{value: value, read: where} }
 	list := filepath.Join(images, "..", "names.txt")
 	return map[string]change{
@@ -82,6 +83,11 @@ func changes(images, noisy string) map[string]change {
 		"linear.batch_norm": linear("false"), "linear.augment": linear("true"), "linear.scale": linear("[0.1, 0.2]", "linear.augment=true"), "linear.resize": linear("64"), "linear.crop": linear("16"),
 		"knn.train": knn(noisy, "data.max_bad_fraction=1"), "knn.val": knn(noisy, "data.max_bad_fraction=1"), "knn.kind": knn("list"),
 		"knn.train_subset.first": knn("9"), "knn.train_subset.fraction": knn("0.5"), "knn.train_subset.list": knn(list), "knn.train_subset.seed": knn("5", "knn.train_subset.fraction=0.3"),
+		"linear.solver": linear("lbfgs"),
+		"svm.train":     svm(noisy, "data.max_bad_fraction=1"), "svm.val": svm(noisy, "data.max_bad_fraction=1"), "svm.kind": svm("list"),
+		"svm.train_subset.first": svm("19"), "svm.train_subset.fraction": svm("0.5"), "svm.train_subset.list": svm(list), "svm.train_subset.seed": svm("5", "svm.train_subset.fraction=0.5"),
+		"svm.costs": svm("[1e-6]"), "svm.choice": svm("test", "svm.val="+noisy, "data.max_bad_fraction=1"), "svm.shots": svm("[2]"), "svm.samples": svm("1", "svm.shots=[2]"),
+		"svm.batch": read("3", "tasks/probe/svm.go: v.Batch"), "svm.resize": svm("128"), "svm.crop": svm("8"),
 		"knn.k": knn("25"), "knn.temperature": knn("100", "knn.k=25"), "knn.batch": read("3", "tasks/probe/session.go: k.Batch"), "knn.resize": knn("128"), "knn.crop": knn("8"),
 	}
 }

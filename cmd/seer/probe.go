@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -173,9 +174,21 @@ func showResult(c *cli.Context, r probe.Result, e *config.Experiment) error {
 // printResults writes a table with a row for each result.
 func printResults(w io.Writer, results ...probe.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "probe\tweights\tarch\ttop-1 %\ttop-5 %\tclasses\ttrain\tval")
+	precision := slices.ContainsFunc(results, func(r probe.Result) bool { return r.Task == "svm" })
+	head := "top-1 %\ttop-5 %"
+	if precision {
+		head = "mAP %\t" + head
+	}
+	fmt.Fprintln(t, "probe\tweights\tarch\t"+head+"\tclasses\ttrain\tval")
 	for _, r := range results {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t%.2f\t%d\t%d\t%d\n", r.Task, r.Origin, r.Arch, r.Top1, r.Top5, r.Classes, r.TrainImages, r.ValImages)
+		figures := fmt.Sprintf("%.2f\t%.2f", r.Top1, r.Top5)
+		if precision {
+			figures = fmt.Sprintf("%.2f\t%s", r.MAP, figures)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", r.Task, r.Origin, r.Arch, figures, r.Classes, r.TrainImages, r.ValImages)
+		for _, k := range r.Shots {
+			fmt.Fprintf(t, "%s, %d a class\t\t\t%.2f ± %.2f\n", r.Task, k.K, k.Mean, k.Std)
+		}
 	}
 	return t.Flush()
 }

@@ -36,6 +36,7 @@ type LinearResult struct {
 	eval.Accuracy
 	Steps int64
 	Loss  float64 // mean over the last epoch, or over all steps when there are fewer
+	Cost  float64 // C that was chosen; logistic regression only
 }
 
 // Linear trains a classifier on features that were computed once, and scores val. It computes on dev.

@@ -61,6 +61,12 @@ type Result struct {
 	// Linear probe only.
 	Loss  float64 `json:"loss,omitempty"`
 	Steps int64   `json:"steps,omitempty"`
+	// Cost is the C that logistic regression has chosen.
+	Cost float64 `json:"cost,omitempty"`
+	// MAP is the mean over classes of the average precision, per cent, and Shots those of fewer training images: support
+	// vector machines only.
+	MAP   float64 `json:"map,omitempty"`
+	Shots []Shots `json:"shots,omitempty"`
 	// Settings is the section of the experiment that was used, under its names in the file.
 	Settings map[string]any `json:"settings"`
 }
@@ -82,16 +88,9 @@ func (s *Session) Close() error {
 func (s *Session) Linear(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	l := s.Experiment.Linear
-	train, err := s.open(ctx, imageSet{l.Train, l.Kind, l.TrainSubset, l.Resize, l.Crop}, l.Batch)
+	train, val, err := s.pair(ctx, "linear", imageSet{l.Train, l.Kind, l.TrainSubset, l.Resize, l.Crop}, l.Val, l.Batch)
 	if err != nil {
-		return Result{}, fmt.Errorf("linear.train: %w", err)
-	}
-	val, err := s.open(ctx, imageSet{l.Val, l.Kind, config.Subset{}, l.Resize, l.Crop}, l.Batch)
-	if err != nil {
-		return Result{}, fmt.Errorf("linear.val: %w", err)
-	}
-	if err := s.comparable(ctx, train, val); err != nil {
-		return Result{}, fmt.Errorf("linear.val: %w", err)
+		return Result{}, err
 	}
 	if err := s.compute(ctx, "features of the validation images", val); err != nil {
 		return Result{}, err
@@ -107,9 +106,35 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 	}
 	out := s.result("linear-eval", r.Accuracy, train, begin)
 	l.Train, l.Val = redact.URL(l.Train), redact.URL(l.Val)
-	out.Loss, out.Steps, out.Train, out.Val = r.Loss, r.Steps, l.Train, l.Val
+	out.Loss, out.Steps, out.Cost, out.Train, out.Val = r.Loss, r.Steps, r.Cost, l.Train, l.Val
 	out.Settings, err = settings(l)
 	return out, err
+}
+
+// pair opens training and validation images that are looked at alike, and compares their classes.
+func (s *Session) pair(ctx context.Context, section string, key imageSet, valPath string, batch int) (train, val *labelled, err error) {
+	if train, err = s.open(ctx, key, batch); err != nil {
+		return nil, nil, fmt.Errorf("%s.train: %w", section, err)
+	}
+	key.path, key.subset = valPath, config.Subset{}
+	if val, err = s.open(ctx, key, batch); err != nil {
+		return nil, nil, fmt.Errorf("%s.val: %w", section, err)
+	}
+	if err := s.comparable(ctx, train, val); err != nil {
+		return nil, nil, fmt.Errorf("%s.val: %w", section, err)
+	}
+	return train, val, nil
+}
+
+// both computes the features of both, and gives those of val with labels that number the training classes.
+func (s *Session) both(ctx context.Context, train, val *labelled) (*eval.Features, error) {
+	if err := s.compute(ctx, "features of the training images", train); err != nil {
+		return nil, err
+	}
+	if err := s.compute(ctx, "features of the validation images", val); err != nil {
+		return nil, err
+	}
+	return aligned(train, val)
 }
 
 // train works on features computed once, unless every epoch sees other crops.
@@ -119,6 +144,9 @@ func (s *Session) train(ctx context.Context, train *labelled, val *eval.Features
 	}
 	if err := s.compute(ctx, "features of the training images", train); err != nil {
 		return LinearResult{}, err
+	}
+	if o.Config.Solver == "lbfgs" {
+		return s.logistic(ctx, train.features, val, o.Classes)
 	}
 	return Linear(ctx, s.Backbone.Device, train.features, val, o)
 }
@@ -132,27 +160,14 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	k := s.Experiment.KNN
 	trainPath, valPath, kind := s.Experiment.KNNSources()
-	train, err := s.open(ctx, imageSet{trainPath, kind, k.TrainSubset, k.Resize, k.Crop}, k.Batch)
+	train, val, err := s.pair(ctx, "knn", imageSet{trainPath, kind, k.TrainSubset, k.Resize, k.Crop}, valPath, k.Batch)
 	if err != nil {
-		return Result{}, fmt.Errorf("knn.train: %w", err)
-	}
-	val, err := s.open(ctx, imageSet{valPath, kind, config.Subset{}, k.Resize, k.Crop}, k.Batch)
-	if err != nil {
-		return Result{}, fmt.Errorf("knn.val: %w", err)
-	}
-	if err := s.comparable(ctx, train, val); err != nil {
-		return Result{}, fmt.Errorf("knn.val: %w", err)
+		return Result{}, err
 	}
 	if err := eval.EnoughNeighbours(k.K, train.images.Len()); err != nil {
 		return Result{}, err
 	}
-	if err := s.compute(ctx, "features of the training images", train); err != nil {
-		return Result{}, err
-	}
-	if err := s.compute(ctx, "features of the validation images", val); err != nil {
-		return Result{}, err
-	}
-	scored, err := aligned(train, val)
+	scored, err := s.both(ctx, train, val)
 	if err != nil {
 		return Result{}, err
 	}

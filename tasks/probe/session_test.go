@@ -146,3 +146,26 @@ func TestSessionWarnsOfBadImages(t *testing.T) {
 	assert.Contains(t, warnings[0], "1 of 25 images could not be used")
 	assert.Contains(t, warnings[0], "broken.png")
 }
+
+// Colours that a linear classifier tells apart, a machine and a logistic regression tell apart too.
+func TestEverySolverSeparatesColours(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 12)
+	e := probing(dir, val)
+	e.SVM = config.Default().SVM
+	e.SVM.Resize, e.SVM.Crop, e.SVM.Batch, e.SVM.Shots, e.SVM.Samples = 32, 32, 8, []int{1, 4}, 3
+	s := session(t, e)
+	r, err := s.SVM(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, 100.0, r.Top1)
+	assert.Equal(t, 100.0, r.MAP)
+	require.Len(t, r.Shots, 2)
+	assert.Equal(t, 4, r.Shots[1].K)
+	assert.GreaterOrEqual(t, r.Shots[1].Mean, r.Shots[0].Mean-1)
+
+	e.Linear.Solver = "lbfgs"
+	r, err = s.Linear(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, 100.0, r.Top1)
+	assert.Positive(t, r.Cost)
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+
+package probe
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"seer/eval"
+	"seer/eval/logistic"
+	"seer/eval/svm"
+	"seer/internal/redact"
+	"seer/torch"
+)
+
+// Shots is the outcome of one number of training images a class.
+type Shots struct {
+	K    int     `json:"k"`
+	Mean float64 `json:"map"` // per cent, over the samples
+	Std  float64 `json:"std"`
+}
+
+// SVM trains and scores the support vector machines of the experiment's [svm].
+func (s *Session) SVM(ctx context.Context) (Result, error) {
+	begin := time.Now()
+	v := s.Experiment.SVM
+	trainPath, valPath, kind := s.Experiment.SVMSources()
+	train, val, err := s.pair(ctx, "svm", imageSet{trainPath, kind, v.TrainSubset, v.Resize, v.Crop}, valPath, v.Batch)
+	if err != nil {
+		return Result{}, err
+	}
+	scored, err := s.both(ctx, train, val)
+	if err != nil {
+		return Result{}, err
+	}
+	sets := [2]svm.Set{}
+	for i, f := range []*eval.Features{train.features, scored} {
+		if sets[i], err = svmSet(f, train.classes()); err != nil {
+			return Result{}, err
+		}
+	}
+	o := svm.Defaults()
+	o.Costs, o.Seed = v.Costs, s.Experiment.Run.Seed
+	if v.Choice == "test" {
+		o.Choice = svm.OnTest
+	}
+	s.progress("support vector machines", 0, 1)
+	r, err := svm.Evaluate(ctx, sets[0], sets[1], o)
+	if err != nil {
+		return Result{}, err
+	}
+	if n := r.Unconverged(); n > 0 && s.Warn != nil {
+		s.Warn(fmt.Sprintf("%d of %d machines have not converged within %d passes over the images", n, train.classes(), o.MaxIterations))
+	}
+	accuracy, err := decide(r.Models, sets[1], scored.Labels)
+	if err != nil {
+		return Result{}, err
+	}
+	shots, err := svm.LowShot(ctx, sets[0], sets[1], v.Shots, v.Samples, o)
+	if err != nil {
+		return Result{}, err
+	}
+	s.progress("support vector machines", 1, 1)
+	out := s.result("svm", accuracy, train, begin)
+	v.Train, v.Val = redact.URL(v.Train), redact.URL(v.Val)
+	out.Train, out.Val, out.MAP = redact.URL(trainPath), redact.URL(valPath), 100*r.Mean()
+	for _, k := range shots {
+		out.Shots = append(out.Shots, Shots{k.K, 100 * k.Mean, 100 * k.Std})
+	}
+	out.Settings, err = settings(v)
+	return out, err
+}
+
+// svmSet has the features divided by their length, and a label for each class and image.
+func svmSet(f *eval.Features, classes int) (set svm.Set, err error) {
+	var rows []float32
+	if err := torch.Try(func() { rows = f.X.Float32s() }); err != nil {
+		return set, err
+	}
+	if set.Rows, err = svm.NewRows(rows, int(f.X.Size(1))); err != nil {
+		return set, err
+	}
+	set.Rows = set.Rows.Normalized()
+	set.Labels, err = svm.OneVsRest(f.Labels, classes)
+	return set, err
+}
+
+// decide counts images whose class has the largest decision value of all machines.
+func decide(models []*svm.Model, test svm.Set, labels []int64) (a eval.Accuracy, err error) {
+	n := test.Rows.Len()
+	scores := make([]float32, n*len(models))
+	for c, m := range models {
+		for i, v := range m.Decide(test.Rows) {
+			scores[i*len(models)+c] = float32(v)
+		}
+	}
+	return a, a.Add(scores, labels)
+}
+
+// logistic is the linear probe by logistic regression in float64.
+func (s *Session) logistic(ctx context.Context, train, val *eval.Features, classes int) (LinearResult, error) {
+	o := logistic.Defaults()
+	o.Seed, o.Threads = s.Experiment.Run.Seed, s.Backbone.Threads
+	o.Progress = func(done, total int) { s.progress("logistic regression", int64(done), int64(total)) }
+	dev := s.Backbone.Device
+	r, err := logistic.Evaluate(ctx, dev, logistic.Set{X: train.X, Labels: train.Labels}, classes, o)
+	if err != nil {
+		return LinearResult{}, err
+	}
+	if !r.Converged && s.Warn != nil {
+		s.Warn(fmt.Sprintf("the logistic regression has not converged within %d iterations; the largest element of its gradient is %.1e", r.Iterations, r.Gradient))
+	}
+	counts, err := r.Classify(dev, o.Threads, logistic.Set{X: val.X, Labels: val.Labels})
+	if err != nil {
+		return LinearResult{}, err
+	}
+	return LinearResult{Accuracy: eval.Accuracy{Top1: counts.Right(1), Top5: counts.Right(5), Images: counts.Images()}, Steps: int64(r.Iterations), Loss: r.Objective, Cost: r.Cost}, nil
+}
