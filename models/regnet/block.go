@@ -62,14 +62,15 @@ type block struct {
 
 func newBlock(dev torch.Device, d arch.Block) *block {
 	in, mid, out := int64(d.In), int64(d.Bottleneck), int64(d.Out)
+	// The order is that of the draws: another one gives the same seed other weights.
 	b := &block{
 		a: newConvNorm(dev, nn.ConvSpec{In: in, Out: mid, Kernel: 1}),
 		b: newConvNorm(dev, nn.ConvSpec{In: mid, Out: mid, Kernel: 3, Stride: int64(d.Stride), Groups: int64(d.Groups)}),
-		c: newConvNorm(dev, nn.ConvSpec{In: mid, Out: out, Kernel: 1}),
 	}
 	if d.SE > 0 {
 		b.se = newSqueeze(dev, mid, int64(d.SE))
 	}
+	b.c = newConvNorm(dev, nn.ConvSpec{In: mid, Out: out, Kernel: 1})
 	if d.Project {
 		p := newConvNorm(dev, nn.ConvSpec{In: in, Out: out, Kernel: 1, Stride: int64(d.Stride)})
 		b.proj = &p

@@ -93,3 +93,40 @@ func TestSeedDecidesTheWeights(t *testing.T) {
 	assert.Equal(t, draw(5), draw(5))
 	assert.NotEqual(t, draw(5), draw(6))
 }
+
+// A seed gives the same weights from release to release: a run, and the random trunk that it is compared with, are drawn
+// layer by layer in this order.
+func TestOrderOfTheDraws(t *testing.T) {
+	torchtest.NoLeaks(t)
+	torch.ManualSeed(3)
+	m := load(t, "regnet_y_400mf", 0)
+	tensors := map[string]*torch.Tensor{}
+	var blocks []string // prefixes, in order
+	for _, e := range nn.Entries(m) {
+		tensors[e.Name] = e.Tensor
+		if prefix, ok := strings.CutSuffix(e.Name, "f.a.0.weight"); ok {
+			blocks = append(blocks, prefix)
+		}
+	}
+	torch.ManualSeed(3)
+	draw := func(layer string) {
+		weight, ok := tensors[layer+".weight"]
+		if !ok {
+			return // a block without a projection
+		}
+		s := weight.Shape()
+		_, bias := tensors[layer+".bias"]
+		c := nn.NewConv2d(torch.CPU, nn.ConvSpec{In: s[1], Out: s[0], Kernel: s[2], Bias: bias})
+		defer nn.Close(c)
+		assert.Equal(t, c.Weight.Float32s(), weight.Float32s(), layer)
+		if bias {
+			assert.Equal(t, c.Bias.Float32s(), tensors[layer+".bias"].Float32s(), layer)
+		}
+	}
+	draw("stem.0")
+	for _, b := range blocks {
+		for _, layer := range []string{"f.a.0", "f.b.0", "f.se.fc1", "f.se.fc2", "f.c.0", "proj.0"} {
+			draw(b + layer)
+		}
+	}
+}
