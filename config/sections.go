@@ -159,7 +159,9 @@ type Finetune struct {
 // Linear is the linear probe: a frozen trunk and one Linear trained on its pooled
 // features. The defaults are VISSL's ImageNet probe of SEER.
 type Linear struct {
-	// Train and Val are labelled sources; Kind is as in [data]. Both are required.
+	// Train and Val are labelled sources; Kind is as in [data], or the name of a data set
+	// that lies in one folder as it is published: "imagenet", "places", "inaturalist",
+	// "openimages", "voc", "coco" (docs/labelled.md). Both are required.
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Kind  string `toml:"kind"`
@@ -205,7 +207,7 @@ type Linear struct {
 // KNN is the weighted nearest-neighbour vote: every neighbour votes with
 // exp(similarity/Temperature).
 type KNN struct {
-	// Train and Val are labelled sources, Kind is as in [data]; empty means those of [linear].
+	// Train and Val are labelled sources, Kind is as in [linear]; empty means those there.
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Kind  string `toml:"kind"`
@@ -226,7 +228,7 @@ type KNN struct {
 // SVM is a linear support vector machine for each class on the features of a frozen
 // trunk (VISSL's protocol): squared hinge, features divided by their length, costs chosen.
 type SVM struct {
-	// Train and Val are labelled sources, Kind is as in [data]; empty means those of [linear].
+	// Train and Val are labelled sources, Kind is as in [linear]; empty means those there.
 	Train string `toml:"train"`
 	Val   string `toml:"val"`
 	Kind  string `toml:"kind"`

@@ -174,8 +174,22 @@ func (c *checker) cache(k Cache) {
 	c.refuse(k.Size != 0 && k.Size < 64<<20, "data.cache.size", k.Size.String(), "must be 64MiB or more")
 }
 
+// Layouts are the kinds of labelled sources besides those of [data]: data sets as they
+// are published, one folder for training and validation.
+var Layouts = []string{"imagenet", "places", "inaturalist", "openimages", "voc", "coco"}
+
+// labelledKind checks the kind of a source with labels.
+func (c *checker) labelledKind(path, kind string) {
+	if !slices.Contains(Layouts, kind) {
+		c.refuse(!slices.Contains(sourceKinds, kind), path, kind, "allowed are %s and, for data sets as they are published, %s",
+			strings.Join(sourceKinds, ", "), strings.Join(Layouts, ", "))
+	}
+}
+
+var sourceKinds = []string{"auto", "folder", "list", "tar", "idx", "urls", "index"}
+
 func (c *checker) kind(path, kind string) {
-	c.oneOf(path, kind, "auto", "folder", "list", "tar", "idx", "urls", "index")
+	c.oneOf(path, kind, sourceKinds...)
 }
 
 func (c *checker) subset(path string, s Subset) {

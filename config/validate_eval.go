@@ -80,7 +80,7 @@ func (k KNN) sources(l Linear) (train, val, kind string) { return ownOr(l, k.Tra
 func (c *checker) labelled(section, train, val, kind string, subset Subset) {
 	c.refuse(train == "", section+".train", train, "say where the labelled training images are, for example --set %s.train=DIR", section)
 	c.refuse(val == "", section+".val", val, "say where the labelled validation images are, for example --set %s.val=DIR", section)
-	c.kind(section+".kind", kind)
+	c.labelledKind(section+".kind", kind)
 	c.subset(section+".train_subset", subset)
 }
 

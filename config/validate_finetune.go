@@ -15,7 +15,7 @@ func (c *checker) oneView(crops []Crop, m Model) {
 
 func (c *checker) finetune(f Finetune) {
 	c.refuse(f.Val == "", "finetune.val", f.Val, "say where the labelled validation images are, for example --set finetune.val=DIR")
-	c.kind("finetune.kind", f.Kind)
+	c.labelledKind("finetune.kind", f.Kind)
 	for i, width := range f.Hidden {
 		c.within(entry("finetune.hidden", i), width, 1, maxWidth)
 	}

@@ -4,14 +4,17 @@ package inputs
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"seer/config"
 	"seer/data"
 	"seer/data/fetch"
+	"seer/data/labelled"
 	"seer/data/sampler"
 	"seer/internal/redact"
 )
@@ -69,6 +72,26 @@ func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, e
 		return sampler.List(src.Len(), indices, seed)
 	}
 	return sampler.New(src.Len(), seed), nil
+}
+
+// Labelled opens images with labels: a source of any kind, or a data set in the layout in which it is published, whose
+// part for training or for validation is taken. Of PASCAL VOC these are trainval and test, as benchmarks have them.
+func Labelled(ctx context.Context, d config.Data, path, kind string, validation bool) (data.Source, error) {
+	if !slices.Contains(config.Layouts, kind) {
+		spec := Spec(d)
+		spec.Path, spec.Kind, spec.Labels = path, kind, true
+		spec.Window, spec.Members = 0, nil // are about data.source
+		return data.OpenContext(ctx, spec)
+	}
+	split := map[bool]string{false: "train", true: "val"}
+	if kind == "voc" {
+		split = map[bool]string{false: "trainval", true: "test"}
+	}
+	set, err := labelled.Open(ctx, path, labelled.Options{Kind: kind, Split: split[validation]})
+	if err != nil {
+		return nil, err // and no typed nil
+	}
+	return set, nil
 }
 
 // AlignClasses maps the classes of validation images to the numbers of the training images' classes, by their names: a

@@ -182,6 +182,9 @@ func printResults(w io.Writer, results ...probe.Result) error {
 	fmt.Fprintln(t, "probe\tweights\tarch\t"+head+"\tclasses\ttrain\tval")
 	for _, r := range results {
 		figures := fmt.Sprintf("%.2f\t%.2f", r.Top1, r.Top5)
+		if r.Top5 == 0 && r.MAP > 0 { // several classes an image: none is the best
+			figures = "-\t-"
+		}
 		if precision {
 			figures = fmt.Sprintf("%.2f\t%s", r.MAP, figures)
 		}

@@ -11,6 +11,7 @@ import (
 	"seer/data"
 	"seer/eval"
 	"seer/inputs"
+	"seer/internal/redact"
 	"seer/runfolder"
 	"seer/tasks/launch"
 	"seer/torch"
@@ -29,12 +30,12 @@ type validation struct {
 // openValidation opens finetune.val and finds its classes among those of training.
 func openValidation(ctx context.Context, l *launch.Launch, classes []string) (*validation, error) {
 	e := l.Experiment
-	spec := inputs.Spec(e.Data)
-	spec.Path, spec.Kind, spec.Labels = e.Finetune.Val, e.Finetune.Kind, true
-	spec.Window, spec.Members = 0, nil // are about data.source
-	src, err := data.OpenContext(ctx, spec)
+	src, err := inputs.Labelled(ctx, e.Data, e.Finetune.Val, e.Finetune.Kind, true)
 	if err != nil {
 		return nil, fmt.Errorf("finetune.val: %w", err)
+	}
+	if several, ok := src.(interface{ MultiLabel() bool }); ok && several.MultiLabel() {
+		return nil, errors.Join(fmt.Errorf("finetune.val: %s has several classes an image, and fine-tuning learns one", redact.URL(e.Finetune.Val)), src.Close())
 	}
 	v := &validation{Launch: l, images: eval.Images{
 		Source: src, Resize: e.Finetune.Resize, Crop: e.Finetune.Crop, Batch: e.Optim.Batch, Workers: e.Data.Workers,

@@ -34,12 +34,14 @@ type Session struct {
 // imageSet says which images are looked at and how: the key of the features that are kept.
 type imageSet struct {
 	path, kind   string
+	validation   bool // the part of a data set whose folder holds both
 	subset       config.Subset
 	resize, crop int
 }
 
 // labelled is an open source and, once computed, its features.
 type labelled struct {
+	name     string
 	images   eval.Images
 	features *eval.Features
 }
@@ -88,7 +90,7 @@ func (s *Session) Close() error {
 func (s *Session) Linear(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	l := s.Experiment.Linear
-	train, val, err := s.pair(ctx, "linear", imageSet{l.Train, l.Kind, l.TrainSubset, l.Resize, l.Crop}, l.Val, l.Batch)
+	train, val, err := s.pair(ctx, "linear", imageSet{l.Train, l.Kind, false, l.TrainSubset, l.Resize, l.Crop}, l.Val, l.Batch)
 	if err != nil {
 		return Result{}, err
 	}
@@ -116,11 +118,19 @@ func (s *Session) pair(ctx context.Context, section string, key imageSet, valPat
 	if train, err = s.open(ctx, key, batch); err != nil {
 		return nil, nil, fmt.Errorf("%s.train: %w", section, err)
 	}
-	key.path, key.subset = valPath, config.Subset{}
+	key.path, key.subset, key.validation = valPath, config.Subset{}, slices.Contains(config.Layouts, key.kind)
 	if val, err = s.open(ctx, key, batch); err != nil {
 		return nil, nil, fmt.Errorf("%s.val: %w", section, err)
 	}
-	if err := s.comparable(ctx, train, val); err != nil {
+	switch several := train.rows() != nil; {
+	case several && section != "svm":
+		return nil, nil, fmt.Errorf("%s.train: %s has several classes an image: seer svm takes such data sets", section, redact.URL(train.name))
+	case several:
+		err = sameClasses(train, val)
+	default:
+		err = s.comparable(ctx, train, val)
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("%s.val: %w", section, err)
 	}
 	return train, val, nil
@@ -134,7 +144,32 @@ func (s *Session) both(ctx context.Context, train, val *labelled) (*eval.Feature
 	if err := s.compute(ctx, "features of the validation images", val); err != nil {
 		return nil, err
 	}
+	if train.rows() != nil {
+		return val.features, nil
+	}
 	return aligned(train, val)
+}
+
+// multiLabel is a source with any number of classes an image: 1, 0, or -1 where it is not known.
+type multiLabel interface {
+	MultiLabel() bool
+	Row(i int64, row []int8)
+}
+
+// rows are the labels of a set with several classes an image; nil for one class each.
+func (l *labelled) rows() multiLabel {
+	if m, ok := l.images.Source.(multiLabel); ok && m.MultiLabel() {
+		return m
+	}
+	return nil
+}
+
+// sameClasses wants both parts of a data set with several classes an image to have the same.
+func sameClasses(train, val *labelled) error {
+	if val.rows() == nil || !slices.Equal(train.images.Source.Classes(), val.images.Source.Classes()) {
+		return errors.New("its classes are not those of the training images: are both of one data set?")
+	}
+	return nil
 }
 
 // train works on features computed once, unless every epoch sees other crops.
@@ -160,7 +195,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	k := s.Experiment.KNN
 	trainPath, valPath, kind := s.Experiment.KNNSources()
-	train, val, err := s.pair(ctx, "knn", imageSet{trainPath, kind, k.TrainSubset, k.Resize, k.Crop}, valPath, k.Batch)
+	train, val, err := s.pair(ctx, "knn", imageSet{trainPath, kind, false, k.TrainSubset, k.Resize, k.Crop}, valPath, k.Batch)
 	if err != nil {
 		return Result{}, err
 	}
@@ -210,10 +245,7 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	if set := s.sets[key]; set != nil {
 		return set, nil
 	}
-	spec := inputs.Spec(s.Experiment.Data)
-	spec.Path, spec.Kind, spec.Labels = key.path, key.kind, true
-	spec.Window, spec.Members = 0, nil // are about data.source
-	src, err := data.OpenContext(ctx, spec)
+	src, err := inputs.Labelled(ctx, s.Experiment.Data, key.path, key.kind, key.validation)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +257,7 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 		return nil, errors.Join(err, src.Close())
 	}
 	d := s.Experiment.Data
-	set := &labelled{images: eval.Images{
+	set := &labelled{name: key.path, images: eval.Images{
 		Source: src, Sampler: order, Resize: key.resize, Crop: key.crop, Batch: batch, Workers: d.Workers,
 		Orient: d.EXIFOrientation, MaxBadFraction: inputs.BadFraction(d.MaxBadFraction),
 	}}

@@ -5,6 +5,7 @@ package probe_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -168,4 +169,66 @@ func TestEverySolverSeparatesColours(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 100.0, r.Top1)
 	assert.Positive(t, r.Cost)
+}
+
+// published is a data set of coloured pictures in ImageNet's layout, and in COCO's, where each picture also has a class of
+// its side.
+func published(t *testing.T) (imagenet, coco string) {
+	t.Helper()
+	imagenet, coco = t.TempDir(), t.TempDir()
+	id := 0
+	for split, n := range map[string]int{"train": 24, "val": 12} {
+		colours := evaltest.Coloured(t, n)
+		var images, annotations []map[string]any
+		for c, name := range []string{"red", "green", "blue"} {
+			from := os.DirFS(filepath.Join(colours, name))
+			require.NoError(t, os.CopyFS(filepath.Join(imagenet, split, fmt.Sprintf("n0000000%d", c+1)), from))
+			require.NoError(t, os.CopyFS(filepath.Join(coco, split+"2017", name), from))
+			files, err := os.ReadDir(filepath.Join(colours, name))
+			require.NoError(t, err)
+			for _, f := range files {
+				id++
+				images = append(images, map[string]any{"id": id, "file_name": name + "/" + f.Name(), "width": 40, "height": 36})
+				for _, category := range []int{1 + c, 4} {
+					if category < 4 || c == 0 {
+						annotations = append(annotations, map[string]any{"id": 10*id + category, "image_id": id, "category_id": category, "iscrowd": 0, "area": 9, "bbox": []int{1, 1, 3, 3}})
+					}
+				}
+			}
+		}
+		categories := []map[string]any{{"id": 1, "name": "red"}, {"id": 2, "name": "green"}, {"id": 3, "name": "blue"}, {"id": 4, "name": "warm"}}
+		text, err := json.Marshal(map[string]any{"images": images, "annotations": annotations, "categories": categories})
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Join(coco, "annotations"), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(coco, "annotations", "instances_"+split+"2017.json"), text, 0o644))
+	}
+	return imagenet, coco
+}
+
+func TestProbesReadPublishedLayouts(t *testing.T) {
+	torchtest.NoLeaks(t)
+	imagenet, coco := published(t)
+	e := probing(imagenet, imagenet)
+	e.Linear.Kind = "imagenet"
+	e.SVM = config.Default().SVM
+	e.SVM.Train, e.SVM.Val, e.SVM.Kind, e.SVM.Resize, e.SVM.Crop = coco, coco, "coco", 32, 32
+	s := session(t, e)
+	r, err := s.Linear(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, 100.0, r.Top1)
+	assert.EqualValues(t, 24, r.TrainImages)
+	assert.EqualValues(t, 12, r.ValImages)
+
+	r, err = s.SVM(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, 4, r.Classes, "several classes an image")
+	assert.Equal(t, 100.0, r.MAP)
+	assert.EqualValues(t, 12, r.ValImages)
+
+	e.Linear.Train, e.Linear.Val, e.Linear.Kind = coco, coco, "coco"
+	_, err = s.Linear(context.Background())
+	assert.ErrorContains(t, err, "has several classes an image: seer svm takes such data sets")
+	e.SVM.Train, e.SVM.Val, e.SVM.Kind = imagenet, imagenet, "voc"
+	_, err = s.SVM(context.Background())
+	assert.ErrorContains(t, err, "svm.train")
 }

@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"seer/eval"
@@ -26,7 +27,7 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	v := s.Experiment.SVM
 	trainPath, valPath, kind := s.Experiment.SVMSources()
-	train, val, err := s.pair(ctx, "svm", imageSet{trainPath, kind, v.TrainSubset, v.Resize, v.Crop}, valPath, v.Batch)
+	train, val, err := s.pair(ctx, "svm", imageSet{trainPath, kind, false, v.TrainSubset, v.Resize, v.Crop}, valPath, v.Batch)
 	if err != nil {
 		return Result{}, err
 	}
@@ -36,9 +37,12 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	}
 	sets := [2]svm.Set{}
 	for i, f := range []*eval.Features{train.features, scored} {
-		if sets[i], err = svmSet(f, train.classes()); err != nil {
+		if sets[i], err = svmSet(f, []*labelled{train, val}[i], train.classes()); err != nil {
 			return Result{}, err
 		}
+	}
+	if train.rows() != nil {
+		s.leaveOut(&sets, train.images.Source.Classes())
 	}
 	o := svm.Defaults()
 	o.Costs, o.Seed = v.Costs, s.Experiment.Run.Seed
@@ -51,11 +55,13 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if n := r.Unconverged(); n > 0 && s.Warn != nil {
-		s.Warn(fmt.Sprintf("%d of %d machines have not converged within %d passes over the images", n, train.classes(), o.MaxIterations))
+		s.Warn(fmt.Sprintf("%d of %d machines have not converged within %d passes over the images", n, len(r.Models), o.MaxIterations))
 	}
-	accuracy, err := decide(r.Models, sets[1], scored.Labels)
-	if err != nil {
-		return Result{}, err
+	accuracy := eval.Accuracy{Images: scored.Len()}
+	if train.rows() == nil {
+		if accuracy, err = decide(r.Models, sets[1], scored.Labels); err != nil {
+			return Result{}, err
+		}
 	}
 	shots, err := svm.LowShot(ctx, sets[0], sets[1], v.Shots, v.Samples, o)
 	if err != nil {
@@ -64,6 +70,7 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	s.progress("support vector machines", 1, 1)
 	out := s.result("svm", accuracy, train, begin)
 	v.Train, v.Val = redact.URL(v.Train), redact.URL(v.Val)
+	out.Classes = len(r.Models)
 	out.Train, out.Val, out.MAP = redact.URL(trainPath), redact.URL(valPath), 100*r.Mean()
 	for _, k := range shots {
 		out.Shots = append(out.Shots, Shots{k.K, 100 * k.Mean, 100 * k.Std})
@@ -72,18 +79,55 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	return out, err
 }
 
+// leaveOut takes classes away that nothing can be learned about: those that no training image has, or all have. In a data
+// set with several classes an image that happens, for its classes are fixed.
+func (s *Session) leaveOut(sets *[2]svm.Set, names []string) {
+	var kept [2][][]int8
+	var without []string
+	for c, labels := range sets[0].Labels {
+		if !slices.Contains(labels, 1) || !slices.Contains(labels, 0) {
+			without = append(without, names[c])
+			continue
+		}
+		for i := range kept {
+			kept[i] = append(kept[i], sets[i].Labels[c])
+		}
+	}
+	for i := range kept {
+		sets[i].Labels = kept[i]
+	}
+	if len(without) > 0 && s.Warn != nil {
+		s.Warn(fmt.Sprintf("%d of %d classes do not count, because no training image has them, or all have: %q for one", len(without), len(names), without[0]))
+	}
+}
+
 // svmSet has the features divided by their length, and a label for each class and image.
-func svmSet(f *eval.Features, classes int) (set svm.Set, err error) {
-	var rows []float32
-	if err := torch.Try(func() { rows = f.X.Float32s() }); err != nil {
+func svmSet(f *eval.Features, of *labelled, classes int) (set svm.Set, err error) {
+	var features []float32
+	if err := torch.Try(func() { features = f.X.Float32s() }); err != nil {
 		return set, err
 	}
-	if set.Rows, err = svm.NewRows(rows, int(f.X.Size(1))); err != nil {
+	if set.Rows, err = svm.NewRows(features, int(f.X.Size(1))); err != nil {
 		return set, err
 	}
 	set.Rows = set.Rows.Normalized()
-	set.Labels, err = svm.OneVsRest(f.Labels, classes)
-	return set, err
+	rowsOf := of.rows()
+	if rowsOf == nil {
+		set.Labels, err = svm.OneVsRest(f.Labels, classes)
+		return set, err
+	}
+	set.Labels = make([][]int8, classes)
+	row := make([]int8, classes)
+	for c := range set.Labels {
+		set.Labels[c] = make([]int8, len(f.Indices))
+	}
+	for i, index := range f.Indices {
+		rowsOf.Row(index, row)
+		for c, label := range row {
+			set.Labels[c][i] = label
+		}
+	}
+	return set, nil
 }
 
 // decide counts images whose class has the largest decision value of all machines.
