@@ -22,7 +22,7 @@ func Changes(before, after *Experiment) []string {
 var cosmetic = map[string]bool{
 	"name": true, "run.dir": true, "run.log_every": true, "run.checkpoint_every": true, "run.keep": true,
 	"data.workers": true, "data.prefetch": true, "data.urls.concurrency": true, "data.urls.per_host": true, "data.urls.contact": true, "data.cache": true,
-	"linear": true, "knn": true, "svm": true, "finetune.validate_every": true,
+	"linear": true, "knn": true, "svm": true, "probe": true, "finetune.validate_every": true,
 }
 
 func compare(path string, a, b reflect.Value, out *[]string) {

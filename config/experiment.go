@@ -35,6 +35,7 @@ type Experiment struct {
 	Finetune Finetune `toml:"finetune"`
 	Linear   Linear   `toml:"linear"`
 	KNN      KNN      `toml:"knn"`
+	Probe    Probe    `toml:"probe"`
 	SVM      SVM      `toml:"svm"`
 }
 

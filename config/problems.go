@@ -183,6 +183,10 @@ func (e *Experiment) sources(task Task) []source {
 		train, val, _ := e.SVMSources()
 		return []source{{"svm.train", train}, {"svm.val", val}, {"svm.train_subset.list", e.SVM.TrainSubset.List}}
 	default:
-		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}}
+		all := []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}}
+		if e.Probe.Every.Value > 0 && e.ProbesKNN() {
+			all = append(all, e.sources(KNNEval)...)
+		}
+		return all
 	}
 }

@@ -40,6 +40,7 @@ type Plan struct {
 	Threshold     float64 `json:"threshold"`
 
 	ValidateEvery int64 `json:"validate_every"` // steps, fine-tuning only
+	ProbeEvery    int64 `json:"probe_every"`    // steps, pretraining only; 0: never
 
 	QueueStart       int64        `json:"queue_start"`
 	FreezePrototypes int64        `json:"freeze_prototypes"`
@@ -101,6 +102,7 @@ func (e *Experiment) Resolve(images int64, world int) (*Plan, []Problem, error) 
 		Warmup: r.steps("schedule.warmup", s.Warmup), Phase: s.Phase, Milestones: r.list("schedule.milestones", s.Milestones), Gamma: s.Gamma,
 		Window: r.steps("schedule.window", s.Window), Factor: s.Factor, Threshold: s.Threshold,
 		ValidateEvery:    r.steps("finetune.validate_every", e.Finetune.ValidateEvery),
+		ProbeEvery:       r.steps("probe.every", e.Probe.Every),
 		QueueStart:       r.steps("swav.queue_start", e.SwAV.QueueStart),
 		FreezePrototypes: r.steps("swav.freeze_prototypes", e.SwAV.FreezePrototypes),
 		Rules:            r.rules(e.Optim.Rules),

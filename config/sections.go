@@ -252,3 +252,14 @@ type SVM struct {
 	// Crop is the input size, in pixels. Default 224.
 	Crop int `toml:"crop"`
 }
+
+// Probe looks at what the trunk has learned while pretraining goes on: k-NN with the
+// settings and images of [knn], where there are any, and RankMe (arXiv 2210.02885), which
+// needs no labels. It changes nothing of the run.
+type Probe struct {
+	// Every is the interval between two looks; one always ends the run. Default "0it": never.
+	Every Duration `toml:"every"`
+	// Images of data.source whose features RankMe looks at, as centre crops of [knn].
+	// Default 2048; 0: none.
+	Images int `toml:"images"`
+}

@@ -62,6 +62,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.optim(e.Optim)
 		c.schedule(e.Schedule)
 		c.train(e.Train)
+		c.probe(e)
 	case FineTuning:
 		c.data(e.Data)
 		c.shuffle(e.Data, int64(e.Optim.Batch))

@@ -40,6 +40,27 @@ func (c *checker) knn(k KNN, l Linear) {
 	c.resize("knn", k.Resize, k.Crop)
 }
 
+// probe checks what the looks during pretraining use.
+func (c *checker) probe(e *Experiment) {
+	if e.Probe.Every.IsZero() || e.Probe.Every.Value == 0 {
+		return
+	}
+	c.length("probe.every", e.Probe.Every)
+	c.within("probe.images", e.Probe.Images, 0, maxProbeBatch)
+	if e.ProbesKNN() {
+		c.knn(e.KNN, e.Linear)
+		return
+	}
+	c.refuse(e.Probe.Images == 0, "probe.images", e.Probe.Images, "must be over 0 where [knn] has no labelled images: nothing would be looked at")
+	c.resize("knn", e.KNN.Resize, e.KNN.Crop)
+}
+
+// ProbesKNN tells whether pretraining looks at labelled images, too.
+func (e *Experiment) ProbesKNN() bool {
+	train, val, _ := e.KNNSources()
+	return train != "" && val != ""
+}
+
 func (c *checker) svm(s SVM, l Linear) {
 	train, val, kind := ownOr(l, s.Train, s.Val, s.Kind)
 	c.labelled("svm", train, val, kind, s.TrainSubset)

@@ -34,6 +34,9 @@ type Curve struct {
 // Curves are the figures of a pretraining run, the ones that tell most first.
 var Curves = []Curve{
 	{Key: "loss", Title: "Loss", Unit: "nats"},
+	{Key: "knn_top1", Title: "k-NN top-1", Unit: "%"},
+	{Key: "val_top1", Title: "Validation top-1", Unit: "%"},
+	{Key: "rankme", Title: "RankMe", Unit: "dimensions in use"},
 	{Key: "lr", Title: "Learning rate"},
 	{Key: "assignment_entropy", Title: "Entropy of the mean assignment", Unit: "nats"},
 	{Key: "prototypes_used", Title: "Prototypes used in a batch"},

@@ -83,8 +83,10 @@ func (r *Run) HTML(w io.Writer) error {
 		Last    Line
 		Figures []figure
 	}{Run: r, Name: filepath.Base(r.Dir)}
-	if n := len(r.Lines); n > 0 {
-		view.Last = r.Lines[n-1]
+	for _, line := range r.Lines { // of a step; lines of validations and probes stand between them
+		if _, ok := line["loss"]; ok {
+			view.Last = line
+		}
 	}
 	for _, c := range Curves {
 		svg, err := c.SVG(r.Lines)

@@ -23,6 +23,7 @@ type run struct {
 	engine  *train.Engine
 	method  *Method
 	program *train.Program
+	looks   *looks // nil without [probe]
 }
 
 // Run runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that can be
@@ -162,10 +163,14 @@ func (r *run) assemble() (err error) {
 	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "collapse check", Every: 1, Run: watch.observe})
 	r.program.Parts = append(r.program.Parts, watch)
 	r.images.Attach(r.program)
+	r.addLooks()
 	return r.Fill(r.program)
 }
 
 func (r *run) close() {
+	if r.looks != nil {
+		r.looks.session.Close()
+	}
 	if r.images != nil {
 		r.images.Close()
 	}

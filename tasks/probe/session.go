@@ -86,6 +86,16 @@ func (s *Session) Close() error {
 	return errors.Join(errs...)
 }
 
+// Forget frees the features and keeps the sources open, for a trunk that goes on learning.
+func (s *Session) Forget() {
+	for _, set := range s.sets {
+		if set.features != nil {
+			set.features.Close()
+			set.features = nil
+		}
+	}
+}
+
 // Linear trains and scores the linear probe of the experiment's [linear].
 func (s *Session) Linear(ctx context.Context) (Result, error) {
 	begin := time.Now()
