@@ -141,6 +141,11 @@ type Finetune struct {
 	Hidden []int `toml:"hidden"`
 	// LabelSmoothing is the share of the target that all classes get alike. Default 0.
 	LabelSmoothing float64 `toml:"label_smoothing"`
+	// Mixup mixes the images of a batch in pairs, and their labels, by shares of
+	// Beta(mixup, mixup); Cutmix exchanges a rectangle. With both, each step takes one.
+	// Default 0: neither.
+	Mixup  float64 `toml:"mixup"`
+	Cutmix float64 `toml:"cutmix"`
 	// HeadLR multiplies the learning rate of the head, which starts from nothing;
 	// optim.rules multiply further. Default 1.
 	HeadLR float64 `toml:"head_lr"`

@@ -20,6 +20,8 @@ func (c *checker) finetune(f Finetune) {
 		c.within(entry("finetune.hidden", i), width, 1, maxWidth)
 	}
 	c.refuse(!(f.LabelSmoothing >= 0 && f.LabelSmoothing < 1), "finetune.label_smoothing", f.LabelSmoothing, "must be 0 or more and below 1")
+	c.notNegative("finetune.mixup", f.Mixup)
+	c.notNegative("finetune.cutmix", f.Cutmix)
 	c.positive("finetune.head_lr", f.HeadLR)
 	c.length("finetune.validate_every", f.ValidateEvery)
 	c.resize("finetune", f.Resize, f.Crop)

@@ -173,7 +173,8 @@ func (r *run) openImages(ctx context.Context) (err error) {
 // build makes the method and the program that trains it.
 func (r *run) build() (err error) {
 	e, classes := r.Experiment, r.images.Source.Classes()
-	r.method = &Method{Trunk: r.backbone.Trunk, Smoothing: e.Finetune.LabelSmoothing}
+	r.method = &Method{Trunk: r.backbone.Trunk, Smoothing: e.Finetune.LabelSmoothing,
+		Mix: supervised.Mix{Mixup: e.Finetune.Mixup, Cutmix: e.Finetune.Cutmix, Seed: e.Run.Seed}, Classes: int64(len(classes))}
 	if err := torch.Try(func() {
 		torch.Seeded(e.Run.Seed, func() {
 			r.method.Head = supervised.NewHead(r.Device, r.backbone.Trunk.Width(), e.Finetune.Hidden, int64(len(classes)))

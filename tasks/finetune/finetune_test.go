@@ -119,12 +119,12 @@ func TestFinetuningResumesToTheBit(t *testing.T) {
 	for _, precision := range []string{"fp32", "bf16"} {
 		t.Run(precision, func(t *testing.T) {
 			whole := experiment(t, images, val)
-			whole.Run.Precision = precision
+			whole.Run.Precision, whole.Finetune.Mixup, whole.Finetune.Cutmix = precision, 0.8, 1
 			_, _, err := goes(t, t.Context(), whole, scratch, launch.Options{})
 			require.NoError(t, err)
 
 			parts := experiment(t, images, val)
-			parts.Run.Precision = precision
+			parts.Run.Precision, parts.Finetune.Mixup, parts.Finetune.Cutmix = precision, 0.8, 1
 			stop := errors.New("stopped by a test")
 			hook := train.Hook{Name: "stop", Every: 1, Run: func(_ context.Context, e train.Event) error {
 				if e.Step == 5 {

@@ -16,13 +16,25 @@ type Method struct {
 	Trunk     models.Trunk
 	Head      *supervised.Head
 	Smoothing float64 // of labels
+	Mix       supervised.Mix
+	Classes   int64
 }
 
 // Forward implements train.Method on one view an image.
-func (m *Method) Forward(ctx *nn.Context, b *train.Batch, _ int64) train.Output {
-	scores := m.Head.Forward(ctx, m.Trunk.Forward(ctx, b.Views[0]))
+func (m *Method) Forward(ctx *nn.Context, b *train.Batch, step int64) train.Output {
+	images, shares := b.Views[0], (*torch.Tensor)(nil)
+	if m.Mix.Active() {
+		images, shares = m.Mix.Apply(images, b.Targets.Classes, m.Classes, m.Smoothing, step)
+	}
+	scores := m.Head.Forward(ctx, m.Trunk.Forward(ctx, images))
 	var loss *torch.Tensor
-	torch.NoAutocast(scores.Device(), func() { loss = supervised.CrossEntropy(scores, b.Targets.Classes, m.Smoothing) })
+	torch.NoAutocast(scores.Device(), func() {
+		if shares != nil {
+			loss = supervised.SoftCrossEntropy(scores, shares)
+		} else {
+			loss = supervised.CrossEntropy(scores, b.Targets.Classes, m.Smoothing)
+		}
+	})
 	return train.Output{
 		Loss: loss,
 		Metrics: func() []train.Metric {

@@ -104,6 +104,6 @@ func (c classesPart) Load(s *runfolder.Shard) error {
 
 // settings of [finetune] for a result.
 func settings(f config.Finetune) map[string]any {
-	return map[string]any{"hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "head_lr": f.HeadLR,
+	return map[string]any{"hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix, "head_lr": f.HeadLR,
 		"decay_batch_norm": f.DecayBatchNorm, "resize": f.Resize, "crop": f.Crop}
 }
