@@ -3,7 +3,7 @@
 """seer's loader beside Pillow's pipeline in each image format: JPEGs are converted to every format in a temporary folder,
 and both programs make SwAV's crops of them on one core, in turn.
 
-    pip install torch==2.11.0 torchvision==0.26.0 pillow==13.0.0
+    pip install torch==2.11.0 torchvision==0.26.0 pillow==13.0.0 pillow-heif==1.8.1
     python3 tools/peers/formats.py --images DIR [--formats png,webp] [--count 60] [--rounds 3] [--seconds 5]
 
 Prints images a second of processor time, and how many times as fast seer is, for each round and format.
@@ -28,10 +28,15 @@ FORMATS = {
     "webp-lossless": ("webp", "WEBP", {"lossless": True}), "tiff": ("tiff", "TIFF", {}),
     "tiff-lzw": ("tiff", "TIFF", {"compression": "tiff_lzw"}),
     "tiff-deflate": ("tiff", "TIFF", {"compression": "tiff_adobe_deflate"}), "avif": ("avif", "AVIF", {"quality": 75}),
+    "heic": ("heic", "HEIF", {"quality": 75}),  # pillow-heif, which stands on libheif, too
 }
 
 
 def convert(names, folder, fmt):
+    if fmt == "heic":
+        import pillow_heif  # only where it is asked for
+
+        pillow_heif.register_heif_opener()
     ending, name, options = FORMATS[fmt]
     for i, source in enumerate(names):
         Image.open(source).convert("RGB").save(folder / f"{i}.{ending}", name, **options)

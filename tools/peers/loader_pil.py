@@ -36,6 +36,10 @@ def main():
     torch.manual_seed(0)
     random.seed(0)
     names = peer.files(a.images)
+    if any(n.endswith(".heic") for n in names):
+        import pillow_heif  # Pillow itself has no HEIC
+
+        pillow_heif.register_heif_opener()
     chains = [chain(s, scale) for n, s, scale in a.crops for _ in range(n)]
     at = [0]
 
