@@ -26,6 +26,7 @@ func FuzzDecode(f *testing.F) {
 	addImages(f)
 	plain := NewDecoder(Options{MaxPixels: fuzzLimit, Orient: true, PlainHuffman: true})
 	fast := NewDecoder(Options{MaxPixels: fuzzLimit, Orient: true})
+	f.Cleanup(func() { plain.Close(); fast.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, errA := plain.Decode(data)
 		b, errB := fast.Decode(data)
