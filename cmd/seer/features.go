@@ -125,19 +125,27 @@ func bareExperiment(c *cli.Context) *config.Experiment {
 	return e
 }
 
-func writeFeatures(c *cli.Context, b *eval.Backbone, progress *bars) (err error) {
+// openImages opens --images for a pass of a trunk. What the trunk sees of each, the caller says, who closes the source.
+func openImages(c *cli.Context, progress *bars, stage string) (im eval.Images, err error) {
 	src, err := data.OpenContext(c.Context, data.SourceSpec{Path: c.String("images"), Kind: c.String("kind")})
+	if err != nil {
+		return im, err
+	}
+	sayListing(c, data.ListingOf(src))
+	return eval.Images{
+		Source: src, Batch: c.Int("batch"), Workers: c.Int("workers"), MaxBadFraction: inputs.BadFraction(c.Float64("max-bad-fraction")),
+		OnBad:    func(bad data.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
+		Progress: func(done, total int64) { progress.update(stage, done, total) },
+	}, nil
+}
+
+func writeFeatures(c *cli.Context, b *eval.Backbone, progress *bars) (err error) {
+	im, err := openImages(c, progress, "features")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	sayListing(c, data.ListingOf(src))
-	im := eval.Images{
-		Source: src, Resize: c.Int("resize"), Crop: c.Int("size"), Batch: c.Int("batch"), Workers: c.Int("workers"),
-		Orient: c.Bool("exif-orientation"), MaxBadFraction: inputs.BadFraction(c.Float64("max-bad-fraction")),
-		OnBad:    func(bad data.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
-		Progress: func(done, total int64) { progress.update("features", done, total) },
-	}
+	defer func() { err = errors.Join(err, im.Source.Close()) }()
+	im.Resize, im.Crop, im.Orient = c.Int("resize"), c.Int("size"), c.Bool("exif-orientation")
 	if im.Resize == 0 {
 		im.Resize = im.Crop * 256 / 224
 	}

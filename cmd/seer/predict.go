@@ -14,8 +14,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/data"
-	"seer/eval"
-	"seer/inputs"
 	"seer/internal/durable"
 	"seer/tasks/finetune"
 )
@@ -76,18 +74,12 @@ func runPredict(c *cli.Context) (err error) {
 }
 
 func writePredictions(c *cli.Context, m *finetune.Model, progress *bars) (err error) {
-	src, err := data.OpenContext(c.Context, data.SourceSpec{Path: c.String("images"), Kind: c.String("kind")})
+	im, err := openImages(c, progress, "predictions")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	sayListing(c, data.ListingOf(src))
-	im := eval.Images{
-		Source: src, Resize: m.Settings.Resize, Crop: m.Settings.Crop, Batch: c.Int("batch"), Workers: c.Int("workers"),
-		Orient: m.Orient, MaxBadFraction: inputs.BadFraction(c.Float64("max-bad-fraction")),
-		OnBad:    func(bad data.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
-		Progress: func(done, total int64) { progress.update("predictions", done, total) },
-	}
+	defer func() { err = errors.Join(err, im.Source.Close()) }()
+	im.Resize, im.Crop, im.Orient = m.Settings.Resize, m.Settings.Crop, m.Orient
 	lines := 0
 	err = durable.WriteFile(c.String("out"), func(w io.Writer) error {
 		buffer := bufio.NewWriterSize(w, 1<<16)

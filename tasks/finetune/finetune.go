@@ -115,13 +115,7 @@ func (r *run) prepare(ctx context.Context, weights eval.Spec) error {
 	if err := r.build(); err != nil {
 		return err
 	}
-	if err := r.Continue(r.program); err != nil {
-		return err
-	}
-	if err := r.images.Check(r.program, r.plan); err != nil {
-		return err
-	}
-	return r.RefuseDeadEnd(r.program)
+	return r.Accept(r.program, r.images, r.plan)
 }
 
 // complete tells a run that is at its end before anything is opened: images and weights may be gone by now.

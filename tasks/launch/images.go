@@ -82,8 +82,8 @@ func (r *Images) sayRefreshed(s data.Snapshot) {
 	}
 }
 
-// Check refuses what the loader would refuse of a program.
-func (r *Images) Check(p *train.Program, plan *config.Plan) error {
+// check refuses what the loader would refuse of a program.
+func (r *Images) check(p *train.Program, plan *config.Plan) error {
 	opt := r.options(p, plan)
 	opt.Source, opt.Sampler = r.Source, r.Sampler
 	if r.refresh == nil {

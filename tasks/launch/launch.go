@@ -147,8 +147,20 @@ func (l *Launch) SayComplete(c train.Clock, steps int64) error {
 	return c.Learned(l.Say)
 }
 
-// Continue has a program go on from the newest checkpoint, if there is one.
-func (l *Launch) Continue(p *train.Program) error {
+// Accept is the end of every preparation: the program goes on where its run is, and what its loader would refuse, or would
+// only fail again, is refused now.
+func (l *Launch) Accept(p *train.Program, images *Images, plan *config.Plan) error {
+	if err := l.resume(p); err != nil {
+		return err
+	}
+	if err := images.check(p, plan); err != nil {
+		return err
+	}
+	return l.refuseDeadEnd(p)
+}
+
+// resume has a program go on from the newest checkpoint, if there is one.
+func (l *Launch) resume(p *train.Program) error {
 	if l.Newest == nil {
 		return nil
 	}
@@ -165,8 +177,8 @@ func (l *Launch) Continue(p *train.Program) error {
 	return nil
 }
 
-// RefuseDeadEnd stops a start that would do again what the last one did.
-func (l *Launch) RefuseDeadEnd(p *train.Program) error {
+// refuseDeadEnd stops a start that would do again what the last one did.
+func (l *Launch) refuseDeadEnd(p *train.Program) error {
 	end, ok := l.Folder.DeadEnd()
 	if !ok || l.From != "" || end.From != l.Folder.SavedStep() || end.Start != p.Start {
 		return nil

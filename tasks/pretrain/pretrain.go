@@ -83,13 +83,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.build(); err != nil {
 		return err
 	}
-	if err := r.Continue(r.program); err != nil {
-		return err
-	}
-	if err := r.images.Check(r.program, r.plan); err != nil {
-		return err
-	}
-	return r.RefuseDeadEnd(r.program)
+	return r.Accept(r.program, r.images, r.plan)
 }
 
 func (r *run) openSource(ctx context.Context) (err error) {
