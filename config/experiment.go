@@ -165,15 +165,21 @@ type Cache struct {
 	Size Bytes `toml:"size"`
 }
 
-// Subset is a part of a source. At most one of First, Fraction, List is set.
+// Subset is a part of a source. At most one of First, Fraction, Shots, List is set.
 type Subset struct {
 	// First n images in the source's order; 0 means all.
 	First int64 `toml:"first"`
 	// Fraction in (0,1) of the images, drawn with Seed; 0 means all.
 	Fraction float64 `toml:"fraction"`
-	// List is a text file of image names, one a line; empty means all.
+	// Balanced draws Fraction as the same number of images of every class, for which
+	// the source must have labels. Default false.
+	Balanced bool `toml:"balanced"`
+	// Shots is the number of images of every class, drawn with Seed; 0 means all.
+	Shots int64 `toml:"shots"`
+	// List is a text file of image names, one a line, whole or as SimCLR's lists of 1 and
+	// 10 % of ImageNet have them: the last part of the path. Empty means all.
 	List string `toml:"list"`
-	// Seed of the draw for Fraction, apart from the run's so that several runs
+	// Seed of the draw for Fraction and Shots, apart from the run's so that several runs
 	// see the same images. Default 0.
 	Seed uint64 `toml:"seed"`
 }

@@ -196,13 +196,15 @@ func (c *checker) kind(path, kind string) {
 func (c *checker) subset(path string, s Subset) {
 	c.refuse(s.First < 0, path+".first", s.First, "must be 0 (all) or more")
 	c.refuse(!(s.Fraction >= 0 && s.Fraction < 1), path+".fraction", s.Fraction, "must be 0 (all) or between 0 and 1")
+	c.refuse(s.Shots < 0, path+".shots", s.Shots, "must be 0 (all) or more")
+	c.refuse(s.Balanced && s.Fraction == 0, path+".balanced", s.Balanced, "says how fraction is drawn, and needs one")
 	given := 0
-	for _, set := range []bool{s.First != 0, s.Fraction != 0, s.List != ""} {
+	for _, set := range []bool{s.First != 0, s.Fraction != 0, s.Shots != 0, s.List != ""} {
 		if set {
 			given++
 		}
 	}
-	c.refuse(given > 1, path, s, "only one of first, fraction and list can be given")
+	c.refuse(given > 1, path, s, "only one of first, fraction, shots and list can be given")
 }
 
 func (c *checker) model(m Model) {

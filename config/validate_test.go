@@ -147,6 +147,8 @@ func TestValidateRefusesInputs(t *testing.T) {
 		{func(e *Experiment) { e.Data.ShuffleWindow = 50000; e.Data.Kind = "list" }, `data.shuffle_window = 50000: is for tar shards, and data.kind is "list"`},
 		{func(e *Experiment) { e.Data.ShuffleWindow = 50000; e.Data.Subset.First = 9 }, "data.shuffle_window = 50000: reads whole shards, and cannot be combined with data.subset"},
 		{func(e *Experiment) { e.Data.Subset = Subset{First: 3, List: "x"} }, "data.subset = {"},
+		{func(e *Experiment) { e.Data.Subset = Subset{Shots: -1} }, "data.subset.shots"},
+		{func(e *Experiment) { e.Data.Subset = Subset{Shots: 3, Balanced: true} }, "data.subset.balanced = true: says how fraction is drawn"},
 		{func(e *Experiment) { e.Crops = nil; e.SwAV.AssignCrops = []int{0} }, "crops = 0: at least one [[crops]] table"},
 		{func(e *Experiment) { e.Crops = e.Crops[:1]; e.Crops[0].Count = 1; e.SwAV.AssignCrops = []int{0} }, "crops = 1: SwAV predicts"},
 		{func(e *Experiment) { e.Crops[1].Count = 0 }, "crops.1.count"},

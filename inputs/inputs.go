@@ -3,12 +3,9 @@
 package inputs
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"seer/config"
@@ -16,6 +13,7 @@ import (
 	"seer/data/fetch"
 	"seer/data/labelled"
 	"seer/data/sampler"
+	"seer/data/subset"
 	"seer/internal/redact"
 )
 
@@ -62,16 +60,25 @@ func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, e
 	switch {
 	case s.First > 0:
 		return sampler.First(src.Len(), s.First, seed)
+	case s.Balanced:
+		return listed(src, seed, "fraction", func() ([]int64, error) { return subset.Balanced(src, s.Fraction, s.Seed) })
 	case s.Fraction > 0:
 		return sampler.Fraction(src.Len(), s.Fraction, s.Seed, seed)
+	case s.Shots > 0:
+		return listed(src, seed, "shots", func() ([]int64, error) { return subset.Shots(src, s.Shots, s.Seed) })
 	case s.List != "":
-		indices, err := namedIndices(src, s.List)
-		if err != nil {
-			return nil, err
-		}
-		return sampler.List(src.Len(), indices, seed)
+		return listed(src, seed, "list", func() ([]int64, error) { return subset.Named(src, s.List) })
 	}
 	return sampler.New(src.Len(), seed), nil
+}
+
+// listed draws from a list of indices that a key of a subset means.
+func listed(src data.Source, seed uint64, key string, choose func() ([]int64, error)) (*sampler.Sampler, error) {
+	indices, err := choose()
+	if err != nil {
+		return nil, fmt.Errorf("subset.%s: %w", key, err)
+	}
+	return sampler.List(src.Len(), indices, seed)
 }
 
 // Labelled opens images with labels: a source of any kind, or a data set in the layout in which it is published, whose
@@ -110,41 +117,4 @@ func AlignClasses(train, val []string) []int64 {
 		out[i] = at
 	}
 	return out
-}
-
-// namedIndices finds the images that a text file names, one a line, in a source. A name that the source does not have
-// is an error: a low-shot subset with a hole would be another benchmark.
-func namedIndices(src data.Source, path string) ([]int64, error) {
-	wanted, err := readLines(path)
-	if err != nil {
-		return nil, fmt.Errorf("subset.list: %w", err)
-	}
-	indices := make([]int64, 0, len(wanted))
-	for i := range src.Len() {
-		if name := src.Name(i); wanted[name] {
-			indices = append(indices, i)
-			delete(wanted, name)
-		}
-	}
-	for name := range wanted {
-		return nil, fmt.Errorf("subset.list %s: %d of its names are not in the source, %q for one; the first name of the source is %q",
-			path, len(wanted), name, src.Name(0))
-	}
-	return indices, nil
-}
-
-func readLines(path string) (map[string]bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines := map[string]bool{}
-	scan := bufio.NewScanner(f)
-	for scan.Scan() {
-		if line := strings.TrimSpace(scan.Text()); line != "" {
-			lines[line] = true
-		}
-	}
-	return lines, scan.Err()
 }

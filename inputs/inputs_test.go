@@ -28,6 +28,8 @@ func TestSamplerTakesTheSubset(t *testing.T) {
 		"everything": {config.Subset{}, 8},
 		"the first":  {config.Subset{First: 3}, 3},
 		"a fraction": {config.Subset{Fraction: .5, Seed: 1}, 4},
+		"balanced":   {config.Subset{Fraction: .5, Balanced: true, Seed: 1}, 4},
+		"shots":      {config.Subset{Shots: 1}, 2},
 		"some names": {config.Subset{List: list}, 2},
 	} {
 		s, err := Sampler(src, c.subset, 1)
@@ -91,4 +93,9 @@ func TestSpec(t *testing.T) {
 func TestBadFractionZeroAllowsNone(t *testing.T) {
 	require.Equal(t, -1., BadFraction(0))
 	require.Equal(t, .25, BadFraction(.25))
+}
+
+// A validation folder may lack a class, and number those behind it differently.
+func TestClassesAreAlignedByTheirNames(t *testing.T) {
+	require.Equal(t, []int64{1, 2, -1}, AlignClasses([]string{"ape", "bee", "owl"}, []string{"bee", "owl", "yak"}))
 }

@@ -11,7 +11,5 @@
 // is left. What contradicts itself is an error that names the file and the line: a label that is no class, an image with
 // two classes.
 //
-// Smaller sets for low-shot learning are made of a published list of names ([Set.Named]) or drawn: a fraction
-// ([Set.Fraction]) or k images a class ([Set.Shots]). What is drawn depends on the seed and on the names of the images
-// alone, neither on the order of the listing nor on this program: see [Draw].
+// Smaller sets for low-shot learning are made by [seer/data/subset].
 package labelled

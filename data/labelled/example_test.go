@@ -10,6 +10,7 @@ import (
 
 	"seer/data/datatest"
 	"seer/data/labelled"
+	"seer/data/subset"
 )
 
 // imageNet writes the layout of ILSVRC 2012 with two classes and eight images of each.
@@ -27,7 +28,7 @@ func imageNet() string {
 	return root
 }
 
-// A quarter of the labels, the same number of every class. The set is a data.Source, as the loader takes it.
+// A quarter of the images, the same number of every class. The set is a data.Source, as the loader takes it.
 func ExampleOpen() {
 	root := imageNet()
 	defer os.RemoveAll(root)
@@ -37,12 +38,19 @@ func ExampleOpen() {
 		return
 	}
 	defer all.Close()
-	quarter, err := all.Fraction(.25, true, 1)
+	quarter, err := subset.Balanced(all, .25, 1)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(all.Kind, all.Len(), quarter.Len(), quarter.Counts(), quarter.Classes())
+	fmt.Println(all.Kind, all.Len(), all.Counts(), all.Classes())
+	for _, i := range quarter {
+		fmt.Println(all.Name(i))
+	}
 	// Output:
-	// imagenet 16 4 [2 2] [n01440764 n02119789]
+	// imagenet 16 [8 8] [n01440764 n02119789]
+	// n01440764/n01440764_10.JPEG
+	// n01440764/n01440764_6.JPEG
+	// n02119789/n02119789_11.JPEG
+	// n02119789/n02119789_5.JPEG
 }

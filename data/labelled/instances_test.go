@@ -109,13 +109,6 @@ func TestMissingImagesKeepTheRowsOfTheOthers(t *testing.T) {
 	assert.Equal(t, []string{"000000000004.jpg", "000000000009.jpg"}, names)
 	assert.Equal(t, [][]int8{{1, 0}, {0, 1}}, rows)
 	assert.EqualValues(t, 1, skipped(s, gone))
-	part := s.Subset([]int64{1})
-	_, _, rows = contents(part.Subset([]int64{0}))
-	assert.Equal(t, [][]int8{{0, 1}}, rows, "a subset of a subset")
-	_, err := s.Fraction(.5, true, 1)
-	assert.ErrorContains(t, err, "one class an image")
-	_, err = s.Shots(1, 1)
-	assert.ErrorContains(t, err, "many classes")
 }
 
 func TestElementsBeyondAnyBoundEndTheReading(t *testing.T) {

@@ -154,35 +154,3 @@ func TestFingerprintsTellTargetsApart(t *testing.T) {
 	assert.Equal(t, one, again)
 	assert.NotEqual(t, one, other)
 }
-
-func TestPartsAreAlignedByTheNamesOfTheirClasses(t *testing.T) {
-	root := tree(t, map[string]string{"train/a/1.jpg": "", "train/b/1.jpg": "", "train/c/1.jpg": "", "val/b/1.jpg": "", "val/c/1.jpg": "", "test/d/1.jpg": ""})
-	train, val := open(t, root, Options{}), open(t, root, Options{Split: "val"})
-	_, labels, _ := contents(val)
-	require.Equal(t, []int{0, 1}, labels)
-	aligned, err := val.AlignedTo(train)
-	require.NoError(t, err)
-	_, labels, rows := contents(aligned)
-	assert.Equal(t, []int{1, 2}, labels)
-	assert.Equal(t, [][]int8{{0, 1, 0}, {0, 0, 1}}, rows)
-	assert.Equal(t, train.Classes(), aligned.Classes())
-	assert.Equal(t, []int64{0, 1, 1}, aligned.Counts())
-	assert.NotEqual(t, val.Fingerprint(), aligned.Fingerprint())
-	_, err = aligned.Shots(1, 1)
-	assert.ErrorContains(t, err, `class "a" has 0`)
-
-	wider := open(t, tree(t, map[string]string{"train/0/1.jpg": "", "train/a/1.jpg": "", "train/b/1.jpg": "", "train/c/1.jpg": ""}), Options{})
-	again, err := aligned.AlignedTo(wider)
-	require.NoError(t, err)
-	_, labels, _ = contents(again.Subset([]int64{1}))
-	assert.Equal(t, []int{3}, labels, "aligned twice")
-
-	_, err = open(t, root, Options{Split: "test"}).AlignedTo(train)
-	assert.ErrorContains(t, err, `1 classes of the test part are not in the train part, the first is "d"`)
-	coco := open(t, tree(t, examples["coco 2017"]), Options{})
-	same, err := coco.AlignedTo(coco)
-	require.NoError(t, err)
-	assert.Same(t, coco, same)
-	_, err = coco.AlignedTo(train)
-	assert.ErrorContains(t, err, "need the same list")
-}

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"seer/data"
 )
@@ -19,86 +18,30 @@ type Set struct {
 	Kind, Split string
 
 	source  data.Source
-	indices []int64 // of the images of source that belong to a subset; nil: all
 	classes []string
 	titles  []string // what people call the classes; nil: as classes
 	rows    *rows    // nil with one class an image
-	places  []int32  // of the source's labels among classes; nil: the same
 }
 
 var _ data.Source = (*Set)(nil)
 
-// at is the place of image i in the source.
-func (s *Set) at(i int64) int64 {
-	if s.indices == nil {
-		return i
-	}
-	return s.indices[i]
-}
-
 // Len returns the number of images.
-func (s *Set) Len() int64 {
-	if s.indices == nil {
-		return s.source.Len()
-	}
-	return int64(len(s.indices))
-}
+func (s *Set) Len() int64 { return s.source.Len() }
 
 // Read implements [data.Source].
 func (s *Set) Read(ctx context.Context, i int64, buf []byte) (data.Item, error) {
-	return s.source.Read(ctx, s.at(i), buf)
+	return s.source.Read(ctx, i, buf)
 }
 
 // Name returns the path of image i below the folder of images.
-func (s *Set) Name(i int64) string { return s.source.Name(s.at(i)) }
+func (s *Set) Name(i int64) string { return s.source.Name(i) }
 
 // Label returns the class of image i; -1 in a set with many classes an image.
 func (s *Set) Label(i int64) int {
 	if s.rows != nil {
 		return -1
 	}
-	label := s.source.Label(s.at(i))
-	if s.places != nil {
-		return int(s.places[label])
-	}
-	return label
-}
-
-// AlignedTo returns s with the classes of another set, the one to train on: a part that lacks a class would count all that
-// follow it differently. Classes are told by name, and it is an error if the other has not all of them. The sets share the
-// list of images.
-func (s *Set) AlignedTo(other *Set) (*Set, error) {
-	if slices.Equal(s.classes, other.classes) {
-		return s, nil
-	}
-	if s.rows != nil || other.rows != nil {
-		return nil, fmt.Errorf("labelled: the %s part has %d classes and the %s part has other ones, %d; sets with many classes an image need the same list", s.Split, len(s.classes), other.Split, len(other.classes))
-	}
-	known := make(map[string]int32, len(other.classes))
-	for i, class := range other.classes {
-		known[class] = int32(i)
-	}
-	out := *s
-	out.classes, out.titles = other.classes, other.titles
-	to := make([]int32, len(s.classes))
-	var unknown []string
-	for i, class := range s.classes {
-		place, ok := known[class]
-		if !ok {
-			unknown = append(unknown, class)
-		}
-		to[i] = place
-	}
-	if len(unknown) > 0 {
-		return nil, fmt.Errorf("labelled: %d classes of the %s part are not in the %s part, the first is %q; both must be parts of one data set", len(unknown), s.Split, other.Split, unknown[0])
-	}
-	if out.places = to; s.places != nil {
-		out.places = make([]int32, len(s.places))
-		for i, place := range s.places {
-			out.places[i] = to[place]
-		}
-	}
-	return &out, nil
+	return s.source.Label(i)
 }
 
 // MultiLabel says whether an image has many classes, which [Set.Row] gives.
@@ -111,7 +54,7 @@ func (s *Set) Row(i int64, row []int8) {
 		panic(fmt.Sprintf("labelled: a row of %d values for %d classes", len(row), len(s.classes)))
 	}
 	if s.rows != nil {
-		s.rows.fill(s.at(i), row)
+		s.rows.fill(i, row)
 		return
 	}
 	clear(row)
@@ -145,7 +88,7 @@ func (s *Set) eachClass(i int64, fn func(class int)) {
 		fn(s.Label(i))
 		return
 	}
-	for _, m := range s.rows.of(s.at(i)) {
+	for _, m := range s.rows.of(i) {
 		if m.value() == 1 {
 			fn(m.class())
 		}
@@ -166,7 +109,7 @@ func (s *Set) Fingerprint() string {
 		fmt.Fprintf(h, "%s\x00%d\n", s.Name(i), s.Label(i))
 		if s.rows != nil {
 			scratch = append(scratch[:0], byte(s.rows.rest))
-			for _, m := range s.rows.of(s.at(i)) {
+			for _, m := range s.rows.of(i) {
 				scratch = binary.LittleEndian.AppendUint32(scratch, uint32(m))
 			}
 			h.Write(scratch)
@@ -175,5 +118,5 @@ func (s *Set) Fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Close releases the list of images, that of all subsets too.
+// Close releases the list of images.
 func (s *Set) Close() error { return s.source.Close() }
