@@ -43,7 +43,7 @@ func Default() *Experiment {
 		Probe:    Probe{Every: Duration{Unit: Steps}, Images: 2048},
 		SVM: SVM{Kind: "auto", Costs: []float64{0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000}, Choice: "cross-validation",
 			Samples: 5, Batch: 256, Resize: 256, Crop: 224},
-		KNN: KNN{Kind: "auto", K: 200, Temperature: 0.1, Batch: 256, Resize: 256, Crop: 224},
+		KNN: KNN{Kind: "auto", K: Several[int]{200}, Temperature: 0.1, Batch: 256, Resize: 256, Crop: 224},
 	}
 }
 

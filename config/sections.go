@@ -218,8 +218,9 @@ type KNN struct {
 	Kind  string `toml:"kind"`
 	// TrainSubset restricts the images that vote. Default: all.
 	TrainSubset Subset `toml:"train_subset"`
-	// K is the number of neighbours. Default 200 (VISSL on ImageNet).
-	K int `toml:"k"`
+	// K is the number of neighbours, or a list of numbers that are tried in one pass, the best
+	// of which is the result. Default 200 (VISSL on ImageNet; DINOv2: [10, 20, 100, 200]).
+	K Several[int] `toml:"k"`
 	// Temperature of the vote. Default 0.1 (VISSL on ImageNet; 0.07 for its 10B).
 	Temperature float64 `toml:"temperature"`
 	// Batch of the feature extraction. Default 256.

@@ -159,6 +159,8 @@ func wanted(t reflect.Type) string {
 		return fmt.Sprintf("a list of %d, each %s", t.Len(), wanted(t.Elem()))
 	case t.Kind() == reflect.Slice && tableOf(t) != nil:
 		return "a list of tables such as [{count = 2, size = 224, scale = [0.14, 1.0]}]"
+	case t.Kind() == reflect.Slice && t.Implements(reflect.TypeFor[toml.Marshaler]()): // Several
+		return wanted(t.Elem()) + ", or a list of them"
 	case t.Kind() == reflect.Slice:
 		return "a list, each " + wanted(t.Elem())
 	case t.Kind() == reflect.Bool:

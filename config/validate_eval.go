@@ -34,7 +34,10 @@ func (c *checker) linear(l Linear) {
 func (c *checker) knn(k KNN, l Linear) {
 	train, val, kind := k.sources(l)
 	c.labelled("knn", train, val, kind, k.TrainSubset)
-	c.atLeast("knn.k", k.K, 1)
+	c.refuse(len(k.K) == 0, "knn.k", k.K, "give at least one number of neighbours")
+	for _, n := range k.K {
+		c.atLeast("knn.k", n, 1)
+	}
 	c.positive("knn.temperature", k.Temperature)
 	c.within("knn.batch", k.Batch, 1, maxProbeBatch)
 	c.resize("knn", k.Resize, k.Crop)

@@ -238,7 +238,7 @@ func TestValidateEvalRefuses(t *testing.T) {
 		{LinearEval, func(e *Experiment) { e.Linear.TrainSubset.Fraction = 2 }, "linear.train_subset.fraction"},
 		{LinearEval, func(e *Experiment) { e.Augment.Std[0] = 0 }, "augment.std"},
 		{KNNEval, func(e *Experiment) { e.Linear.Train = "" }, "knn.train"},
-		{KNNEval, func(e *Experiment) { e.KNN.K = 0 }, "knn.k"},
+		{KNNEval, func(e *Experiment) { e.KNN.K = Several[int]{0} }, "knn.k"},
 		{KNNEval, func(e *Experiment) { e.KNN.Temperature = 0 }, "knn.temperature"},
 		{KNNEval, func(e *Experiment) { e.KNN.Batch = 0 }, "knn.batch"},
 		{KNNEval, func(e *Experiment) { e.KNN.Resize = 0 }, "knn.resize"},

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 
-// Package eval measures what a frozen trunk has learned: pooled features, a linear classifier trained on them, and a
-// weighted nearest-neighbour vote. Both probes report top-1 and top-5 accuracy on labelled validation images.
+// Package eval is frozen trunks: their features, what they are worth to a weighted nearest-neighbour vote, and their export.
 //
 // A [Backbone] is a trunk with all that its input needs (device, precision, normalisation); [OpenBackbone] finds one in
-// a run folder, a file of weights or at random. [Backbone.Extract] turns a source of images into features once; [KNN]
-// and [Linear] work on those, and [LinearAugmented] runs the trunk again for every random crop.
+// a run folder, a file of weights or at random. [Backbone.Extract] turns a source of images into features once, on which
+// [KNN] votes.
 //
 // The packages below this one (metrics, svm, logistic, knn, rankme) work on features and labels alone.
 //

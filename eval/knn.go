@@ -7,12 +7,13 @@ import (
 	"fmt"
 
 	"seer/eval/knn"
+	"seer/eval/metrics"
 	"seer/torch"
 )
 
 // KNNOptions configure [KNN].
 type KNNOptions struct {
-	K           int     // neighbours that vote
+	K           []int   // neighbours that vote: each of them gives a figure
 	Temperature float64 // every neighbour votes with exp(similarity/Temperature)
 	Classes     int
 	Threads     int                     // of an operation on the CPU; 0 means those of torch.SetThreads
@@ -20,19 +21,15 @@ type KNNOptions struct {
 }
 
 // KNN classifies val by a weighted vote of the nearest images of train (Wu et al., arXiv 1805.01978, section 3.4): the
-// features are put on the unit sphere, the K images of largest cosine vote for their class. It computes on dev.
-func KNN(ctx context.Context, dev torch.Device, train, val *Features, o KNNOptions) (Accuracy, error) {
-	var a Accuracy
+// features are put on the unit sphere, the K images of largest cosine vote for their class. The result has the counts of
+// each K, top-1 and top-5; similarities are computed once for all of them. It computes on dev.
+func KNN(ctx context.Context, dev torch.Device, train, val *Features, o KNNOptions) ([]*metrics.Classification, error) {
 	if err := o.check(train, val); err != nil {
-		return a, err
+		return nil, err
 	}
-	counts, err := knn.Classify(ctx, dev, knn.Bank{X: train.X, Labels: train.Labels}, val.X, val.Labels, knn.Options{
-		K: []int{o.K}, Temperature: o.Temperature, Classes: o.Classes, Threads: o.Threads, Progress: o.Progress,
+	return knn.Classify(ctx, dev, knn.Bank{X: train.X, Labels: train.Labels}, val.X, val.Labels, knn.Options{
+		K: o.K, Temperature: o.Temperature, Classes: o.Classes, Threads: o.Threads, Progress: o.Progress,
 	})
-	if err != nil {
-		return a, err
-	}
-	return Accuracy{Top1: counts[0].Right(1), Top5: counts[0].Right(5), Images: counts[0].Images()}, nil
 }
 
 func (o KNNOptions) check(train, val *Features) error {
@@ -49,9 +46,11 @@ func (o KNNOptions) check(train, val *Features) error {
 }
 
 // EnoughNeighbours wants as many training images as neighbours.
-func EnoughNeighbours(k int, images int64) error {
-	if k < 1 || int64(k) > images {
-		return fmt.Errorf("knn.k = %d: there are %d training images; allowed are 1 to %d", k, images, images)
+func EnoughNeighbours(ks []int, images int64) error {
+	for _, k := range ks {
+		if k < 1 || int64(k) > images {
+			return fmt.Errorf("knn.k = %d: there are %d training images; allowed are 1 to %d", k, images, images)
+		}
 	}
 	return nil
 }

@@ -15,12 +15,13 @@ import (
 
 	"seer/eval"
 	"seer/eval/evaltest"
+	"seer/eval/metrics"
 	"seer/torch"
 	"seer/torch/torchtest"
 )
 
 // oracle is the vote in float64, written from the formula.
-func oracle(train, val []float32, trainLabels, valLabels []int64, width, k, classes int, temperature float64) eval.Accuracy {
+func oracle(train, val []float32, trainLabels, valLabels []int64, width, k, classes int, temperature float64) (top1, top5 int64) {
 	cosine := func(a, b []float32) float64 {
 		var ab, aa, bb float64
 		for i := range a {
@@ -34,7 +35,6 @@ func oracle(train, val []float32, trainLabels, valLabels []int64, width, k, clas
 		sim   float64
 		label int64
 	}
-	var a eval.Accuracy
 	for v, label := range valLabels {
 		var all []neighbour
 		for i, l := range trainLabels {
@@ -52,14 +52,13 @@ func oracle(train, val []float32, trainLabels, valLabels []int64, width, k, clas
 			}
 		}
 		if rank == 0 {
-			a.Top1++
+			top1++
 		}
 		if rank < 5 {
-			a.Top5++
+			top5++
 		}
-		a.Images++
 	}
-	return a
+	return top1, top5
 }
 
 func TestKNNEqualsOracle(t *testing.T) {
@@ -79,14 +78,14 @@ func TestKNNEqualsOracle(t *testing.T) {
 			tv, tl := evaltest.Cloud(tt.train, tt.width, tt.classe, tt.spread, 1)
 			vv, vl := evaltest.Cloud(tt.val, tt.width, tt.classe, tt.spread, 2)
 			got, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
-				eval.KNNOptions{K: tt.k, Temperature: tt.temperature, Classes: tt.classe})
+				eval.KNNOptions{K: []int{tt.k}, Temperature: tt.temperature, Classes: tt.classe})
 			require.NoError(t, err)
-			want := oracle(tv, vv, tl, vl, tt.width, tt.k, tt.classe, tt.temperature)
+			top1, top5 := oracle(tv, vv, tl, vl, tt.width, tt.k, tt.classe, tt.temperature)
 			// A vote decided in the last bit of float32 may fall differently.
-			assert.InDelta(t, want.Top1, got.Top1, 1)
-			assert.InDelta(t, want.Top5, got.Top5, 1)
-			assert.Equal(t, want.Images, got.Images)
-			assert.Less(t, got.Top1, got.Images, "the task must not be trivial")
+			assert.InDelta(t, top1, got[0].Right(1), 1)
+			assert.InDelta(t, top5, got[0].Right(5), 1)
+			assert.EqualValues(t, tt.val, got[0].Images())
+			assert.Less(t, got[0].Right(1), got[0].Images(), "the task must not be trivial")
 		})
 	}
 }
@@ -103,9 +102,9 @@ func TestKNNOverSeveralBlocks(t *testing.T) {
 		values[2*at], values[2*at+1], labels[at] = 1, 0.01, 1
 	}
 	a, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(values, labels), evaltest.Features([]float32{1, 0}, []int64{1}),
-		eval.KNNOptions{K: 3, Temperature: 0.07, Classes: classes})
+		eval.KNNOptions{K: []int{3}, Temperature: 0.07, Classes: classes})
 	require.NoError(t, err)
-	assert.EqualValues(t, 1, a.Top1)
+	assert.EqualValues(t, 1, a[0].Right(1))
 }
 
 // exp(similarity/T) would overflow float32 from T = 0.011 on.
@@ -114,22 +113,42 @@ func TestKNNTinyTemperature(t *testing.T) {
 	tv, tl := evaltest.Cloud(50, 4, 3, 0.1, 1)
 	vv, vl := evaltest.Cloud(20, 4, 3, 0.1, 2)
 	a, err := eval.KNN(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
-		eval.KNNOptions{K: 10, Temperature: 1e-4, Classes: 3})
+		eval.KNNOptions{K: []int{10}, Temperature: 1e-4, Classes: 3})
 	require.NoError(t, err)
-	assert.Equal(t, a.Images, a.Top1)
+	assert.Equal(t, a[0].Images(), a[0].Right(1))
+}
+
+// Several numbers of neighbours in one pass give what each gives alone, in any order and twice, too.
+func TestSeveralKEqualEachAlone(t *testing.T) {
+	torchtest.NoLeaks(t)
+	tv, tl := evaltest.Cloud(300, 8, 10, 1.5, 1)
+	vv, vl := evaltest.Cloud(270, 8, 10, 1.5, 2)
+	train, val := evaltest.Features(tv, tl), evaltest.Features(vv, vl)
+	ks := []int{20, 1, 200, 10, 20, 300}
+	classify := func(ks ...int) []*metrics.Classification {
+		counts, err := eval.KNN(context.Background(), torch.CPU, train, val, eval.KNNOptions{K: ks, Temperature: 0.07, Classes: 10})
+		require.NoError(t, err)
+		return counts
+	}
+	all := classify(ks...)
+	require.Len(t, all, len(ks))
+	for i, k := range ks {
+		assert.Equal(t, classify(k)[0], all[i], "k = %d", k)
+	}
+	assert.NotEqual(t, all[1], all[2], "the number must matter")
 }
 
 func TestKNNRefuses(t *testing.T) {
 	tv, tl := evaltest.Cloud(10, 4, 3, 0.1, 1)
-	good := eval.KNNOptions{K: 3, Temperature: 0.1, Classes: 3}
+	good := eval.KNNOptions{K: []int{3}, Temperature: 0.1, Classes: 3}
 	tests := map[string]struct {
 		options eval.KNNOptions
 		width   int64
 		want    string
 	}{
-		"k":           {eval.KNNOptions{K: 11, Temperature: 0.1, Classes: 3}, 4, "knn.k = 11: there are 10 training images; allowed are 1 to 10"},
-		"temperature": {eval.KNNOptions{K: 1, Classes: 3}, 4, "knn.temperature = 0: must be over 0"},
-		"classes":     {eval.KNNOptions{K: 1, Temperature: 1, Classes: 2}, 4, "image 2 has label 2; with 2 classes 0 to 1 are allowed"},
+		"k":           {eval.KNNOptions{K: []int{11}, Temperature: 0.1, Classes: 3}, 4, "knn.k = 11: there are 10 training images; allowed are 1 to 10"},
+		"temperature": {eval.KNNOptions{K: []int{1}, Classes: 3}, 4, "knn.temperature = 0: must be over 0"},
+		"classes":     {eval.KNNOptions{K: []int{1}, Temperature: 1, Classes: 2}, 4, "image 2 has label 2; with 2 classes 0 to 1 are allowed"},
 		"width":       {good, 5, "training features have width 4, validation features 5"},
 	}
 	for name, tt := range tests {
@@ -147,7 +166,7 @@ func TestKNNStops(t *testing.T) {
 	stop := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	tv, tl := evaltest.Cloud(600, 4, 3, 0.1, 1)
-	o := eval.KNNOptions{K: 3, Temperature: 0.1, Classes: 3, Progress: func(done, total int64) { cancel(stop) }}
+	o := eval.KNNOptions{K: []int{3}, Temperature: 0.1, Classes: 3, Progress: func(done, total int64) { cancel(stop) }}
 	_, err := eval.KNN(ctx, torch.CPU, evaltest.Features(tv, tl), evaltest.Features(tv, tl), o)
 	assert.ErrorIs(t, err, stop)
 }

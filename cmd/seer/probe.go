@@ -51,10 +51,12 @@ func knnCommand() *cli.Command {
 		Usage:     "classify by the nearest neighbours of a frozen trunk's features",
 		ArgsUsage: "RUN | FILE.toml",
 		Description: "Each validation image gets the class for which its knn.k nearest training images vote, weighted with\n" +
-			"exp(cosine / knn.temperature). Nothing is trained: the quickest look at what a trunk has learned. Arguments and\n" +
-			"results are those of linear-eval; images come from [knn], or from [linear] where that says nothing.\n\nExamples:\n" +
+			"exp(cosine / knn.temperature). Nothing is trained: the quickest look at what a trunk has learned. A list of knn.k\n" +
+			"gives a figure for each in one pass; the result is the best of them. Arguments and results are those of\n" +
+			"linear-eval; images come from [knn], or from [linear] where that says nothing.\n\nExamples:\n" +
 			"   seer knn runs/quickstart\n" +
 			"   seer knn runs/quickstart/checkpoints/step-000000500 --set knn.k=50\n" +
+			"   seer knn runs/quickstart --set 'knn.k=[5, 10, 20]'\n" +
 			"   seer knn experiments/quickstart.toml --random-init",
 		Flags:  probeFlags(),
 		Action: func(c *cli.Context) error { return runProbe(c, config.KNNEval, (*probe.Session).KNN) },
@@ -189,6 +191,13 @@ func printResults(w io.Writer, results ...probe.Result) error {
 			figures = fmt.Sprintf("%.2f\t%s", r.MAP, figures)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", r.Task, r.Origin, r.Arch, figures, r.Classes, r.TrainImages, r.ValImages)
+		for _, trial := range r.Trials {
+			mark := ""
+			if trial.String() == r.Best {
+				mark = "\tbest"
+			}
+			fmt.Fprintf(t, "%s, %v\t\t\t%.2f\t%.2f%s\n", r.Task, trial, trial.Top1, trial.Top5, mark)
+		}
 		for _, k := range r.Shots {
 			fmt.Fprintf(t, "%s, %d a class\t\t\t%.2f ± %.2f\n", r.Task, k.K, k.Mean, k.Std)
 		}

@@ -30,6 +30,10 @@ func TestProbesOfARun(t *testing.T) {
 	assert.EqualValues(t, 3, knn.Step)
 	assert.EqualValues(t, 24, knn.ValImages)
 
+	out = mustInvoke(t, "knn", run, "--random-init", "--set", "knn.k=[1, 3]", "--out", filepath.Join(t.TempDir(), "r.json"))
+	assert.Regexp(t, `(?m)^knn, k = 1 .*\d\.\d\d.*\nknn, k = 3 .*\d\.\d\d`, out, "a line for each number of neighbours")
+	assert.Contains(t, out, "best")
+
 	mustInvoke(t, "knn", run, "--random-init", "--set", "knn.k=3")
 	mustInvoke(t, "knn", experiment, "--weights", filepath.Join(run, "checkpoints", "step-000000003"))
 	results, err := runfolder.ReadLog[probe.Result](filepath.Join(run, "results.jsonl"))

@@ -81,6 +81,14 @@ func (c *Classification) Right(k int) int64 { return sum(c.right[c.place(k)]) }
 // Accuracy is the share of all images whose class was among the k best.
 func (c *Classification) Accuracy(k int) float64 { return share(c.Right(k), c.Images()) }
 
+// Percent is Accuracy in per cent, and 0 where no image was counted, for tables and files.
+func (c *Classification) Percent(k int) float64 {
+	if c.Images() == 0 {
+		return 0
+	}
+	return 100 * c.Accuracy(k)
+}
+
 // Recall is that share for each class; of a class without images it is NaN.
 func (c *Classification) Recall(k int) []float64 {
 	r := make([]float64, len(c.images))

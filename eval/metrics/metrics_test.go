@@ -204,6 +204,47 @@ func TestTopK(t *testing.T) {
 	}
 }
 
+// The five best of more classes than that, as the evaluations count them.
+func TestTopFive(t *testing.T) {
+	nan := float32(math.NaN())
+	tests := []struct {
+		name       string
+		scores     []float32
+		labels     []int64
+		top1, top5 int64
+	}{
+		{"best", []float32{0, 3, 1, 2, 0, 0, 0}, []int64{1}, 1, 1},
+		{"fifth", []float32{1, 2, 3, 4, 5, 0, 0}, []int64{0}, 0, 1},
+		{"sixth", []float32{1, 2, 3, 4, 5, 6, 0}, []int64{0}, 0, 0},
+		{"all equal are right once", []float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, []int64{0, 1}, 1, 2},
+		{"equal and last", []float32{1, 1, 1, 1, 1, 1}, []int64{5}, 0, 0},
+		{"nan is never right", []float32{nan, 0, nan, nan}, []int64{0}, 0, 0},
+		{"nan beside the right one", []float32{nan, 0, nan, nan}, []int64{1}, 1, 1},
+		{"two rows", []float32{1, 0, 0, 1}, []int64{0, 0}, 1, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := metrics.NewClassification(len(tt.scores)/len(tt.labels), 1, 5)
+			require.NoError(t, err)
+			require.NoError(t, c.Add(tt.scores, tt.labels))
+			assert.Equal(t, []int64{tt.top1, tt.top5, int64(len(tt.labels))}, []int64{c.Right(1), c.Right(5), c.Images()})
+		})
+	}
+}
+
+func TestPercent(t *testing.T) {
+	c, err := metrics.NewClassification(2, 1, 5)
+	require.NoError(t, err)
+	assert.Zero(t, c.Percent(1), "no images")
+	for range 3 {
+		require.NoError(t, c.Add([]float32{2, 1, 1, 2}, []int64{0, 0}))
+	}
+	assert.Equal(t, 50.0, c.Percent(1))
+	assert.Equal(t, 100.0, c.Percent(5))
+	assert.ErrorContains(t, c.Add([]float32{1, 2, 3}, []int64{0, 0}), "3 scores for 2 images")
+	assert.ErrorContains(t, c.Add([]float32{1, 2}, []int64{-1}), "label -1")
+}
+
 func TestPartsAddUpToTheWhole(t *testing.T) {
 	rng := testrand.New(t)
 	const n, classes = 50, 4

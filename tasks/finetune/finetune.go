@@ -214,7 +214,7 @@ func (r *run) result() *probe.Result {
 	e, a := r.Experiment, r.val.latest
 	return &probe.Result{
 		Task: "finetune", Experiment: e.Name, Origin: eval.Origin{Weights: r.Folder.SavedDir(), Arch: e.Model.Arch, Step: r.plan.Steps, Run: e.Run.Dir},
-		Top1: a.Percent1(), Top5: a.Percent5(), Classes: len(r.val.model.Classes), TrainImages: r.plan.Images, ValImages: a.Images,
+		Top1: a.Percent(1), Top5: a.Percent(5), Classes: len(r.val.model.Classes), TrainImages: r.plan.Images, ValImages: a.Images(),
 		Train: redact.URL(e.Data.Source), Val: redact.URL(e.Finetune.Val), Seed: e.Run.Seed, Seconds: r.program.Clock.Seconds,
 		Steps: r.plan.Steps, Settings: settings(e.Finetune),
 	}

@@ -10,6 +10,7 @@ import (
 	"seer/config"
 	"seer/data"
 	"seer/eval"
+	"seer/eval/metrics"
 	"seer/inputs"
 	"seer/internal/redact"
 	"seer/runfolder"
@@ -24,7 +25,7 @@ type validation struct {
 	images  eval.Images
 	numbers []int64 // of the source's classes among those of training
 	model   *Model
-	latest  eval.Accuracy
+	latest  *metrics.Classification
 }
 
 // openValidation opens finetune.val and finds its classes among those of training.
@@ -56,23 +57,26 @@ func (v *validation) run(ctx context.Context, e train.Event) (err error) {
 	if v.latest, err = v.count(ctx); err != nil {
 		return fmt.Errorf("finetune.val: %w", err)
 	}
-	v.Say("step %d/%d  validation top-1 %.2f %%, top-5 %.2f %% of %d images", e.Step, e.Total, v.latest.Percent1(), v.latest.Percent5(), v.latest.Images)
+	v.Say("step %d/%d  validation top-1 %.2f %%, top-5 %.2f %% of %d images", e.Step, e.Total, v.latest.Percent(1), v.latest.Percent(5), v.latest.Images())
 	return v.Folder.Log(runfolder.MetricsLog).Append(struct {
 		Step int64   `json:"step"`
 		Top1 float64 `json:"val_top1"`
 		Top5 float64 `json:"val_top5"`
-	}{e.Step, v.latest.Percent1(), v.latest.Percent5()})
+	}{e.Step, v.latest.Percent(1), v.latest.Percent(5)})
 }
 
-func (v *validation) count(ctx context.Context) (a eval.Accuracy, err error) {
+func (v *validation) count(ctx context.Context) (c *metrics.Classification, err error) {
+	if c, err = metrics.NewClassification(len(v.model.Classes), 1, 5); err != nil {
+		return nil, err
+	}
 	err = v.model.Scores(ctx, v.images, func(batch *data.Batch, scores *torch.Tensor) error {
 		labels := make([]int64, len(batch.Indices))
 		for i, index := range batch.Indices {
 			labels[i] = v.numbers[v.images.Source.Label(index)]
 		}
-		return a.Add(scores.Float32s(), labels)
+		return c.Add(scores.Float32s(), labels)
 	})
-	return a, err
+	return c, err
 }
 
 // Close closes the source.

@@ -14,6 +14,7 @@ import (
 	"seer/data/jpeg"
 	"seer/data/sampler"
 	"seer/eval"
+	"seer/eval/metrics"
 	"seer/nn"
 	"seer/optim"
 	"seer/optim/rules"
@@ -33,10 +34,10 @@ type LinearOptions struct {
 
 // LinearResult is a trained probe's outcome.
 type LinearResult struct {
-	eval.Accuracy
-	Steps int64
-	Loss  float64 // mean over the last epoch, or over all steps when there are fewer
-	Cost  float64 // C that was chosen; logistic regression only
+	*metrics.Classification // top-1 and top-5 on the validation images
+	Steps                   int64
+	Loss                    float64 // mean over the last epoch, or over all steps when there are fewer
+	Cost                    float64 // C that was chosen; logistic regression only
 }
 
 // Linear trains a classifier on features that were computed once, and scores val. It computes on dev.
@@ -239,7 +240,7 @@ func (p *linear) run(ctx context.Context, threads int, val *eval.Features) (r Li
 		return r, err
 	}
 	r.Steps, r.Loss = p.program.Steps, p.meanLoss()
-	r.Accuracy, err = p.score(ctx, val)
+	r.Classification, err = p.score(ctx, val)
 	return r, err
 }
 
@@ -260,7 +261,10 @@ func (p *linear) meanLoss() float64 {
 const scoreRows = 4096
 
 // score counts the accuracy on val with the batch norm's running statistics.
-func (p *linear) score(ctx context.Context, val *eval.Features) (a eval.Accuracy, err error) {
+func (p *linear) score(ctx context.Context, val *eval.Features) (a *metrics.Classification, err error) {
+	if a, err = metrics.NewClassification(p.Classes, 1, 5); err != nil {
+		return nil, err
+	}
 	failure := torch.Try(func() {
 		torch.NoGrad(func() {
 			for at := int64(0); at < val.Len() && err == nil; at += scoreRows {

@@ -48,7 +48,7 @@ func TestLinearSeparates(t *testing.T) {
 			r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
 				probe.LinearOptions{Config: short(edit), Classes: 5, Seed: 3})
 			require.NoError(t, err)
-			assert.Equal(t, eval.Accuracy{Top1: 100, Top5: 100, Images: 100}, r.Accuracy)
+			assert.Equal(t, []int64{100, 100, 100}, []int64{r.Right(1), r.Right(5), r.Images()})
 			assert.EqualValues(t, 125, r.Steps)
 			assert.Less(t, r.Loss, 0.2)
 		})
@@ -69,7 +69,7 @@ func TestLinearBatchNormUsesRunningStatistics(t *testing.T) {
 		r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv[:8*n], vl[:n]),
 			probe.LinearOptions{Config: short(nil), Classes: 5})
 		require.NoError(t, err)
-		assert.EqualValues(t, n, r.Top1)
+		assert.EqualValues(t, n, r.Right(1))
 	}
 }
 
@@ -86,7 +86,7 @@ func TestLinearIsDeterministic(t *testing.T) {
 	first := run(1)
 	assert.Equal(t, first, run(1))
 	assert.NotEqual(t, first.Loss, run(2).Loss, "the seed must matter")
-	assert.Less(t, first.Top1, first.Images, "the task must not be trivial")
+	assert.Less(t, first.Right(1), first.Images(), "the task must not be trivial")
 }
 
 func TestLinearRefuses(t *testing.T) {
@@ -148,7 +148,7 @@ func TestLinearAugmented(t *testing.T) {
 		return r
 	}
 	first := run(1)
-	assert.EqualValues(t, 24, first.Top1)
+	assert.EqualValues(t, 24, first.Right(1))
 	assert.EqualValues(t, 30, first.Steps)
 	assert.Equal(t, first, run(3), "the number of workers must not matter")
 }

@@ -69,6 +69,10 @@ type Result struct {
 	// vector machines only.
 	MAP   float64 `json:"map,omitempty"`
 	Shots []Shots `json:"shots,omitempty"`
+	// Trials are the figures of all settings that were tried at once, where there are several; Best names the one that the
+	// result is of.
+	Trials []Trial `json:"trials,omitempty"`
+	Best   string  `json:"best,omitempty"`
 	// Settings is the section of the experiment that was used, under its names in the file.
 	Settings map[string]any `json:"settings"`
 }
@@ -116,7 +120,8 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	out := s.result("linear-eval", r.Accuracy, train, begin)
+	out := s.result("linear-eval", train, val, begin)
+	out.Top1, out.Top5 = topK(r.Classification)
 	l.Train, l.Val = redact.URL(l.Train), redact.URL(l.Val)
 	out.Loss, out.Steps, out.Cost, out.Train, out.Val = r.Loss, r.Steps, r.Cost, l.Train, l.Val
 	out.Settings, err = settings(l)
@@ -216,24 +221,33 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	a, err := eval.KNN(ctx, s.Backbone.Device, train.features, scored, eval.KNNOptions{
+	counts, err := eval.KNN(ctx, s.Backbone.Device, train.features, scored, eval.KNNOptions{
 		K: k.K, Temperature: k.Temperature, Classes: train.classes(), Threads: s.Backbone.Threads,
 		Progress: func(done, total int64) { s.progress("nearest neighbours", done, total) },
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	out := s.result("knn", a, train, begin)
+	var trials []Trial
+	for i, c := range counts {
+		t := Trial{K: k.K[i]}
+		t.Top1, t.Top5 = topK(c)
+		trials = append(trials, t)
+	}
+	out := s.result("knn", train, val, begin)
+	out.Top1, out.Top5 = best(trials).Top1, best(trials).Top5
+	out.Trials, out.Best = tried(trials)
 	k.Train, k.Val = redact.URL(k.Train), redact.URL(k.Val)
 	out.Train, out.Val = redact.URL(trainPath), redact.URL(valPath)
 	out.Settings, err = settings(k)
 	return out, err
 }
 
-func (s *Session) result(task string, a eval.Accuracy, train *labelled, begin time.Time) Result {
+// result has what all probes tell besides their figures.
+func (s *Session) result(task string, train, val *labelled, begin time.Time) Result {
 	return Result{
-		Task: task, Experiment: s.Experiment.Name, Origin: s.Backbone.Origin, Top1: a.Percent1(), Top5: a.Percent5(), Classes: train.classes(),
-		TrainImages: train.images.Len(), ValImages: a.Images, Seed: s.Experiment.Run.Seed,
+		Task: task, Experiment: s.Experiment.Name, Origin: s.Backbone.Origin, Classes: train.classes(),
+		TrainImages: train.images.Len(), ValImages: val.features.Len(), Seed: s.Experiment.Run.Seed,
 		Seconds: time.Since(begin).Seconds(),
 	}
 }

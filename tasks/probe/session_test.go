@@ -37,7 +37,7 @@ func probing(trainDir, valDir string) *config.Experiment {
 	e.Linear = short(func(c *config.Linear) {
 		c.Train, c.Val, c.Batch, c.Resize, c.Crop, c.Augment = trainDir, valDir, 8, 32, 32, false
 	})
-	e.KNN = config.KNN{Kind: "auto", K: 5, Temperature: 0.1, Batch: 8, Resize: 32, Crop: 32}
+	e.KNN = config.KNN{Kind: "auto", K: config.Several[int]{5}, Temperature: 0.1, Batch: 8, Resize: 32, Crop: 32}
 	return e
 }
 
@@ -93,6 +93,39 @@ func TestSessionSubset(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 8, r.TrainImages)
 	assert.InDelta(t, 100.0/3, r.Top1, 1e-9, "every vote is for blue")
+}
+
+// Several numbers of neighbours are tried on the same features and give what each gives alone; the best is the result.
+func TestSessionTriesSeveralNeighbours(t *testing.T) {
+	torchtest.NoLeaks(t)
+	train, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 12)
+	e := probing(train, val)
+	e.KNN.TrainSubset.First = 16 // blue and green by name, so that no number finds red
+	s := session(t, e)
+	stages := map[string]int{}
+	s.Progress = func(stage string, done, total int64) {
+		if done == total {
+			stages[stage]++
+		}
+	}
+	e.KNN.K = config.Several[int]{16, 3, 9}
+	r, err := s.KNN(context.Background())
+	require.NoError(t, err)
+	require.Len(t, r.Trials, 3)
+	assert.Equal(t, 1, stages["nearest neighbours"], "one pass for all")
+	for i, k := range e.KNN.K {
+		e.KNN.K = config.Several[int]{k}
+		alone, err := s.KNN(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, probe.Trial{K: k, Top1: alone.Top1, Top5: alone.Top5}, r.Trials[i])
+		assert.Empty(t, alone.Trials, "one alone is the result")
+		assert.LessOrEqual(t, alone.Top1, r.Top1, "the best is the result")
+		e.KNN.K = config.Several[int]{16, 3, 9}
+	}
+	assert.Contains(t, []string{"k = 16", "k = 3", "k = 9"}, r.Best)
+	e.KNN.K = config.Several[int]{3, 17}
+	_, err = s.KNN(context.Background())
+	assert.ErrorContains(t, err, "knn.k = 17: there are 16 training images; allowed are 1 to 16")
 }
 
 // A validation folder that lacks a class numbers the others differently; labels must follow the names.

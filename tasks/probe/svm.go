@@ -10,6 +10,7 @@ import (
 
 	"seer/eval"
 	"seer/eval/logistic"
+	"seer/eval/metrics"
 	"seer/eval/svm"
 	"seer/internal/redact"
 	"seer/torch"
@@ -57,18 +58,17 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	if n := r.Unconverged(); n > 0 && s.Warn != nil {
 		s.Warn(fmt.Sprintf("%d of %d machines have not converged within %d passes over the images", n, len(r.Models), o.MaxIterations))
 	}
-	accuracy := eval.Accuracy{Images: scored.Len()}
-	if train.rows() == nil {
-		if accuracy, err = decide(r.Models, sets[1], scored.Labels); err != nil {
-			return Result{}, err
-		}
-	}
 	shots, err := svm.LowShot(ctx, sets[0], sets[1], v.Shots, v.Samples, o)
 	if err != nil {
 		return Result{}, err
 	}
 	s.progress("support vector machines", 1, 1)
-	out := s.result("svm", accuracy, train, begin)
+	out := s.result("svm", train, val, begin)
+	if train.rows() == nil {
+		if out.Top1, out.Top5, err = decide(r.Models, sets[1], scored.Labels); err != nil {
+			return Result{}, err
+		}
+	}
 	v.Train, v.Val = redact.URL(v.Train), redact.URL(v.Val)
 	out.Classes = len(r.Models)
 	out.Train, out.Val, out.MAP = redact.URL(trainPath), redact.URL(valPath), 100*r.Mean()
@@ -131,7 +131,7 @@ func svmSet(f *eval.Features, of *labelled, classes int) (set svm.Set, err error
 }
 
 // decide counts images whose class has the largest decision value of all machines.
-func decide(models []*svm.Model, test svm.Set, labels []int64) (a eval.Accuracy, err error) {
+func decide(models []*svm.Model, test svm.Set, labels []int64) (top1, top5 float64, err error) {
 	n := test.Rows.Len()
 	scores := make([]float32, n*len(models))
 	for c, m := range models {
@@ -139,7 +139,15 @@ func decide(models []*svm.Model, test svm.Set, labels []int64) (a eval.Accuracy,
 			scores[i*len(models)+c] = float32(v)
 		}
 	}
-	return a, a.Add(scores, labels)
+	count, err := metrics.NewClassification(len(models), 1, 5)
+	if err == nil {
+		err = count.Add(scores, labels)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	top1, top5 = topK(count)
+	return top1, top5, nil
 }
 
 // logistic is the linear probe by logistic regression in float64.
@@ -159,5 +167,5 @@ func (s *Session) logistic(ctx context.Context, train, val *eval.Features, class
 	if err != nil {
 		return LinearResult{}, err
 	}
-	return LinearResult{Accuracy: eval.Accuracy{Top1: counts.Right(1), Top5: counts.Right(5), Images: counts.Images()}, Steps: int64(r.Iterations), Loss: r.Objective, Cost: r.Cost}, nil
+	return LinearResult{Classification: counts, Steps: int64(r.Iterations), Loss: r.Objective, Cost: r.Cost}, nil
 }
