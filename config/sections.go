@@ -149,9 +149,16 @@ type Finetune struct {
 	// HeadLR multiplies the learning rate of the head, which starts from nothing;
 	// optim.rules multiply further. Default 1.
 	HeadLR float64 `toml:"head_lr"`
-	// DecayBatchNorm puts optim.weight_decay on the scales and shifts of batch norm,
-	// too. Default false (VISSL's regularize_bn).
-	DecayBatchNorm bool `toml:"decay_batch_norm"`
+	// DecayNorm puts optim.weight_decay on the scales and shifts of batch norm and layer
+	// norm, too. Default false (VISSL's regularize_bn).
+	DecayNorm bool `toml:"decay_norm"`
+	// DecayBias puts it on the biases of convolutions and Linears; with decay_norm, on
+	// the shifts of norms. Default true (VISSL's regularize_bias).
+	DecayBias bool `toml:"decay_bias"`
+	// EMA is the decay of an exponential moving average of the weights, which is what is
+	// validated and what predictions, exports and probes of the run use. Default 0:
+	// there is none (VISSL's hook has 0.9999).
+	EMA float64 `toml:"ema"`
 	// ValidateEvery is the interval between validations; one always ends the run.
 	// Default "1ep".
 	ValidateEvery Duration `toml:"validate_every"`

@@ -23,6 +23,7 @@ func (c *checker) finetune(f Finetune) {
 	c.notNegative("finetune.mixup", f.Mixup)
 	c.notNegative("finetune.cutmix", f.Cutmix)
 	c.positive("finetune.head_lr", f.HeadLR)
+	c.refuse(!(f.EMA >= 0 && f.EMA < 1), "finetune.ema", f.EMA, "must be 0 (no average) or more and below 1")
 	c.length("finetune.validate_every", f.ValidateEvery)
 	c.resize("finetune", f.Resize, f.Crop)
 }

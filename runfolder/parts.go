@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"seer/checkpoint"
 )
@@ -65,6 +66,9 @@ func (s *Shard) PutTensors(file string, tensors []checkpoint.Tensor) {
 
 // OpenTensors opens one of the checkpoint's files of tensors; the caller closes it.
 func (s *Shard) OpenTensors(file string) (*checkpoint.File, error) { return s.from.Open(file) }
+
+// HasTensors tells whether the checkpoint has a file of tensors of that name.
+func (s *Shard) HasTensors(file string) bool { return slices.Contains(s.from.Files, file) }
 
 // SaveParts writes a checkpoint of all parts: their documents in state.json, their
 // tensors under the names of the files that they ask for, with metadata. Each of

@@ -19,7 +19,8 @@ import (
 
 // Names of a checkpoint's files and folders.
 const (
-	ModelFile     = "model.safetensors"
+	ModelFile     = "model.safetensors"    // the weights to use
+	TrainingFile  = "training.safetensors" // the weights that training goes on with, where ModelFile has an average of them
 	OptimizerFile = "optimizer.safetensors"
 	StateFile     = "state.json"
 	ManifestFile  = "MANIFEST.json"

@@ -23,14 +23,48 @@ func SoftCrossEntropy(scores, shares *torch.Tensor) *torch.Tensor {
 	return torch.CrossEntropy(scores.To(torch.Float32), shares)
 }
 
+// WeightedCrossEntropy is CrossEntropy with a weight for each class, float32 [classes]: an image counts as much as its
+// class, and the sum is divided by the weights of all images, as PyTorch does (weight).
+func WeightedCrossEntropy(scores, classes, weights *torch.Tensor, smoothing float64) *torch.Tensor {
+	logs := scores.To(torch.Float32).LogSoftmax(1).Mul(weights)
+	rows := classes.Size(0)
+	sum := weights.IndexSelect(0, classes).Sum()
+	own := logs.Gather(1, classes.Reshape(rows, 1)).Sum().Neg()
+	uniform := logs.Sum().Neg().DivScalar(float64(scores.Size(1)))
+	return own.MulScalar(1 - smoothing).Add(uniform.MulScalar(smoothing)).Div(sum)
+}
+
+// WeightedSoftCrossEntropy is SoftCrossEntropy with a weight for each class; it is divided by the number of images, as
+// PyTorch does with shares.
+func WeightedSoftCrossEntropy(scores, shares, weights *torch.Tensor) *torch.Tensor {
+	logs := scores.To(torch.Float32).LogSoftmax(1)
+	return logs.Mul(shares).Mul(weights).Sum().Neg().DivScalar(float64(scores.Size(0)))
+}
+
 // BinaryCrossEntropy is the mean over all entries that count of the logistic loss of scores [N, classes] with targets
 // [N, classes] of 1 and 0 (torch.nn.functional.binary_cross_entropy_with_logits). Entries of -1 do not count: the class
 // may be in the image or not (OpenImages, VOC's difficult objects).
 func BinaryCrossEntropy(scores, targets *torch.Tensor) *torch.Tensor {
 	scores = scores.To(torch.Float32)
+	return meanOfKnown(scores.ClampMin(0).Sub(scores.Mul(targets)).Add(softplus(scores)), targets)
+}
+
+// WeightedBinaryCrossEntropy is BinaryCrossEntropy with a weight for the positives of each class, float32 [classes]
+// (pos_weight in PyTorch).
+func WeightedBinaryCrossEntropy(scores, targets, weights *torch.Tensor) *torch.Tensor {
+	scores = scores.To(torch.Float32)
+	// log(1 + exp(-x)), which positives cost, is what softplus adds to max(-x, 0).
+	positive := scores.Neg().ClampMin(0).Add(softplus(scores))
+	negative := scores.Add(positive)
+	shares := targets.ClampMin(0)
+	return meanOfKnown(positive.Mul(shares).Mul(weights).Add(negative.Sub(negative.Mul(shares))), targets)
+}
+
+// softplus is log(1 + exp(-|x|)), which does not overflow.
+func softplus(x *torch.Tensor) *torch.Tensor { return x.Abs().Neg().Exp().AddScalar(1).Log() }
+
+// meanOfKnown is the mean of the losses [N, classes] whose target is not -1.
+func meanOfKnown(losses, targets *torch.Tensor) *torch.Tensor {
 	counts := targets.GtScalar(-0.5).To(torch.Float32)
-	// max(x,0) - x·t + log(1 + exp(-|x|)), which does not overflow.
-	softplus := scores.Abs().Neg().Exp().AddScalar(1).Log()
-	loss := scores.ClampMin(0).Add(scores.Mul(targets).Neg()).Add(softplus)
-	return loss.Mul(counts).Sum().Div(counts.Sum().ClampMin(1))
+	return losses.Mul(counts).Sum().Div(counts.Sum().ClampMin(1))
 }

@@ -3,6 +3,7 @@
 package train
 
 import (
+	"errors"
 	"math"
 
 	"seer/nn"
@@ -21,6 +22,8 @@ type Engine struct {
 	ChannelsLast bool
 	Mean, Std    [3]float64 // of the pixels in [0,1], per channel
 	Scaler       *Scaler    // for Float16, else nil
+	// Average of the method's weights, which checkpoints offer in place of the weights themselves; nil: none.
+	Average *optim.EMA
 }
 
 // Result is what one step reports.
@@ -78,8 +81,11 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 			return
 		}
 
-		// 7. What the method puts right behind every update.
+		// 7. What the method puts right behind every update, and the average of the result.
 		e.Method.AfterUpdate(step)
+		if e.Average != nil {
+			e.Average.Update()
+		}
 	}); failure != nil {
 		return r, failure
 	}
@@ -104,8 +110,23 @@ func (e *Engine) prepare(b *Batch) {
 	}
 }
 
-// Close frees the method, the optimizer's state and the loss scale.
+// Averaged calls f while the method has the averaged weights, if there is an average: for validation. Both keep their bits.
+func (e *Engine) Averaged(f func() error) (err error) {
+	if e.Average == nil {
+		return f()
+	}
+	if err := torch.Try(e.Average.Swap); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, torch.Try(e.Average.Swap)) }()
+	return f()
+}
+
+// Close frees the method, the average, the optimizer's state and the loss scale.
 func (e *Engine) Close() {
+	if e.Average != nil {
+		e.Average.Close()
+	}
 	nn.Close(e.Method)
 	e.Optimizer.Close()
 	if e.Scaler != nil {

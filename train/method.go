@@ -13,7 +13,7 @@ type Method interface {
 	nn.Walker
 	// Forward computes the loss of a batch for step number step, counted from 0. It runs under the engine's autocast.
 	Forward(ctx *nn.Context, b *Batch, step int64) Output
-	// AfterUpdate puts right what the optimizer's step has moved: prototypes to unit norm, an average of the weights.
+	// AfterUpdate puts right what the optimizer's step has moved: prototypes to unit norm.
 	AfterUpdate(step int64)
 }
 

@@ -81,6 +81,8 @@ const (
 	StepKey = "step" // of training
 	// LayoutKey says whether the weights were trained channels-last, by choice or as measured.
 	LayoutKey = "channels_last"
+	// AverageKey is the decay of the average that the weights are; missing where they are the trained weights themselves.
+	AverageKey = "ema"
 )
 
 func (p *Program) metadata() map[string]string {
@@ -90,5 +92,8 @@ func (p *Program) metadata() map[string]string {
 	}
 	meta[StepKey] = strconv.FormatInt(p.Clock.Step, 10)
 	meta[LayoutKey] = strconv.FormatBool(p.Clock.ChannelsLast)
+	if p.Engine.Average != nil {
+		meta[AverageKey] = strconv.FormatFloat(p.Engine.Average.Decay(), 'g', -1, 64)
+	}
 	return meta
 }

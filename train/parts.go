@@ -3,6 +3,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,7 +15,7 @@ import (
 
 // parts of every program: what the next step depends on, besides what the program itself names.
 func (e *Engine) parts() []runfolder.Part {
-	return []runfolder.Part{weights{e.Method}, optimizer{e}, random{e.Device}}
+	return []runfolder.Part{weights{e}, optimizer{e}, random{e.Device}}
 }
 
 // mismatch advises on tensors that do not fit.
@@ -26,27 +27,61 @@ func mismatch(err error) error {
 		"give a new experiment another run.dir", err)
 }
 
-// weights are the method's parameters and buffers.
-type weights struct{ method Method }
+// weights are the method's parameters and buffers. Where there is an average of them, that is what a checkpoint offers to
+// whoever uses the model, and the weights that training goes on with have a file of their own.
+type weights struct{ *Engine }
+
+// averageState is the document of a run with an average.
+type averageState struct {
+	Updates int64 `json:"updates"` // steps that it has seen
+}
 
 // Name implements runfolder.Part.
 func (weights) Name() string { return "weights" }
 
 // Save implements runfolder.Part.
 func (w weights) Save(s *runfolder.Shard) error {
-	tensors, err := statedict.Of(w.method)
-	s.PutTensors(runfolder.ModelFile, tensors)
-	return err
+	trained, err := statedict.Of(w.Method)
+	if w.Average == nil || err != nil {
+		s.PutTensors(runfolder.ModelFile, trained)
+		return err
+	}
+	average, err := statedict.Of(w.Average)
+	s.PutTensors(runfolder.ModelFile, average)
+	s.PutTensors(runfolder.TrainingFile, trained)
+	return errors.Join(err, s.Put(averageState{w.Average.Updates}))
 }
 
-// Load implements runfolder.Part.
+// Load restores what Save has put. A run may go on with an average that it did not have, which then begins with its
+// weights, or without the one that it had.
 func (w weights) Load(s *runfolder.Shard) error {
-	file, err := s.OpenTensors(runfolder.ModelFile)
+	trained := runfolder.ModelFile
+	averaged := s.HasTensors(runfolder.TrainingFile)
+	if averaged {
+		trained = runfolder.TrainingFile
+	}
+	if err := loadTensors(s, trained, w.Method); err != nil || w.Average == nil {
+		return err
+	}
+	if !averaged {
+		return torch.Try(w.Average.Restart)
+	}
+	var state averageState
+	if _, err := s.Get(&state); err != nil {
+		return err
+	}
+	w.Average.Updates = state.Updates
+	return loadTensors(s, runfolder.ModelFile, w.Average)
+}
+
+// loadTensors fills all tensors of to from a file of the checkpoint.
+func loadTensors(s *runfolder.Shard, name string, to nn.Walker) error {
+	file, err := s.OpenTensors(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return mismatch(statedict.Load(w.method, file))
+	return mismatch(statedict.Load(to, file))
 }
 
 // optimizer is the momentum and, in Float16, the loss scale.

@@ -73,6 +73,15 @@ func TestPredictNamesClasses(t *testing.T) {
 	assert.Equal(t, lines[1], []string{rows[0].Image, "1", rows[0].Label, strconv.FormatFloat(float64(rows[0].Score), 'g', -1, 32)})
 }
 
+// Batches that the machine has no room for are refused before there is a file.
+func TestPredictRefusesBatchesThatDoNotFit(t *testing.T) {
+	run, images := tune(t)
+	out := filepath.Join(t.TempDir(), "labels.csv")
+	_, _, err := invoke(t, "predict", run, "--images", images, "--out", out, "--batch", "1000000000")
+	assert.ErrorContains(t, err, "--batch 1000000000: 3 batches of 1000000000 images")
+	assert.NoFileExists(t, out)
+}
+
 // An exported run has its classifier under the library's name and the names of its classes beside it.
 func TestExportHasTheClassifier(t *testing.T) {
 	run, _ := tune(t)

@@ -14,6 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/data"
+	"seer/data/augment"
+	"seer/inputs"
 	"seer/internal/durable"
 	"seer/tasks/finetune"
 )
@@ -70,6 +72,9 @@ func runPredict(c *cli.Context) (err error) {
 		return err
 	}
 	defer m.Close()
+	if err := inputs.Fit(augment.Eval(m.Settings.Resize, m.Settings.Crop), c.Int("batch"), 2); err != nil {
+		return fmt.Errorf("--batch %d: %w", c.Int("batch"), err)
+	}
 	return writePredictions(c, m, progress)
 }
 

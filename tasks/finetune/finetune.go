@@ -12,6 +12,7 @@ import (
 	"seer/eval"
 	"seer/internal/redact"
 	"seer/nn"
+	"seer/optim"
 	"seer/runfolder"
 	"seer/supervised"
 	"seer/tasks/launch"
@@ -183,18 +184,27 @@ func (r *run) build() (err error) {
 		return err
 	}
 	r.backbone.ChannelsLast = channelsLast
-	adjust := r.method.regularise(e.Finetune.HeadLR, e.Finetune.DecayBatchNorm)
-	if r.engine, err = launch.NewEngine(r.method, e, r.plan, r.Device, channelsLast, adjust); err != nil {
+	if r.engine, err = launch.NewEngine(r.method, e, r.plan, r.Device, channelsLast, r.method.regularise(e.Finetune)); err != nil {
 		return err
+	}
+	if e.Finetune.EMA > 0 {
+		if r.engine.Average, err = optim.NewEMA(r.method, e.Finetune.EMA); err != nil {
+			return fmt.Errorf("finetune.ema: allocating the average of the weights: %w", err)
+		}
 	}
 	if r.program, err = r.NewProgram(r.engine, r.plan); err != nil {
 		return err
 	}
 	r.val.model = &Model{Backbone: r.backbone, Head: r.method.Head, Classes: classes, Settings: e.Finetune}
-	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "validation", Every: r.plan.ValidateEvery, Run: r.val.run})
+	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "validation", Every: r.plan.ValidateEvery, Run: r.validate})
 	r.program.Parts = append(r.program.Parts, classesPart{classes})
 	r.images.Attach(r.program)
 	return r.Fill(r.program)
+}
+
+// validate judges the weights that a checkpoint of this step offers: the averaged ones, if there is an average.
+func (r *run) validate(ctx context.Context, e train.Event) error {
+	return r.engine.Averaged(func() error { return r.val.run(ctx, e) })
 }
 
 // layoutBatch bounds the measurement of memory layouts.

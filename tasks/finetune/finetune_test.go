@@ -64,11 +64,16 @@ func copied(e *config.Experiment) *config.Experiment {
 	return &again
 }
 
-func digest(t *testing.T, run string) (sums [2]string) {
+// digest is a checksum of each file of tensors of a run's newest checkpoint.
+func digest(t *testing.T, run string) map[string]string {
 	t.Helper()
 	c, err := runfolder.Newest(run, nil)
 	require.NoError(t, err)
-	for i, name := range []string{runfolder.ModelFile, runfolder.OptimizerFile} {
+	sums := map[string]string{}
+	for _, name := range c.Files {
+		if filepath.Ext(name) != ".safetensors" {
+			continue
+		}
 		file, err := c.Open(name)
 		require.NoError(t, err)
 		sum := sha256.New()
@@ -78,7 +83,7 @@ func digest(t *testing.T, run string) (sums [2]string) {
 			fmt.Fprintln(sum, info)
 			sum.Write(tensor.Data)
 		}
-		sums[i] = fmt.Sprintf("%x", sum.Sum(nil))
+		sums[name] = fmt.Sprintf("%x", sum.Sum(nil))
 		require.NoError(t, file.Close())
 	}
 	return sums
@@ -113,25 +118,35 @@ func TestFinetuningLearnsClasses(t *testing.T) {
 	assert.Contains(t, out, "The run is complete: 60 of 60 steps")
 }
 
+// stopAt interrupts a run behind a step.
+func stopAt(step int64) (hook train.Hook, stop error) {
+	stop = errors.New("stopped by a test")
+	return train.Hook{Name: "stop", Every: 1, Run: func(_ context.Context, e train.Event) error {
+		if e.Step == step {
+			return stop
+		}
+		return nil
+	}}, stop
+}
+
 // A run that is stopped and continued ends with the bits of one that was not, and needs its weights only once.
 func TestFinetuningResumesToTheBit(t *testing.T) {
 	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 6)
-	for _, precision := range []string{"fp32", "bf16"} {
-		t.Run(precision, func(t *testing.T) {
+	for name, edit := range map[string]func(*config.Experiment){
+		"mixed images": func(e *config.Experiment) { e.Finetune.Mixup, e.Finetune.Cutmix = 0.8, 1 },
+		"bf16":         func(e *config.Experiment) { e.Run.Precision, e.Finetune.Mixup, e.Finetune.Cutmix = "bf16", 0.8, 1 },
+		"an average":   func(e *config.Experiment) { e.Finetune.EMA = 0.7 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			torchtest.NoLeaks(t)
 			whole := experiment(t, images, val)
-			whole.Run.Precision, whole.Finetune.Mixup, whole.Finetune.Cutmix = precision, 0.8, 1
+			edit(whole)
 			_, _, err := goes(t, t.Context(), whole, scratch, launch.Options{})
 			require.NoError(t, err)
 
 			parts := experiment(t, images, val)
-			parts.Run.Precision, parts.Finetune.Mixup, parts.Finetune.Cutmix = precision, 0.8, 1
-			stop := errors.New("stopped by a test")
-			hook := train.Hook{Name: "stop", Every: 1, Run: func(_ context.Context, e train.Event) error {
-				if e.Step == 5 {
-					return stop
-				}
-				return nil
-			}}
+			edit(parts)
+			hook, stop := stopAt(5)
 			_, _, err = goes(t, t.Context(), copied(parts), scratch, launch.Options{Hooks: []train.Hook{hook}})
 			require.ErrorIs(t, err, stop)
 			parts.Data.Workers = 1

@@ -5,7 +5,6 @@ package finetune
 import (
 	"seer/models"
 	"seer/nn"
-	"seer/optim/rules"
 	"seer/supervised"
 	"seer/torch"
 	"seer/train"
@@ -58,37 +57,11 @@ func top1(scores, classes *torch.Tensor) (percent float64) {
 // AfterUpdate implements train.Method.
 func (*Method) AfterUpdate(int64) {}
 
+// headName is what the names of the head's tensors begin with.
+const headName = "head"
+
 // Walk visits the trunk and the head.
 func (m *Method) Walk(prefix string, visit func(nn.Entry)) {
 	m.Trunk.Walk(nn.Join(prefix, "trunk"), visit)
-	m.Head.Walk(nn.Join(prefix, "head"), visit)
-}
-
-// regularise is the setting of a parameter besides the experiment's rules: the head learns at its own rate, and batch norm
-// has no weight decay unless it is asked for.
-func (m *Method) regularise(headLR float64, decayNorm bool) func(nn.Entry, *rules.Setting) {
-	norms, heads := batchNorms(m), map[*torch.Tensor]bool{}
-	for _, e := range nn.Parameters(m.Head) {
-		heads[e.Tensor] = true
-	}
-	return func(p nn.Entry, s *rules.Setting) {
-		if heads[p.Tensor] {
-			s.LRMult *= headLR
-		}
-		if norms[p.Name] && !decayNorm {
-			s.WeightDecay = 0
-		}
-	}
-}
-
-// batchNorms are the names of scales and shifts: what stands beside running statistics.
-func batchNorms(w nn.Walker) map[string]bool {
-	const statistic = "running_mean"
-	names := map[string]bool{}
-	for _, e := range nn.Buffers(w) {
-		if n := len(e.Name) - len(statistic); n > 0 && e.Name[n:] == statistic {
-			names[e.Name[:n]+"weight"], names[e.Name[:n]+"bias"] = true, true
-		}
-	}
-	return names
+	m.Head.Walk(nn.Join(prefix, headName), visit)
 }

@@ -121,6 +121,6 @@ func readHead(path string, warn func(string)) (classes []string, head []checkpoi
 		return nil, nil, nil, err
 	}
 	defer file.Close()
-	head, err = statedict.Below(file, "head.")
+	head, err = statedict.Below(file, headName+".")
 	return classes, head, made, err
 }

@@ -109,5 +109,5 @@ func (c classesPart) Load(s *runfolder.Shard) error {
 // settings of [finetune] for a result.
 func settings(f config.Finetune) map[string]any {
 	return map[string]any{"hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix, "head_lr": f.HeadLR,
-		"decay_batch_norm": f.DecayBatchNorm, "resize": f.Resize, "crop": f.Crop}
+		"decay_norm": f.DecayNorm, "decay_bias": f.DecayBias, "ema": f.EMA, "resize": f.Resize, "crop": f.Crop}
 }
