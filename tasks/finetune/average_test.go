@@ -12,6 +12,7 @@ import (
 	"seer/data"
 	"seer/eval"
 	"seer/eval/evaltest"
+	"seer/eval/metrics"
 	"seer/runfolder"
 	"seer/tasks/finetune"
 	"seer/tasks/launch"
@@ -30,13 +31,14 @@ func top1(t *testing.T, run, images string) float64 {
 	src, err := data.Open(data.SourceSpec{Path: images, Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
-	var a eval.Accuracy
+	counts, err := metrics.NewClassification(3, 1)
+	require.NoError(t, err)
 	require.NoError(t, m.Scores(t.Context(), eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 8}, func(batch *data.Batch, scores *torch.Tensor) error {
 		labels, err := eval.Labels(src, batch.Indices, 3)
 		require.NoError(t, err)
-		return a.Add(scores.Float32s(), labels)
+		return counts.Add(scores.Float32s(), labels)
 	}))
-	return a.Percent1()
+	return counts.Percent(1)
 }
 
 // What is validated is what a checkpoint offers, and the trained weights are beside it.
