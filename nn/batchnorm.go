@@ -29,11 +29,15 @@ func NewBatchNorm(dev torch.Device, channels int64) *BatchNorm {
 	return b
 }
 
-// Forward normalises with the batch's statistics while training and with the running ones otherwise.
+// Forward normalises with the batch's statistics while training, those of all processes of the context's group, and with
+// the running ones otherwise.
 func (b *BatchNorm) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
 	mean, variance := b.RunningMean, b.RunningVar
 	if ctx.Training && ctx.KeepStatistics {
 		mean, variance = nil, nil
+	}
+	if ctx.Training && ctx.Norm != nil {
+		return ctx.Norm.BatchNorm(x, b.Weight, b.Bias, mean, variance, BatchNormMomentum, BatchNormEpsilon)
 	}
 	return torch.BatchNorm(x, b.Weight, b.Bias, mean, variance, ctx.Training, BatchNormMomentum, BatchNormEpsilon)
 }

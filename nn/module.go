@@ -2,7 +2,10 @@
 
 package nn
 
-import "seer/torch"
+import (
+	"seer/torch"
+	"seer/torch/dist"
+)
 
 // Context carries the caller's decisions for one forward pass through a module tree.
 type Context struct {
@@ -11,6 +14,8 @@ type Context struct {
 	// KeepStatistics leaves the running statistics of batch norm as they are while training. A recomputed forward pass
 	// sets it: the first pass has already counted this batch.
 	KeepStatistics bool
+	// Norm are the processes over whose batches batch norm takes its statistics while training; nil: this one alone.
+	Norm *dist.Group
 }
 
 // Kind tells what a tensor of a module is for.

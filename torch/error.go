@@ -22,7 +22,7 @@ type OpError struct {
 	Op      string   // the operation, as named in Go
 	Inputs  []string // dtype, shape and device of each tensor argument, in order
 	Message string   // libtorch's own words, without a C++ backtrace
-	memory  bool
+	Cause   error    // what errors.Is is to find, such as [ErrOutOfMemory]; nil: nothing else
 }
 
 // Error names the operation and the shapes first: they are what a user can change.
@@ -30,13 +30,8 @@ func (e *OpError) Error() string {
 	return fmt.Sprintf("torch: %s(%s): %s", e.Op, strings.Join(e.Inputs, ", "), e.Message)
 }
 
-// Unwrap gives [ErrOutOfMemory] when that is the cause.
-func (e *OpError) Unwrap() error {
-	if e.memory {
-		return ErrOutOfMemory
-	}
-	return nil
-}
+// Unwrap gives the cause.
+func (e *OpError) Unwrap() error { return e.Cause }
 
 // Try runs f and returns the [*OpError] that it panicked with, if any. It is the one border between model code, which
 // panics, and programs, which handle errors. Tensors that f made stay with the open scope.
@@ -65,7 +60,10 @@ func takeError(op string, msg *C.char, inputs ...*Tensor) error {
 }
 
 func newOpError(op, text string, memory bool, inputs []*Tensor) *OpError {
-	e := &OpError{Op: op, Message: firstParagraph(text), memory: memory}
+	e := &OpError{Op: op, Message: firstParagraph(text)}
+	if memory {
+		e.Cause = ErrOutOfMemory
+	}
 	for _, t := range inputs {
 		e.Inputs = append(e.Inputs, t.describe())
 	}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What Debian packages: a compiler, the image libraries and Fashion-MNIST. Root installs them; others
-# unpack them into third_party (the compiler excepted).
+# What Debian packages: a compiler, the image libraries, Gloo's headers and Fashion-MNIST. Root installs them;
+# others unpack them into third_party (the compiler excepted).
 
 have_apt() { command -v apt-get >/dev/null 2>&1; }
 
@@ -15,13 +15,21 @@ apt_install() { # apt_install PACKAGE...
     die "could not install $*; once the network is there, continue with" "apt-get update && apt-get install -y $*"
 }
 
+# Root may have to fetch the package lists first, and apt's own user cannot write to a private folder.
+apt_download() { # apt_download PACKAGE: its file, into the working folder
+  local -a download=(apt-get download -qq -o APT::Sandbox::User=root "$1")
+  "${download[@]}" >/dev/null 2>&1 && return
+  if ((EUID == 0)); then apt_get update; fi
+  "${download[@]}" >/dev/null
+}
+
 # apt_unpack PACKAGE FOLDER: the package's files, under FOLDER, without being root.
 apt_unpack() {
   local tmp
   need dpkg "a Debian or Ubuntu system, or: install $1 by hand"
   stage "unpacking Debian's $1"
   tmp=$(scratch deb)
-  (cd "$tmp" && apt-get download -qq "$1" >/dev/null && dpkg -x ./*.deb files) ||
+  (cd "$tmp" && apt_download "$1" && dpkg -x ./*.deb files) ||
     die "could not download the package $1; once the network is there, run again, or as root" "apt-get install -y $1"
   publish "$tmp/files" "$2"
 }
@@ -108,6 +116,22 @@ ensure_images() {
   have_apt || die "headers of image libraries are missing; bring what Debian calls ${missing[*]} with your system's packages" \
     "for instance: dnf install libjpeg-turbo-devel zlib-devel libdeflate-devel libwebp-devel libtiff-devel libavif-devel libdav1d-devel libheif-devel libde265-devel"
   if ((EUID == 0)); then apt_install "${missing[@]}"; else unpack_images "${missing[@]}"; fi
+}
+
+# libtorch has Gloo inside, but not the headers that c10d's own header asks for. Nothing of the package is
+# linked, so its headers are unpacked without what else it would install.
+ensure_gloo() {
+  local deb=$tp/.tmp/gloo.deb
+  [[ -f $tp/gloo/gloo/config.h ]] && return
+  if [[ -f /usr/include/gloo/config.h ]]; then
+    mkdir -p "$tp/gloo"
+    ln -sfT /usr/include/gloo "$tp/gloo/gloo"
+    return
+  fi
+  have_apt || die "the headers of Gloo are missing; bring what Debian calls libgloo-dev, or put the folder gloo of" \
+    "https://github.com/facebookincubator/gloo, with its config.h, into $tp/gloo"
+  apt_unpack libgloo-dev "$deb"
+  publish "$deb/usr/include" "$tp/gloo"
 }
 
 # third_party/fashion-mnist is the folder of the four IDX files, wherever they are.

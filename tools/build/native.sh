@@ -135,7 +135,9 @@ build_gotorch() {
 
 # The headers that every unit of the shim includes, read once: 4 s a unit instead of 13 s. It is only
 # an accelerator: a compiler that cannot use it reads the headers themselves.
-shim_flags() { echo "$(cxx_flags) -O2 -Wall -I$root/torch/shim -I$tp/.obj/shim -include $tp/.obj/shim/libtorch.h"; }
+shim_flags() {
+  echo "$(cxx_flags) -isystem $tp/gloo -O2 -Wall -I$root/torch/shim -I$tp/.obj/shim -include $tp/.obj/shim/libtorch.h"
+}
 
 # The Go side refuses a shim that was compiled with another ct.h: its operations have other numbers.
 write_header_sum() {
@@ -167,7 +169,7 @@ build_shim() {
 build_sanitized_shim() {
   write_header_sum
   build_library "$tp/shim-asan/libseertorch.so" "$tp/.obj/shim-asan" \
-    "$(cxx_flags) -O1 -g -fsanitize=address -fno-omit-frame-pointer -w -I$root/torch/shim -I$tp/.obj/shim" \
+    "$(cxx_flags) -isystem $tp/gloo -O1 -g -fsanitize=address -fno-omit-frame-pointer -w -I$root/torch/shim -I$tp/.obj/shim" \
     "-fsanitize=address -Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
 }
 

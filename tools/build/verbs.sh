@@ -62,8 +62,8 @@ help_fetch() {
   cat <<'TXT'
 usage: ./build.sh fetch
 
-Brings libtorch, gotorch, the Go modules, the image libraries and Fashion-MNIST, verified, so that the other
-verbs work without a network. Continues where an interrupted run stopped.
+Brings libtorch, gotorch, the Go modules, the image libraries, Gloo's headers and Fashion-MNIST, verified, so
+that the other verbs work without a network. Continues where an interrupted run stopped.
 TXT
 }
 
@@ -106,6 +106,7 @@ preflight() {
 setup() {
   preflight
   ensure_images
+  ensure_gloo
   ensure_libtorch
   ensure_gotorch
   write_go_work

@@ -170,6 +170,35 @@ char *ct_set_rng_state(int32_t device_type, int32_t device_index, ct_tensor stat
 void ct_keep_freed_memory(void); /* host allocator: do not give large blocks back to the kernel */
 char *ct_device_memory(int32_t device_index, int64_t *allocated, int64_t *peak, int64_t *reserved);
 
+/* ---- many processes (dist.cc): c10d. A call blocks until it is done or its time-out has passed ---- */
+typedef void *ct_store;
+typedef void *ct_group;
+typedef void *ct_work;
+/* With server the process serves the store, at the port or, if listen_fd is not negative, at that listening socket. */
+char *ct_store_open(const char *host, int port, int server, int listen_fd, double seconds, ct_store *out);
+char *ct_store_set(ct_store s, const char *key, const void *data, int64_t n);
+char *ct_store_get(ct_store s, const char *key, double seconds, void **out, int64_t *n); /* waits; *out is malloc'ed */
+char *ct_store_has(ct_store s, const char *key, int *out);
+void ct_store_free(ct_store s);
+/* prefix tells the groups of a store apart; address is where the other members reach this one. */
+char *ct_group_open(ct_store s, const char *prefix, const char *address, int rank, int size, double seconds,
+                    ct_group *out);
+char *ct_group_set_timeout(ct_group g, double seconds);
+void ct_group_free(ct_group g);
+enum { CT_REDUCE_SUM, CT_REDUCE_MAX };
+char *ct_all_reduce_(ct_group g, int op, ct_tensor x);
+char *ct_all_gather(ct_group g, ct_tensor x, ct_ref *out); /* [size, ...] of equally shaped x */
+char *ct_broadcast_(ct_group g, ct_tensor x, int root);
+char *ct_barrier(ct_group g);
+/* Begins to average a list of tensors of one type in one flat buffer; ct_average_finish waits, writes the averages over
+   the tensors and frees the work, whether or not it fails. */
+char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out);
+char *ct_average_finish(ct_work w);
+
+/* ---- synchronised batch norm (syncnorm.cc): statistics of all members of a group, in training ---- */
+char *ct_sync_batch_norm(ct_group g, ct_tensor x, ct_tensor w, ct_tensor b, ct_tensor mean_or_null,
+                         ct_tensor var_or_null, double momentum, double eps, ct_ref *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// dist.cc - many processes over c10d: a store where they meet, groups, and collectives over Gloo.
+#include "dist.h"
+
+#include <c10/util/Logging.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "guard.h"
+
+using namespace seer;
+
+namespace {
+
+using Store = c10::intrusive_ptr<c10d::Store>;
+
+Store &store(ct_store s) { return *static_cast<Store *>(s); }
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
+void all_reduce(const Group &g, c10d::ReduceOp::RedOpType op, at::Tensor x) {
+  c10d::AllreduceOptions o;
+  o.reduceOp = op;
+  std::vector<at::Tensor> xs{std::move(x)};
+  g.backend->allreduce(xs, o)->wait();
+}
+
+// c10d writes what it throws, and every attempt to connect, to standard error as well, with a stack each. Whoever looks for
+// a fault in it sets TORCH_CPP_LOG_LEVEL.
+void keep_quiet() {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = c10::GLOG_FATAL;
+}
+
+// Work is an average that is under way: views of the flat buffer have the shapes of the tensors.
+struct Work {
+  at::Tensor flat;
+  std::vector<at::Tensor> views, tensors;
+  c10::intrusive_ptr<c10d::Work> pending;
+  int size;
+};
+
+}  // namespace
+
+namespace seer {
+
+void Group::sum_(at::Tensor x) const { all_reduce(*this, c10d::ReduceOp::SUM, std::move(x)); }
+
+at::Tensor Group::gather(const at::Tensor &x) const {
+  auto shape = x.sizes().vec();
+  shape.insert(shape.begin(), size);
+  // Gloo tells the members' parts apart in the first dimension.
+  auto in = x.detach().reshape({-1}).contiguous(), out = at::empty({size * in.numel()}, in.options());
+  backend->_allgather_base(out, in)->wait();
+  return out.view(shape);
+}
+
+}  // namespace seer
+
+extern "C" {
+
+char *ct_store_open(const char *host, int port, int server, int listen_fd, double seconds, ct_store *out) {
+  return guard([&] {
+    keep_quiet();
+    c10d::TCPStoreOptions o;
+    o.port = static_cast<std::uint16_t>(port);
+    o.isServer = server != 0;
+    o.waitWorkers = false;
+    o.timeout = milliseconds(seconds);
+    if (server != 0 && listen_fd >= 0) o.masterListenFd = listen_fd;
+    *out = new Store(c10::make_intrusive<c10d::TCPStore>(std::string(host), o));
+  });
+}
+
+char *ct_store_set(ct_store s, const char *key, const void *data, int64_t n) {
+  return guard([&] {
+    auto bytes = static_cast<const uint8_t *>(data);
+    store(s)->set(key, std::vector<uint8_t>(bytes, bytes + n));
+  });
+}
+
+char *ct_store_get(ct_store s, const char *key, double seconds, void **out, int64_t *n) {
+  return guard([&] {
+    store(s)->wait({key}, milliseconds(seconds));
+    auto value = store(s)->get(key);
+    *n = static_cast<int64_t>(value.size());
+    *out = std::malloc(value.size() + 1);
+    TORCH_CHECK(*out != nullptr, "host memory is exhausted");
+    if (!value.empty()) std::memcpy(*out, value.data(), value.size());
+  });
+}
+
+char *ct_store_has(ct_store s, const char *key, int *out) {
+  return guard([&] { *out = store(s)->check({key}); });
+}
+
+void ct_store_free(ct_store s) { delete static_cast<Store *>(s); }
+
+char *ct_group_open(ct_store s, const char *prefix, const char *address, int rank, int size, double seconds,
+                    ct_group *out) {
+  return guard([&] {
+    auto o = c10d::ProcessGroupGloo::Options::create(milliseconds(seconds));
+    o->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
+    auto own = c10::make_intrusive<c10d::PrefixStore>(prefix, store(s));
+    *out = new Group{c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, size, o), rank, size};
+  });
+}
+
+char *ct_group_set_timeout(ct_group g, double seconds) {
+  return guard([&] { group(g).backend->setTimeout(milliseconds(seconds)); });
+}
+
+void ct_group_free(ct_group g) { delete static_cast<Group *>(g); }
+
+char *ct_all_reduce_(ct_group g, int op, ct_tensor x) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    auto in = ref(x).contiguous();  // Gloo wants row-major order
+    all_reduce(group(g), op == CT_REDUCE_MAX ? c10d::ReduceOp::MAX : c10d::ReduceOp::SUM, in);
+    if (!in.is_same(ref(x))) ref(x).copy_(in);
+  });
+}
+
+char *ct_all_gather(ct_group g, ct_tensor x, ct_ref *out) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    put(out, group(g).gather(ref(x)));
+  });
+}
+
+char *ct_broadcast_(ct_group g, ct_tensor x, int root) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    c10d::BroadcastOptions o;
+    o.rootRank = root;
+    std::vector<at::Tensor> xs{ref(x).detach().contiguous()};
+    group(g).backend->broadcast(xs, o)->wait();
+    if (!xs[0].is_alias_of(ref(x))) ref(x).copy_(xs[0]);
+  });
+}
+
+char *ct_barrier(ct_group g) {
+  return guard([&] { group(g).backend->barrier()->wait(); });
+}
+
+char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    auto w = std::make_unique<Work>();
+    w->tensors = list(ts, n);
+    w->size = group(g).size;
+    int64_t total = 0;
+    for (auto &t : w->tensors) total += t.numel();
+    w->flat = at::empty(at::IntArrayRef{total}, w->tensors.at(0).options());
+    int64_t from = 0;
+    for (auto &t : w->tensors) {
+      w->views.push_back(w->flat.narrow(0, from, t.numel()).view(t.sizes()));
+      from += t.numel();
+    }
+    at::_foreach_copy_(w->views, w->tensors);
+    std::vector<at::Tensor> xs{w->flat};
+    w->pending = group(g).backend->allreduce(xs);
+    *out = w.release();
+  });
+}
+
+char *ct_average_finish(ct_work work) {
+  std::unique_ptr<Work> w(static_cast<Work *>(work));
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    w->pending->wait();
+    w->flat.div_(w->size);
+    at::_foreach_copy_(w->tensors, w->views);
+  });
+}
+
+}  // extern "C"
