@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"seer/config"
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/data/loader"
+	"seer/data/source"
 	"seer/inputs"
 	"seer/internal/cpus"
 	"seer/internal/resident"
@@ -59,7 +60,7 @@ func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
 	if o.Workers == 0 {
 		o.Workers = cpus.Workers().N
 	}
-	src, err := data.OpenContext(ctx, inputs.Spec(o.Data))
+	src, err := source.OpenContext(ctx, inputs.Location(o.Data))
 	if err != nil {
 		return r, err
 	}
@@ -68,8 +69,8 @@ func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
 	if err != nil {
 		return r, err
 	}
-	l, err := data.NewLoader(ctx, data.Options{
-		Source: src, Sampler: order, Spec: loaderSpec(o.Crops), Decode: jpeg.Options{Orient: o.Orient, Scale: o.Scale},
+	l, err := loader.New(ctx, loader.BatchOptions{
+		Source: src, Sampler: order, Crops: loaderSpec(o.Crops), Decode: jpeg.Options{Orient: o.Orient, Scale: o.Scale},
 		Seed: o.Seed, Batch: o.Batch, Workers: o.Workers,
 	})
 	if err != nil {
@@ -101,7 +102,7 @@ func processorTime() time.Duration {
 }
 
 // drain takes whole batches for some seconds, at least one.
-func drain(ctx context.Context, l *data.Loader, seconds float64) (images int64, took float64, err error) {
+func drain(ctx context.Context, l *loader.Loader, seconds float64) (images int64, took float64, err error) {
 	begin := time.Now()
 	for images == 0 || time.Since(begin).Seconds() < seconds {
 		b, err := l.Next(ctx)
@@ -116,8 +117,8 @@ func drain(ctx context.Context, l *data.Loader, seconds float64) (images int64, 
 
 // loaderSpec is SwAV's augmentation at the asked sizes: crops of at least 160 pixels take 14 to 100 % of the area,
 // smaller ones 5 to 14 %.
-func loaderSpec(crops []config.Crop) augment.Spec {
-	var s augment.Spec
+func loaderSpec(crops []config.Crop) augment.MultiCrop {
+	var s augment.MultiCrop
 	for _, c := range crops {
 		low, high := .14, 1.
 		if c.Size < 160 {
@@ -129,7 +130,7 @@ func loaderSpec(crops []config.Crop) augment.Spec {
 }
 
 // loaderResult is what the workers did between two moments.
-func loaderResult(before, after data.Stats) LoaderResult {
+func loaderResult(before, after loader.Stats) LoaderResult {
 	done := float64(max(after.Images-before.Images, 1))
 	ms := func(d time.Duration) float64 { return round3(d.Seconds() * 1000 / done) }
 	return LoaderResult{

@@ -10,10 +10,10 @@ import (
 
 // Views is the multi-crop augmentation of pretraining: one group for each entry of [[crops]], all with the same colours,
 // blur and flip.
-func (e *Experiment) Views() augment.Spec { return views(e.Crops, e.Augment) }
+func (e *Experiment) Views() augment.MultiCrop { return views(e.Crops, e.Augment) }
 
-func views(crops []Crop, a Augment) augment.Spec {
-	var spec augment.Spec
+func views(crops []Crop, a Augment) augment.MultiCrop {
+	var spec augment.MultiCrop
 	for _, c := range crops {
 		spec.Groups = append(spec.Groups, augment.Group{
 			Kind: augment.RandomResized, Count: c.Count, Size: c.Size, Scale: c.Scale, Ratio: c.Ratio,
@@ -47,7 +47,7 @@ func (c *checker) views(crops []Crop, a Augment) {
 }
 
 // probeViews checks the crops of an evaluation.
-func (c *checker) probeViews(section string, spec augment.Spec) {
+func (c *checker) probeViews(section string, spec augment.MultiCrop) {
 	for _, p := range spec.Problems() {
 		field := map[string]string{"size": "crop"}[p.Field]
 		if field == "" {

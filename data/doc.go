@@ -1,47 +1,18 @@
 // SPDX-License-Identifier: MIT
 
-// Package data turns stored images into batches of crops.
+// Package data is the way of an image from where it lies to a batch of crops. Nothing
+// here touches libtorch: pixels leave as uint8, and normalisation is the device's work.
+// The folders, in the order in which an image passes them:
 //
-// A [Source] is a list of images with random access. [Open] makes one of
-//
-//   - a folder: all images below it in the bytewise order of their paths, links
-//     followed, hidden files left out; with labels, the folders right below it
-//     are the classes, sorted by name as torchvision's ImageFolder sorts them;
-//   - a list: a text file, plain or gzip, with a path on every line, relative
-//     to the list's folder or absolute; empty lines are skipped, and lines that
-//     begin with # where there is no such file; an integer label may follow after a tab, or after spaces
-//     where the path ends like an image file;
-//   - tar shards: a file, a folder of them, or a pattern (shard-{000..127}.tar,
-//     *.tar); images may be compressed once more (.jpg.gz, .jpg.zst); labels come
-//     from the sibling .cls, .json ("label", "cls" or "class") or .txt
-//     (an integer) as in WebDataset, or from the members' folders in shards
-//     without siblings;
-//   - an IDX file of raw images (MNIST, Fashion-MNIST), plain or gzip; labels
-//     come from the file beside it;
-//   - a list of URLs, as text or in a column of parquet files, which are
-//     downloaded ahead of their turn (package fetch); labels as in a list, or
-//     from a column of integers or names;
-//   - an index that [BuildIndex] has written: a list of any of these but IDX,
-//     so that opening it takes no time.
-//
-// Nothing is left out without a word: [ListingOf] counts what a source holds
-// besides its images. [SourceSpec.Members] chooses images by their names.
-//
-// Lists are flat: a million paths cost about ten megabytes and no work for the
-// garbage collector (package index). [Fingerprint] identifies a resolved list.
-//
-// A [Loader] reads, decodes and augments with a number of goroutines and
-// delivers batches in order. A batch is a pure function of the options and of
-// its step: image j of step s on rank r is the one at global position
-// s·B·W + r·B + j of the stream (B images a batch, W ranks), which the sampler
-// maps to an index, and its crops are drawn by a generator keyed with seed,
-// epoch, index and crop. So the number of workers does not matter, a run
-// resumes at any step, and another number of ranks with the same global batch
-// sees the same images in the same order.
-//
-// Images as the web has them are not all images. One that cannot be read or
-// decoded is replaced by the next usable one in the epoch's order, counted by
-// [Reason] and listed; when too many are bad the stream ends with an error.
-// Nothing here touches libtorch: pixels leave as uint8, and normalisation is
-// the device's work.
+//   - source lists images in folders, lists, tar shards, IDX files and behind URLs, and reads
+//     their files; remote (shards behind URLs and their cache), fetch (single images behind
+//     URLs) and index (flat lists that need no time to open) stand behind it;
+//   - labelled gives the images of published data sets their classes;
+//   - subset draws few of them;
+//   - sampler says which image is at which position of which epoch;
+//   - augment draws the crops of an image;
+//   - jpeg and formats decode a file and render its crops in one pass;
+//   - loader makes batches of all of these with a number of goroutines;
+//   - refresh lets the list of images grow while a run goes on;
+//   - contact and verify let people look at what is there.
 package data

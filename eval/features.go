@@ -8,16 +8,17 @@ import (
 	"fmt"
 	"strings"
 
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/data/loader"
 	"seer/data/sampler"
+	"seer/data/source"
 	"seer/torch"
 )
 
 // Images are what features are computed of.
 type Images struct {
-	Source  data.Source
+	Source  source.Source
 	Sampler *sampler.Sampler // a subset; nil means all images
 	Resize  int              // short side, pixels
 	Crop    int              // centre crop, pixels: the input size
@@ -26,7 +27,7 @@ type Images struct {
 	Orient  bool             // turn images as their EXIF tag says
 	// MaxBadFraction of images that cannot be read, over which the pass fails; 0 means the loader's default.
 	MaxBadFraction float64
-	OnBad          func(data.Bad)          // told of every image that is left out; may be nil
+	OnBad          func(loader.Bad)        // told of every image that is left out; may be nil
 	Progress       func(done, total int64) // called at the start and after every batch; may be nil
 }
 
@@ -39,20 +40,20 @@ func (im *Images) Len() int64 {
 }
 
 // loader makes centre crops once, in order (torchvision's Resize and CenterCrop on PIL images).
-func (im *Images) loader(ctx context.Context) (*data.Loader, error) {
-	return data.NewLoader(ctx, data.Options{
-		Source: im.Source, Sampler: im.Sampler, Spec: augment.Eval(im.Resize, im.Crop), Decode: jpeg.Options{Orient: im.Orient},
+func (im *Images) loader(ctx context.Context) (*loader.Loader, error) {
+	return loader.New(ctx, loader.BatchOptions{
+		Source: im.Source, Sampler: im.Sampler, Crops: augment.Eval(im.Resize, im.Crop), Decode: jpeg.Options{Orient: im.Orient},
 		Batch: im.Batch, Workers: im.Workers, Sequential: true, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})
 }
 
 // Each computes the features of all images in order and hands them on batch by batch: float32 [n,Width] on the
 // backbone's device, valid during the call. Images that cannot be read are left out.
-func (b *Backbone) Each(ctx context.Context, im Images, use func(batch *data.Batch, features *torch.Tensor) error) error {
+func (b *Backbone) Each(ctx context.Context, im Images, use func(batch *loader.Batch, features *torch.Tensor) error) error {
 	return torch.OnThread(b.Threads, func() error { return b.each(ctx, im, use) })
 }
 
-func (b *Backbone) each(ctx context.Context, im Images, use func(batch *data.Batch, features *torch.Tensor) error) (err error) {
+func (b *Backbone) each(ctx context.Context, im Images, use func(batch *loader.Batch, features *torch.Tensor) error) (err error) {
 	l, err := im.loader(ctx)
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (b *Backbone) each(ctx context.Context, im Images, use func(batch *data.Bat
 	return nil
 }
 
-func (b *Backbone) batch(ctx context.Context, src data.Source, batch *data.Batch, use func(*data.Batch, *torch.Tensor) error) error {
+func (b *Backbone) batch(ctx context.Context, src source.Source, batch *loader.Batch, use func(*loader.Batch, *torch.Tensor) error) error {
 	scope := torch.NewScope()
 	defer scope.Close()
 	features, err := b.BatchFeatures(ctx, src, batch)
@@ -88,7 +89,7 @@ func (b *Backbone) batch(ctx context.Context, src data.Source, batch *data.Batch
 }
 
 // BatchFeatures computes the features of a batch and refuses those that are not finite.
-func (b *Backbone) BatchFeatures(ctx context.Context, src data.Source, batch *data.Batch) (*torch.Tensor, error) {
+func (b *Backbone) BatchFeatures(ctx context.Context, src source.Source, batch *loader.Batch) (*torch.Tensor, error) {
 	features, err := b.Features(ctx, pixelsOf(batch))
 	if err != nil {
 		return nil, fmt.Errorf("features of images %s: %w", span(batch), err)
@@ -107,7 +108,7 @@ func (b *Backbone) BatchFeatures(ctx context.Context, src data.Source, batch *da
 const namedImages = 3
 
 // notFinite says which images have features that are no numbers. The weights were finite when they were read.
-func (b *Backbone) notFinite(src data.Source, batch *data.Batch, features *torch.Tensor) error {
+func (b *Backbone) notFinite(src source.Source, batch *loader.Batch, features *torch.Tensor) error {
 	var rows []float32
 	if err := torch.Try(func() { rows = features.ToDevice(torch.CPU).Float32s() }); err != nil {
 		return err
@@ -141,12 +142,12 @@ func finite(row []float32) bool {
 }
 
 // span names the images of a batch for an error.
-func span(batch *data.Batch) string {
+func span(batch *loader.Batch) string {
 	return fmt.Sprintf("%d to %d", batch.Indices[0], batch.Indices[batch.Size()-1])
 }
 
 // pixelsOf copies the only crop of each image: uint8 [n,S,S,3].
-func pixelsOf(batch *data.Batch) *torch.Tensor {
+func pixelsOf(batch *loader.Batch) *torch.Tensor {
 	g := batch.Groups[0]
 	side := int64(g.Size)
 	return torch.FromBytes(g.Pixels, torch.UInt8, int64(batch.Size()), side, side, 3)
@@ -173,7 +174,7 @@ func (f *Features) CheckLabels(classes int) error {
 }
 
 // Labels are the classes of images of a source; one out of range is an error that names the image.
-func Labels(src data.Source, indices []int64, classes int) ([]int64, error) {
+func Labels(src source.Source, indices []int64, classes int) ([]int64, error) {
 	labels := make([]int64, len(indices))
 	for i, index := range indices {
 		labels[i] = int64(src.Label(index))
@@ -194,7 +195,7 @@ func (b *Backbone) Extract(ctx context.Context, im Images) (*Features, error) {
 		return nil, fmt.Errorf("keeping the features of %d images of width %d: %w", im.Len(), b.Trunk.Width(), err)
 	}
 	defer all.Close()
-	err := b.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
+	err := b.Each(ctx, im, func(batch *loader.Batch, features *torch.Tensor) error {
 		all.Narrow(0, f.Len(), int64(batch.Size())).CopyInPlace(features)
 		for _, i := range batch.Indices {
 			f.Labels = append(f.Labels, int64(im.Source.Label(i)))

@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/datatest"
 	"seer/data/jpeg"
+	"seer/data/loader"
 	"seer/data/sampler"
+	"seer/data/source"
 	"seer/eval"
 	"seer/eval/evaltest"
 	"seer/models/regnet"
@@ -40,9 +41,9 @@ func backbone(t *testing.T) *eval.Backbone {
 	return b
 }
 
-func open(t *testing.T, dir string, labels bool) data.Source {
+func open(t *testing.T, dir string, labels bool) source.Source {
 	t.Helper()
-	src, err := data.Open(data.SourceSpec{Path: dir, Labels: labels})
+	src, err := source.Open(source.Location{Path: dir, Labels: labels})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, src.Close()) })
 	return src
@@ -120,7 +121,7 @@ func TestExtractLeavesBadImagesOut(t *testing.T) {
 	src := open(t, dir, false)
 	im := eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 2, MaxBadFraction: 0.5}
 	var bad []string
-	im.OnBad = func(x data.Bad) { bad = append(bad, x.Name) }
+	im.OnBad = func(x loader.Bad) { bad = append(bad, x.Name) }
 	f, err := b.Extract(context.Background(), im)
 	require.NoError(t, err)
 	assert.Equal(t, []int64{0, 2, 3, 4}, f.Indices)

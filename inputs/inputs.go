@@ -9,21 +9,21 @@ import (
 	"time"
 
 	"seer/config"
-	"seer/data"
 	"seer/data/fetch"
 	"seer/data/labelled"
 	"seer/data/sampler"
+	"seer/data/source"
 	"seer/data/subset"
 	"seer/internal/redact"
 )
 
-// Spec says where the images of [data] are and how they are had. For another source under the same settings its path,
+// Location says where the images of [data] are and how they are had. For another source under the same settings its path,
 // kind and labels take their place, and members and windows do not apply.
-func Spec(d config.Data) data.SourceSpec {
+func Location(d config.Data) source.Location {
 	u := d.URLs
-	return data.SourceSpec{
+	return source.Location{
 		Path: d.Source, Kind: d.Kind, Labels: d.Labels, Members: d.Members, Window: d.ShuffleWindow * d.ShuffleLanes,
-		Cache:  data.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)},
+		Cache:  source.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)},
 		Column: u.Column, URLs: fetch.Options{
 			Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),
 			MaxBytes: int64(u.MaxMB) << 20, AllowPrivate: u.AllowPrivate, IgnoreRobotsTag: !u.RespectRobotsTag, Contact: u.Contact,
@@ -40,7 +40,7 @@ func BadFraction(share float64) float64 {
 }
 
 // Order is the order of a pretraining run with a global batch of so many images: windows of shards, or everything shuffled.
-func Order(src data.Source, d config.Data, batch int, seed uint64) (*sampler.Sampler, error) {
+func Order(src source.Source, d config.Data, batch int, seed uint64) (*sampler.Sampler, error) {
 	if d.ShuffleWindow == 0 {
 		s, err := Sampler(src, d.Subset, seed)
 		if err != nil {
@@ -56,7 +56,7 @@ func Order(src data.Source, d config.Data, batch int, seed uint64) (*sampler.Sam
 }
 
 // Sampler draws from the subset of a source in an order that the seed decides.
-func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, error) {
+func Sampler(src source.Source, s config.Subset, seed uint64) (*sampler.Sampler, error) {
 	switch {
 	case s.First > 0:
 		return sampler.First(src.Len(), s.First, seed)
@@ -73,7 +73,7 @@ func Sampler(src data.Source, s config.Subset, seed uint64) (*sampler.Sampler, e
 }
 
 // listed draws from a list of indices that a key of a subset means.
-func listed(src data.Source, seed uint64, key string, choose func() ([]int64, error)) (*sampler.Sampler, error) {
+func listed(src source.Source, seed uint64, key string, choose func() ([]int64, error)) (*sampler.Sampler, error) {
 	indices, err := choose()
 	if err != nil {
 		return nil, fmt.Errorf("subset.%s: %w", key, err)
@@ -83,12 +83,12 @@ func listed(src data.Source, seed uint64, key string, choose func() ([]int64, er
 
 // Labelled opens images with labels: a source of any kind, or a data set in the layout in which it is published, whose
 // part for training or for validation is taken. Of PASCAL VOC these are trainval and test, as benchmarks have them.
-func Labelled(ctx context.Context, d config.Data, path, kind string, validation bool) (data.Source, error) {
+func Labelled(ctx context.Context, d config.Data, path, kind string, validation bool) (source.Source, error) {
 	if !slices.Contains(config.Layouts, kind) {
-		spec := Spec(d)
+		spec := Location(d)
 		spec.Path, spec.Kind, spec.Labels = path, kind, true
 		spec.Window, spec.Members = 0, nil // are about data.source
-		return data.OpenContext(ctx, spec)
+		return source.OpenContext(ctx, spec)
 	}
 	split := map[bool]string{false: "train", true: "val"}
 	if kind == "voc" {

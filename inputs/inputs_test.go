@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/config"
-	"seer/data"
 	"seer/data/datatest"
 	"seer/data/fetch"
+	"seer/data/source"
 )
 
 func TestSamplerTakesTheSubset(t *testing.T) {
-	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 8, "ape", "owl"), Labels: true})
+	src, err := source.Open(source.Location{Path: datatest.Folder(t, 8, "ape", "owl"), Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -49,7 +49,7 @@ func TestSamplerTakesTheSubset(t *testing.T) {
 // With a window, the images of a shard are seen together, and those of other sources are refused.
 func TestOrderInWindows(t *testing.T) {
 	d := config.Data{Source: datatest.Shards(t, 4, 10, 2), ShuffleWindow: 10, ShuffleLanes: 1}
-	src, err := data.Open(Spec(d))
+	src, err := source.Open(Location(d))
 	require.NoError(t, err)
 	defer src.Close()
 	s, err := Order(src, d, 8, 1)
@@ -57,7 +57,7 @@ func TestOrderInWindows(t *testing.T) {
 	for pos := range s.Len() {
 		require.Equal(t, s.At(0, pos/10*10)/10, s.At(0, pos)/10, "a window is a shard here")
 	}
-	folder, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 8)})
+	folder, err := source.Open(source.Location{Path: datatest.Folder(t, 8)})
 	require.NoError(t, err)
 	defer folder.Close()
 	_, err = Order(folder, config.Data{Source: "photos", ShuffleWindow: 10, ShuffleLanes: 1}, 8, 1)
@@ -65,7 +65,7 @@ func TestOrderInWindows(t *testing.T) {
 }
 
 func TestSubsetListErrors(t *testing.T) {
-	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 2)})
+	src, err := source.Open(source.Location{Path: datatest.Folder(t, 2)})
 	require.NoError(t, err)
 	defer src.Close()
 	list := filepath.Join(t.TempDir(), "list.txt")
@@ -81,13 +81,13 @@ func TestSpec(t *testing.T) {
 	d := config.Default().Data
 	want := fetch.Defaults
 	want.MaxRedirects, want.Retries = 0, 0 // these have no key, and zero stands for them
-	require.Equal(t, data.SourceSpec{Kind: "auto", URLs: want}, Spec(d))
+	require.Equal(t, source.Location{Kind: "auto", URLs: want}, Location(d))
 	d.Members = config.Patterns{"jpg"}
 	d.Source, d.Kind, d.Labels, d.URLs = "l.parquet", "urls", true, config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
 	d.Cache, d.ShuffleWindow, d.ShuffleLanes = config.Cache{Dir: "cache", Size: 2e9}, 100, 4
-	require.Equal(t, data.SourceSpec{Path: "l.parquet", Kind: "urls", Labels: true, Members: []string{"jpg"}, Window: 400, Cache: data.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
+	require.Equal(t, source.Location{Path: "l.parquet", Kind: "urls", Labels: true, Members: []string{"jpg"}, Window: 400, Cache: source.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
 		Timeout: 500 * time.Millisecond, MaxBytes: 3 << 20, AllowPrivate: true, IgnoreRobotsTag: true, Contact: "me",
-	}}, Spec(d))
+	}}, Location(d))
 }
 
 func TestBadFractionZeroAllowsNone(t *testing.T) {

@@ -26,7 +26,7 @@ func CheckMemory(e *config.Experiment, world int) error {
 
 // Fit refuses batches that this machine has no room for: the kernel would end the process when they are filled, without
 // a word and maybe hours later. It counts the pixels that are made ahead.
-func Fit(views augment.Spec, batch, prefetch int) error {
+func Fit(views augment.MultiCrop, batch, prefetch int) error {
 	total, _, err := resident.Machine()
 	if err != nil {
 		return nil // the kernel does not tell; then nothing can be promised
@@ -35,7 +35,7 @@ func Fit(views augment.Spec, batch, prefetch int) error {
 }
 
 // fit is Fit for a machine with so many bytes.
-func fit(views augment.Spec, batch, prefetch int, total int64) error {
+func fit(views augment.MultiCrop, batch, prefetch int, total int64) error {
 	image, held := views.Bytes(), prefetch+1 // one more is with the consumer
 	need := float64(held) * float64(batch) * float64(image)
 	if need <= float64(total) {

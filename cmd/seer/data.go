@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/config"
-	"seer/data"
+	"seer/data/source"
 	"seer/inputs"
 	"seer/internal/redact"
 )
@@ -27,7 +27,7 @@ func dataCommand() *cli.Command {
 // sourceFlags choose a source beside the command's one argument.
 func sourceFlags(more ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of the source: " + strings.Join(data.Kinds, ", ")},
+		&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of the source: " + strings.Join(source.Kinds, ", ")},
 		&cli.BoolFlag{Name: "labels", Usage: "a class for every image: sub-folders, a list's labels, .cls or .json members"},
 		&cli.StringFlag{Name: "cache", Usage: "keep what is read of shards that are URLs in `DIR`"},
 		&cli.StringFlag{Name: "cache-size", Usage: "the most that the cache may take, such as 200GB"},
@@ -36,15 +36,15 @@ func sourceFlags(more ...cli.Flag) []cli.Flag {
 }
 
 // sourceSpec is the source that the command's one argument names.
-func sourceSpec(c *cli.Context, b *bars) (data.SourceSpec, error) {
+func sourceSpec(c *cli.Context, b *bars) (source.Location, error) {
 	if c.NArg() != 1 {
-		return data.SourceSpec{}, fmt.Errorf("data %s takes one argument, a source or an experiment file; got %d", c.Command.Name, c.NArg())
+		return source.Location{}, fmt.Errorf("data %s takes one argument, a source or an experiment file; got %d", c.Command.Name, c.NArg())
 	}
 	e, err := sourceExperiment(c.Args().First(), c.StringSlice("set"))
 	if err != nil {
-		return data.SourceSpec{}, err
+		return source.Location{}, err
 	}
-	spec := inputs.Spec(e.Data)
+	spec := inputs.Location(e.Data)
 	spec.Labels = spec.Labels || c.Bool("labels")
 	if c.IsSet("kind") {
 		spec.Kind = c.String("kind")
@@ -52,7 +52,7 @@ func sourceSpec(c *cli.Context, b *bars) (data.SourceSpec, error) {
 	if err := cacheFlags(c, &spec.Cache); err != nil {
 		return spec, err
 	}
-	spec.Progress = func(p data.Progress) { b.update("listing "+redact.URL(spec.Path), p.Images, -1) }
+	spec.Progress = func(p source.Progress) { b.update("listing "+redact.URL(spec.Path), p.Images, -1) }
 	return spec, nil
 }
 
@@ -67,7 +67,7 @@ func sourceExperiment(path string, sets []string) (*config.Experiment, error) {
 }
 
 // cacheFlags lays the flags over the cache of an experiment file.
-func cacheFlags(c *cli.Context, cache *data.Cache) error {
+func cacheFlags(c *cli.Context, cache *source.Cache) error {
 	if c.IsSet("cache") {
 		cache.Dir = c.String("cache")
 	}
@@ -88,20 +88,20 @@ func cacheFlags(c *cli.Context, cache *data.Cache) error {
 }
 
 // sayCache tells what a cache was good for, if there is one and anything was far away.
-func sayCache(c *cli.Context, cache data.Cache) {
+func sayCache(c *cli.Context, cache source.Cache) {
 	if s := cache.Stats(); s.Hits+s.Misses > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "cache %s: %v\n", cache.Dir, s)
 	}
 }
 
 // openSource lists a source with progress.
-func openSource(c *cli.Context, spec data.SourceSpec, b *bars) (data.Source, error) {
+func openSource(c *cli.Context, spec source.Location, b *bars) (source.Source, error) {
 	defer b.finish()
-	return data.OpenContext(c.Context, spec)
+	return source.OpenContext(c.Context, spec)
 }
 
 // sayListing tells what was left out of a source.
-func sayListing(c *cli.Context, l data.Listing) {
+func sayListing(c *cli.Context, l source.Listing) {
 	if said := l.String(); said != "" {
 		fmt.Fprintln(c.App.ErrWriter, said)
 	}

@@ -5,11 +5,10 @@ package main
 import (
 	"fmt"
 	"os"
+	"seer/data/source"
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"seer/data"
 )
 
 func dataIndexCommand() *cli.Command {
@@ -53,8 +52,8 @@ func runDataIndex(c *cli.Context) error {
 	}
 	spec.WriteIndex = c.Bool("shards")
 	start := time.Now()
-	var said data.Listing
-	n, err := data.BuildIndex(c.Context, spec, out.path, data.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20, Listed: func(l data.Listing) { said = l }})
+	var said source.Listing
+	n, err := source.BuildIndex(c.Context, spec, out.path, source.IndexOptions{Sort: c.Bool("sort"), Memory: c.Int("memory") << 20, Listed: func(l source.Listing) { said = l }})
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"seer/data"
 	"seer/data/contact"
 	"seer/data/jpeg"
+	"seer/data/loader"
+	"seer/data/source"
 	"seer/inputs"
 	"seer/internal/durable"
 )
@@ -53,12 +54,12 @@ func runDataShow(c *cli.Context) error {
 	if err := checkViews(e, c.Int("images")); err != nil {
 		return err
 	}
-	src, err := data.OpenContext(c.Context, inputs.Spec(e.Data))
+	src, err := source.OpenContext(c.Context, inputs.Location(e.Data))
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	sayListing(c, data.ListingOf(src))
+	sayListing(c, source.ListingOf(src))
 	if err := out.checkImages(src, e.Data.Source); err != nil {
 		return err
 	}
@@ -66,8 +67,8 @@ func runDataShow(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	sheet, err := contact.Draw(c.Context, data.Options{
-		Source: src, Sampler: order, Spec: e.Views(), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
+	sheet, err := contact.Draw(c.Context, loader.BatchOptions{
+		Source: src, Sampler: order, Crops: e.Views(), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
 		Seed: e.Run.Seed, Batch: c.Int("images"), StartPosition: c.Int64("from"), MaxBadFraction: 1,
 	})
 	if err != nil {

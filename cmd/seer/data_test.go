@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"seer/data"
 	"seer/data/datatest"
+	"seer/data/source"
 )
 
 func TestDataShow(t *testing.T) {
@@ -104,7 +104,7 @@ func TestDataOfURLs(t *testing.T) {
 func TestDataIndex(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "images.seeridx")
 	require.Contains(t, mustInvoke(t, "data", "index", coloured(t, 9), "--labels", "--out", out), out+": 9 images in ")
-	src, err := data.Open(data.SourceSpec{Path: out, Labels: true})
+	src, err := source.Open(source.Location{Path: out, Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
 	require.Equal(t, []string{"blue", "green", "red"}, src.Classes())

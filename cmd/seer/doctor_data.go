@@ -10,10 +10,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/data/loader"
 	"seer/data/sampler"
+	"seer/data/source"
 	"seer/internal/redact"
 )
 
@@ -24,7 +25,7 @@ func checkData(ctx context.Context, c *cli.Context) finding {
 	const what = "data"
 	path := c.String("data")
 	begin := time.Now()
-	src, err := data.OpenContext(ctx, data.SourceSpec{Path: path, Kind: c.String("kind")})
+	src, err := source.OpenContext(ctx, source.Location{Path: path, Kind: c.String("kind")})
 	if err != nil {
 		return failed(what, err, "name a folder, a list of files, tar shards or an IDX file: --data PATH, --kind KIND")
 	}
@@ -46,7 +47,7 @@ func checkData(ctx context.Context, c *cli.Context) finding {
 }
 
 // decodeSome decodes n random images in one goroutine, as the loader would for an evaluation at 224 pixels.
-func decodeSome(ctx context.Context, src data.Source, n int64) (bad []data.Bad, took time.Duration, err error) {
+func decodeSome(ctx context.Context, src source.Source, n int64) (bad []loader.Bad, took time.Duration, err error) {
 	order := sampler.New(src.Len(), 0)
 	chosen := make([]int64, n)
 	for i := range chosen {
@@ -57,9 +58,9 @@ func decodeSome(ctx context.Context, src data.Source, n int64) (bad []data.Bad, 
 		return nil, 0, err
 	}
 	begin := time.Now()
-	l, err := data.NewLoader(ctx, data.Options{
-		Source: src, Sampler: some, Spec: augment.Eval(256, 224), Decode: jpeg.Options{Orient: true}, Sequential: true,
-		Batch: 8, Workers: 1, MaxBadFraction: 1, OnBad: func(b data.Bad) { bad = append(bad, b) },
+	l, err := loader.New(ctx, loader.BatchOptions{
+		Source: src, Sampler: some, Crops: augment.Eval(256, 224), Decode: jpeg.Options{Orient: true}, Sequential: true,
+		Batch: 8, Workers: 1, MaxBadFraction: 1, OnBad: func(b loader.Bad) { bad = append(bad, b) },
 	})
 	if err != nil {
 		return nil, 0, err

@@ -16,8 +16,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/config"
-	"seer/data"
 	"seer/data/augment"
+	"seer/data/loader"
+	"seer/data/source"
 	"seer/eval"
 	"seer/inputs"
 	"seer/internal/durable"
@@ -37,7 +38,7 @@ func featuresCommand() *cli.Command {
 			"   seer features --weights regnet_y_16gf.pth --arch regnet_y_16gf --images photos --size 384 --out photos.npy",
 		Flags: append(weightFlags(),
 			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Usage: "a folder, list, tar shards or IDX file"},
-			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(data.Kinds, ", ")},
+			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(source.Kinds, ", ")},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the .npy `FILE`; the names go to the same name with .txt"},
 			&cli.IntFlag{Name: "size", Value: 224, Usage: "side of the centre crop, pixels"},
 			&cli.IntFlag{Name: "resize", Usage: "short side before the crop; 0: size·256/224"},
@@ -48,7 +49,7 @@ func featuresCommand() *cli.Command {
 			&cli.StringFlag{Name: "precision", Value: "fp32", Usage: "fp32, bf16 or fp16"},
 			&cli.StringFlag{Name: "channels-last", Value: "auto", Usage: "memory format: auto, on or off"},
 			&cli.BoolFlag{Name: "exif-orientation", Usage: "turn images as their EXIF tag says; torchvision does not"},
-			&cli.Float64Flag{Name: "max-bad-fraction", Value: data.DefaultMaxBadFraction, Usage: "fail when more images than this cannot be read"},
+			&cli.Float64Flag{Name: "max-bad-fraction", Value: loader.DefaultMaxBadFraction, Usage: "fail when more images than this cannot be read"},
 			&cli.Uint64Flag{Name: "seed", Usage: "of --random-init"},
 		),
 		Action: runFeatures,
@@ -127,14 +128,14 @@ func bareExperiment(c *cli.Context) *config.Experiment {
 
 // openImages opens --images for a pass of a trunk. What the trunk sees of each, the caller says, who closes the source.
 func openImages(c *cli.Context, progress *bars, stage string) (im eval.Images, err error) {
-	src, err := data.OpenContext(c.Context, data.SourceSpec{Path: c.String("images"), Kind: c.String("kind")})
+	src, err := source.OpenContext(c.Context, source.Location{Path: c.String("images"), Kind: c.String("kind")})
 	if err != nil {
 		return im, err
 	}
-	sayListing(c, data.ListingOf(src))
+	sayListing(c, source.ListingOf(src))
 	return eval.Images{
 		Source: src, Batch: c.Int("batch"), Workers: c.Int("workers"), MaxBadFraction: inputs.BadFraction(c.Float64("max-bad-fraction")),
-		OnBad:    func(bad data.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
+		OnBad:    func(bad loader.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
 		Progress: func(done, total int64) { progress.update(stage, done, total) },
 	}, nil
 }
@@ -170,7 +171,7 @@ func features(ctx context.Context, b *eval.Backbone, im eval.Images, out string)
 		return 0, err
 	}
 	var indices []int64
-	err = b.Each(ctx, im, func(batch *data.Batch, x *torch.Tensor) error {
+	err = b.Each(ctx, im, func(batch *loader.Batch, x *torch.Tensor) error {
 		indices = append(indices, batch.Indices...)
 		return w.Write(x.Float32s())
 	})
@@ -186,7 +187,7 @@ func features(ctx context.Context, b *eval.Backbone, im eval.Images, out string)
 	return w.Rows(), w.Close()
 }
 
-func writeNames(path string, src data.Source, indices []int64) error {
+func writeNames(path string, src source.Source, indices []int64) error {
 	return durable.WriteFile(path, func(out io.Writer) error {
 		w := bufio.NewWriter(out)
 		for _, i := range indices {

@@ -169,7 +169,7 @@ func resolved(t *testing.T, experiment string, sets []string) string {
 	require.NoError(t, err)
 	text, err := json.Marshal(plan)
 	require.NoError(t, err)
-	spec := inputs.Spec(e.Data)
+	spec := inputs.Location(e.Data)
 	spec.Progress = nil
 	rates := ""
 	for step := range int64(50) {

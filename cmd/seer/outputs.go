@@ -13,7 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"seer/data"
+	"seer/data/source"
 	"seer/internal/redact"
 	"seer/runfolder"
 )
@@ -154,7 +154,7 @@ func (o output) checkGiven(c *cli.Context) error {
 }
 
 // checkImages looks whether the file is one of the images of a source, which may lie anywhere.
-func (o output) checkImages(src data.Source, source string) error {
+func (o output) checkImages(src source.Source, source string) error {
 	info, err := os.Stat(o.path)
 	if err != nil {
 		return nil // there is none to be replaced
@@ -198,7 +198,7 @@ func isInput(input, real string, info fs.FileInfo) bool {
 
 // holdsImages tells by its name whether a command that reads a folder looks at a file in it.
 func holdsImages(file string) bool {
-	endings := append([]string{".tar", ".parquet", ".idx", ".seeridx"}, data.DefaultExtensions...)
+	endings := append([]string{".tar", ".parquet", ".idx", ".seeridx"}, source.DefaultExtensions...)
 	return slices.Contains(endings, strings.ToLower(filepath.Ext(file)))
 }
 

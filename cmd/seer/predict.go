@@ -13,8 +13,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"seer/data"
 	"seer/data/augment"
+	"seer/data/loader"
+	"seer/data/source"
 	"seer/inputs"
 	"seer/internal/durable"
 	"seer/tasks/finetune"
@@ -31,7 +32,7 @@ func predictCommand() *cli.Command {
 			"   seer predict runs/tuned --images photos --top 2 --out labels.parquet",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Usage: "a folder, list, tar shards or IDX file"},
-			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(data.Kinds, ", ")},
+			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(source.Kinds, ", ")},
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the .csv or .parquet `FILE`"},
 			&cli.IntFlag{Name: "top", Value: 1, Usage: "classes an image, the best first"},
 			&cli.IntFlag{Name: "batch", Value: 64, Usage: "images at a time"},
@@ -40,7 +41,7 @@ func predictCommand() *cli.Command {
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
 			&cli.StringFlag{Name: "precision", Value: "fp32", Usage: "fp32, bf16 or fp16"},
 			&cli.StringFlag{Name: "channels-last", Value: "auto", Usage: "memory format: auto, on or off"},
-			&cli.Float64Flag{Name: "max-bad-fraction", Value: data.DefaultMaxBadFraction, Usage: "fail when more images than this cannot be read"},
+			&cli.Float64Flag{Name: "max-bad-fraction", Value: loader.DefaultMaxBadFraction, Usage: "fail when more images than this cannot be read"},
 		},
 		Action: runPredict,
 	}

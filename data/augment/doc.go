@@ -4,8 +4,8 @@
 // their parameters. It never touches a pixel: package jpeg renders what is
 // drawn here.
 //
-// A [Spec] is a list of [Group]s, each a number of equally sized crops. For
-// every crop of every image [Spec.Draw] yields a [Crop], the complete and plain
+// A [MultiCrop] is a list of [Group]s, each a number of equally sized crops. For
+// every crop of every image [MultiCrop.Draw] yields a [Crop], the complete and plain
 // description of one view: which box of the image, resized to what, flipped or
 // not, the colour jitter's order and factors, grey or not, the blur's radius.
 //

@@ -7,12 +7,12 @@ import "math"
 // Draw returns the parameters of crop number crop (0 <= crop < s.Crops()) of the
 // image number index, w x h pixels large, in the given epoch. The same arguments
 // give the same crop on every machine of the same architecture.
-func (s Spec) Draw(seed, epoch uint64, index int64, crop int, w, h int) Crop {
+func (s MultiCrop) Draw(seed, epoch uint64, index int64, crop int, w, h int) Crop {
 	return s.group(crop).draw(seed, epoch, index, crop, w, h)
 }
 
 // Append draws all crops of one image in order and appends them to dst.
-func (s Spec) Append(dst []Crop, seed, epoch uint64, index int64, w, h int) []Crop {
+func (s MultiCrop) Append(dst []Crop, seed, epoch uint64, index int64, w, h int) []Crop {
 	n := 0
 	for _, g := range s.Groups {
 		for range g.Count {

@@ -56,7 +56,7 @@ func TestDrawIsAFunctionOfItsArguments(t *testing.T) {
 
 // Switching one operation off must leave the others as they were.
 func TestOperationsHaveTheirOwnStreams(t *testing.T) {
-	with := Spec{Groups: []Group{Views(1, 96, .05, .14)}}
+	with := MultiCrop{Groups: []Group{Views(1, 96, .05, .14)}}
 	without := with
 	without.Groups = []Group{with.Groups[0]}
 	without.Groups[0].Jitter, without.Groups[0].Flip = Jitter{}, 0
@@ -71,7 +71,7 @@ func TestOperationsHaveTheirOwnStreams(t *testing.T) {
 // The drawn boxes and factors follow torchvision's distributions.
 func TestDistributions(t *testing.T) {
 	const n, w, h = 20000, 640, 480
-	s := Spec{Groups: []Group{Views(1, 96, .05, .14)}}
+	s := MultiCrop{Groups: []Group{Views(1, 96, .05, .14)}}
 	var area, logRatio, flips, jitters, grays, blurs, sigma, brightness, hue float64
 	orders := map[[4]Op]int{}
 	for i := range int64(n) {
@@ -132,7 +132,7 @@ func one(b bool) float64 {
 
 // Images too narrow for any box get the largest central one, as in torchvision.
 func TestFallbackBox(t *testing.T) {
-	s := Spec{Groups: []Group{{Count: 1, Size: 32, Scale: [2]float64{.9, 1}}}}
+	s := MultiCrop{Groups: []Group{{Count: 1, Size: 32, Scale: [2]float64{.9, 1}}}}
 	for _, c := range []struct{ w, h, x, y, bw, bh int }{
 		{1000, 10, 493, 0, 13, 10}, // 10 * 4/3 = 13.3
 		{10, 1000, 0, 493, 10, 13}, // 10 / (3/4) = 13.3
@@ -166,7 +166,7 @@ func TestEvalGeometry(t *testing.T) {
 }
 
 func TestJitterLeavesOutWhatHasNoRange(t *testing.T) {
-	s := Spec{Groups: []Group{{Count: 1, Size: 8, Jitter: Jitter{P: 1, Contrast: .4, Hue: .1}}}}
+	s := MultiCrop{Groups: []Group{{Count: 1, Size: 8, Jitter: Jitter{P: 1, Contrast: .4, Hue: .1}}}}
 	for i := range int64(20) {
 		c := s.Draw(0, 0, i, 0, 20, 20)
 		if c.Ops != 2 || c.Brightness != 1 || c.Saturation != 1 || c.Order[0]+c.Order[1] != Contrast+Hue {
@@ -201,7 +201,7 @@ func TestValidate(t *testing.T) {
 		if g.Count < 0 { // so that the sum is not what is wrong
 			groups = append(groups, Views(5, 32, .1, 1))
 		}
-		if err := (Spec{Groups: groups}).Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := (MultiCrop{Groups: groups}).Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -232,7 +232,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func ExampleSpec_Append() {
+func ExampleMultiCrop_Append() {
 	for i, c := range SEER().Append(nil, 1, 0, 42, 500, 375) {
 		fmt.Printf("crop %d: %3d x %3d at (%d, %d) -> %d, flip %v\n", i, c.W, c.H, c.X, c.Y, c.Size, c.Flip)
 	}

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/image/font/basicfont"
 	"golang.org/x/image/math/fixed"
 
-	"seer/data"
 	"seer/data/jpeg"
+	"seer/data/loader"
 )
 
 const (
@@ -34,9 +34,9 @@ var (
 // Draw loads one batch, step opt.StartStep of the options, and lays it out: a row an image, at the left the image itself
 // scaled to the largest crop's height, then each crop at its own size, after augmentation and before normalisation. A row
 // whose image could not be used shows its replacement, as training would.
-func Draw(ctx context.Context, opt data.Options) (*image.RGBA, error) {
+func Draw(ctx context.Context, opt loader.BatchOptions) (*image.RGBA, error) {
 	opt.Steps = opt.StartStep + 1
-	loader, err := data.NewLoader(ctx, opt)
+	loader, err := loader.New(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Draw(ctx context.Context, opt data.Options) (*image.RGBA, error) {
 }
 
 // decode returns image index of the source as the loader decodes it.
-func decode(ctx context.Context, opt data.Options, index int64) (image.Image, error) {
+func decode(ctx context.Context, opt loader.BatchOptions, index int64) (image.Image, error) {
 	item, err := opt.Source.Read(ctx, index, nil)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ type sheet struct {
 	places []int // x of every crop, group after group
 }
 
-func newSheet(b *data.Batch) *sheet {
+func newSheet(b *loader.Batch) *sheet {
 	s := &sheet{height: minPlace}
 	for _, g := range b.Groups {
 		s.height = max(s.height, g.Size)
@@ -122,7 +122,7 @@ func newSheet(b *data.Batch) *sheet {
 }
 
 // row draws one image and its crops.
-func (s *sheet) row(row int, original image.Image, name string, b *data.Batch) {
+func (s *sheet) row(row int, original image.Image, name string, b *loader.Batch) {
 	top := gap + line + row*(s.height+line+gap)
 	draw.CatmullRom.Scale(s.canvas, fit(original.Bounds(), s.left, s.height).Add(image.Pt(gap, top)), original, original.Bounds(), draw.Src, nil)
 	crop := 0

@@ -9,18 +9,19 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/contact"
 	"seer/data/datatest"
+	"seer/data/loader"
+	"seer/data/source"
 )
 
-func options(t *testing.T) data.Options {
+func options(t *testing.T) loader.BatchOptions {
 	t.Helper()
-	src, err := data.Open(data.SourceSpec{Path: datatest.Folder(t, 6)})
+	src, err := source.Open(source.Location{Path: datatest.Folder(t, 6)})
 	require.NoError(t, err)
 	t.Cleanup(func() { src.Close() })
-	return data.Options{Source: src, Spec: augment.SEER(), Batch: 3, Seed: 7, Steps: 2}
+	return loader.BatchOptions{Source: src, Crops: augment.SEER(), Batch: 3, Seed: 7, Steps: 2}
 }
 
 // The sheet shows the loader's bytes: every crop of a batch is found at its place.
@@ -29,7 +30,7 @@ func TestSheetHoldsTheLoadersCrops(t *testing.T) {
 	opt.StartStep = 1
 	sheet, err := contact.Draw(context.Background(), opt)
 	require.NoError(t, err)
-	loader, err := data.NewLoader(context.Background(), opt)
+	loader, err := loader.New(context.Background(), opt)
 	require.NoError(t, err)
 	defer loader.Close()
 	batch, err := loader.Next(context.Background())
@@ -62,7 +63,7 @@ func pixels(im *image.RGBA, x, y, size int) []byte {
 // What is no multiple of a photograph's shape still has its place: one image of a pixel's height, raw grey pixels.
 func TestOddShapes(t *testing.T) {
 	opt := options(t)
-	opt.Spec = augment.Spec{Groups: []augment.Group{{Kind: augment.RandomResized, Count: 1, Size: 8, Scale: [2]float64{.5, 1}, Ratio: [2]float64{1, 1}}}}
+	opt.Crops = augment.MultiCrop{Groups: []augment.Group{{Kind: augment.RandomResized, Count: 1, Size: 8, Scale: [2]float64{.5, 1}, Ratio: [2]float64{1, 1}}}}
 	opt.Batch = 1
 	sheet, err := contact.Draw(context.Background(), opt)
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -187,3 +188,18 @@ func MNIST(t testing.TB, n int, zipped bool) string {
 	Write(t, labelPath, classes)
 	return path
 }
+
+// Pictures are the files of a hundred small drawn images, every seventh a PNG and
+// the others JPEG, made once for all tests of a package. They are shared: clone
+// what is to be changed.
+var Pictures = sync.OnceValue(func() [][]byte {
+	var out [][]byte
+	for i := range 100 {
+		if i%7 == 3 {
+			out = append(out, PNG(30+i%5, 28, uint64(i)))
+		} else {
+			out = append(out, JPEG(40+i%9, 36, uint64(i)))
+		}
+	}
+	return out
+})

@@ -84,10 +84,10 @@ func BenchmarkSEER(b *testing.B) {
 
 // BenchmarkDecode is the floor: one small crop of everything.
 func BenchmarkDecode(b *testing.B) {
-	benchmarkCrops(b, benchmarkFiles(b), augment.Spec{Groups: []augment.Group{{Kind: augment.Stretched, Count: 1, Size: 1}}})
+	benchmarkCrops(b, benchmarkFiles(b), augment.MultiCrop{Groups: []augment.Group{{Kind: augment.Stretched, Count: 1, Size: 1}}})
 }
 
-func benchmarkCrops(b *testing.B, files [][]byte, spec augment.Spec) {
+func benchmarkCrops(b *testing.B, files [][]byte, spec augment.MultiCrop) {
 	d := NewDecoder(Options{})
 	defer d.Close()
 	dsts := destinations(spec)
@@ -124,7 +124,7 @@ func processorTime(b *testing.B) time.Duration {
 }
 
 // destinations allocates a slot for every crop of spec.
-func destinations(spec augment.Spec) [][]byte {
+func destinations(spec augment.MultiCrop) [][]byte {
 	var dsts [][]byte
 	for _, g := range spec.Groups {
 		for range g.Count {
@@ -157,7 +157,7 @@ func BenchmarkStages(b *testing.B) {
 }
 
 // shortest returns the smallest time of each stage of one image.
-func shortest(b *testing.B, d *Decoder, file []byte, spec augment.Spec, index int64, dsts [][]byte) [4]time.Duration {
+func shortest(b *testing.B, d *Decoder, file []byte, spec augment.MultiCrop, index int64, dsts [][]byte) [4]time.Duration {
 	best := [4]time.Duration{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}
 	draw := func(w, h int) []augment.Crop { return spec.Append(nil, 1, 0, index, w, h) }
 	for range 12 {

@@ -59,7 +59,7 @@ func FuzzRender(f *testing.F) {
 	}
 	d := NewDecoder(Options{MaxPixels: fuzzLimit, Orient: true})
 	scaled := NewDecoder(Options{MaxPixels: fuzzLimit, Scale: true})
-	spec := augment.Spec{Groups: []augment.Group{augment.Views(2, 24, .14, 1), augment.Views(2, 9, .05, .14),
+	spec := augment.MultiCrop{Groups: []augment.Group{augment.Views(2, 24, .14, 1), augment.Views(2, 9, .05, .14),
 		augment.Eval(20, 31).Groups[0]}}
 	dsts := destinations(spec)
 	f.Fuzz(func(t *testing.T, data []byte, seed uint64, scale bool) {

@@ -17,8 +17,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"seer/data"
 	"seer/data/index"
+	"seer/data/source"
 )
 
 // catalogue collects what annotations say, one image after the other: its names in one piece of memory, as millions of
@@ -101,13 +101,13 @@ func (c *catalogue) finish(labels string) (*Set, error) {
 
 // left says what was left out, where nothing remains.
 func (c *catalogue) left() string {
-	if text := (data.Listing{Skipped: c.skipped, Remarks: c.remarks}).String(); text != "" {
+	if text := (source.Listing{Skipped: c.skipped, Remarks: c.remarks}).String(); text != "" {
 		return " (" + text + ")"
 	}
 	return ""
 }
 
-func (c *catalogue) source(kept []int64) (data.Source, error) {
+func (c *catalogue) source(kept []int64) (source.Source, error) {
 	b := index.NewBuilder(index.Layout{Labels: c.rows == nil})
 	for _, i := range kept {
 		e := index.Entry{Name: c.name(i), Label: -1}
@@ -126,7 +126,7 @@ func (c *catalogue) source(kept []int64) (data.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data.NewTableSource(table, data.SourceSpec{Path: c.images, Labels: c.rows == nil, MaxFileBytes: c.MaxFileBytes})
+	return source.NewTableSource(table, source.Location{Path: c.images, Labels: c.rows == nil, MaxFileBytes: c.MaxFileBytes})
 }
 
 // unique drops images that are named more than once. To name one with other labels is an error: nobody can say which are meant.

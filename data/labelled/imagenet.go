@@ -9,10 +9,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"seer/data/source"
 	"slices"
 	"strings"
-
-	"seer/data"
 )
 
 // openFolders reads <split>/<class>/…, or class folders right below the root.
@@ -43,7 +42,7 @@ func (r *reader) has(name string) bool {
 
 // classFolders lists a folder for each class; images are in the bytewise order of their paths, classes in that of their names.
 func (r *reader) classFolders(dir string) (*Set, error) {
-	src, err := data.OpenContext(r.ctx, data.SourceSpec{Path: dir, Kind: "folder", Labels: true, MaxFileBytes: r.MaxFileBytes, Progress: r.Progress})
+	src, err := source.OpenContext(r.ctx, source.Location{Path: dir, Kind: "folder", Labels: true, MaxFileBytes: r.MaxFileBytes, Progress: r.Progress})
 	if err != nil {
 		return nil, fmt.Errorf("labelled: %w", err)
 	}

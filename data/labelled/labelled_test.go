@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"seer/data"
 	"seer/data/datatest"
+	"seer/data/source"
 )
 
 // tree writes files into a temporary folder: drawn pictures where the name ends like one, else the text.
@@ -134,7 +134,7 @@ func TestRootsWithCharactersOfPatterns(t *testing.T) {
 }
 
 func TestASetIsASourceOfTheLoader(t *testing.T) {
-	var src data.Source = open(t, tree(t, examples["imagenet"]), Options{})
+	var src source.Source = open(t, tree(t, examples["imagenet"]), Options{})
 	assert.Equal(t, []string{"n01440764", "n02119789"}, src.Classes())
 	assert.Equal(t, 1, src.Label(src.Len()-1))
 }

@@ -11,11 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"seer/data/source"
 	"slices"
 	"strings"
 	"time"
-
-	"seer/data"
 )
 
 // Options say how a labelled data set is read. The zero value is the training part of what lies in the folder.
@@ -34,10 +33,10 @@ type Options struct {
 	// Unchecked leaves out the look whether every image exists: on a far disk it takes a round trip for each. Images that
 	// are missing then show when they are read.
 	Unchecked bool
-	// MaxFileBytes refuses larger image files; 0 means [data.DefaultMaxFileBytes].
+	// MaxFileBytes refuses larger image files; 0 means [source.DefaultMaxFileBytes].
 	MaxFileBytes int64
 	// Progress is told now and then how many images have been read from annotations.
-	Progress func(data.Progress)
+	Progress func(source.Progress)
 }
 
 // layout is one way in which data sets are published.
@@ -157,7 +156,7 @@ func (r *reader) tick(images int64) error {
 	}
 	if r.Progress != nil && time.Since(*r.last) > 200*time.Millisecond {
 		*r.last = time.Now()
-		r.Progress(data.Progress{Images: images, Where: r.root})
+		r.Progress(source.Progress{Images: images, Where: r.root})
 	}
 	return nil
 }
@@ -230,7 +229,7 @@ func look(dir string) (s sight) {
 		case isDir:
 			s.folders++
 			s.wordNet = s.wordNet || isWordNet(e.Name())
-		case slices.Contains(data.DefaultExtensions, strings.ToLower(filepath.Ext(e.Name()))):
+		case slices.Contains(source.DefaultExtensions, strings.ToLower(filepath.Ext(e.Name()))):
 			s.images++
 		}
 	}

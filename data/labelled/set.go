@@ -8,8 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-
-	"seer/data"
+	"seer/data/source"
 )
 
 // A Set is an ordered list of images with the classes of each. It is immutable and, but for Close, safe for concurrent use.
@@ -17,19 +16,19 @@ type Set struct {
 	// Kind is the layout that the set was read from, one of [Kinds], and Split its part.
 	Kind, Split string
 
-	source  data.Source
+	source  source.Source
 	classes []string
 	titles  []string // what people call the classes; nil: as classes
 	rows    *rows    // nil with one class an image
 }
 
-var _ data.Source = (*Set)(nil)
+var _ source.Source = (*Set)(nil)
 
 // Len returns the number of images.
 func (s *Set) Len() int64 { return s.source.Len() }
 
-// Read implements [data.Source].
-func (s *Set) Read(ctx context.Context, i int64, buf []byte) (data.Item, error) {
+// Read implements [source.Source].
+func (s *Set) Read(ctx context.Context, i int64, buf []byte) (source.Item, error) {
 	return s.source.Read(ctx, i, buf)
 }
 
@@ -95,10 +94,10 @@ func (s *Set) eachClass(i int64, fn func(class int)) {
 	}
 }
 
-// Listing says what the annotations name and the set leaves out: see [data.ListingOf].
-func (s *Set) Listing() data.Listing { return data.ListingOf(s.source) }
+// Listing says what the annotations name and the set leaves out: see [source.ListingOf].
+func (s *Set) Listing() source.Listing { return source.ListingOf(s.source) }
 
-// Fingerprint identifies names, classes and targets in their order: see [data.Fingerprint].
+// Fingerprint identifies names, classes and targets in their order: see [source.Fingerprint].
 func (s *Set) Fingerprint() string {
 	h := sha256.New()
 	for _, class := range s.classes {

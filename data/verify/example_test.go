@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"seer/data"
 	"seer/data/datatest"
+	"seer/data/source"
 	"seer/data/verify"
 )
 
@@ -23,7 +23,7 @@ func ExampleRun() {
 	os.WriteFile(filepath.Join(dir, "a.jpg"), datatest.JPEG(64, 48, 1), 0o644)
 	os.WriteFile(filepath.Join(dir, "b.jpg"), datatest.JPEG(64, 48, 1), 0o644)
 	os.WriteFile(filepath.Join(dir, "c.jpg"), nil, 0o644)
-	src, err := data.Open(data.SourceSpec{Path: dir})
+	src, err := source.Open(source.Location{Path: dir})
 	if err != nil {
 		fmt.Println(err)
 		return

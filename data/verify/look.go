@@ -11,9 +11,9 @@ import (
 	"fmt"
 	"slices"
 
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/data/source"
 )
 
 // worker looks at one image after the other.
@@ -26,7 +26,7 @@ type worker struct {
 
 // whole decodes all of an image and keeps next to nothing of it: training
 // decodes in the same way, so what passes here passes there.
-var whole = augment.Spec{Groups: []augment.Group{{Kind: augment.Stretched, Count: 1, Size: 8}}}
+var whole = augment.MultiCrop{Groups: []augment.Group{{Kind: augment.Stretched, Count: 1, Size: 8}}}
 
 // look reads image i and says what it is.
 func (w *worker) look(ctx context.Context, i int64) (l look) {
@@ -57,7 +57,7 @@ func (w *worker) look(ctx context.Context, i int64) (l look) {
 func (w *worker) decode(file []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &data.ReadError{Reason: data.Panicked, Err: fmt.Errorf("%v", p)}
+			err = &source.ReadError{Reason: source.Panicked, Err: fmt.Errorf("%v", p)}
 		}
 	}()
 	draw := func(width, height int) []augment.Crop { return whole.Append(nil, 0, 0, 0, width, height) }

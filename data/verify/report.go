@@ -9,25 +9,24 @@ import (
 	"io"
 	"maps"
 	"math/bits"
+	"seer/data/source"
 	"slices"
 	"strings"
-
-	"seer/data"
 )
 
 // Report counts what a run has seen.
 type Report struct {
-	Images   int64                 `json:"images"`
-	Usable   int64                 `json:"usable"`
-	Bytes    int64                 `json:"bytes"` // of all files that could be read
-	Bad      map[data.Reason]int64 `json:"bad"`
-	Findings map[Kind]int64        `json:"findings"`
-	Formats  map[string]int64      `json:"formats"`
-	Sides    Histogram             `json:"sides"`             // shorter sides in pixels
-	Sizes    Histogram             `json:"sizes"`             // bytes a file
-	Classes  []Class               `json:"classes,omitempty"` // nil without labels
+	Images   int64                   `json:"images"`
+	Usable   int64                   `json:"usable"`
+	Bytes    int64                   `json:"bytes"` // of all files that could be read
+	Bad      map[source.Reason]int64 `json:"bad"`
+	Findings map[Kind]int64          `json:"findings"`
+	Formats  map[string]int64        `json:"formats"`
+	Sides    Histogram               `json:"sides"`             // shorter sides in pixels
+	Sizes    Histogram               `json:"sizes"`             // bytes a file
+	Classes  []Class                 `json:"classes,omitempty"` // nil without labels
 	// Listing is what was left out when the source was listed.
-	data.Listing
+	source.Listing
 }
 
 // Class is the number of usable images of one class.
@@ -69,8 +68,8 @@ func (h *Histogram) span() (first, last int) {
 	return first, last
 }
 
-func newReport(src data.Source) *Report {
-	r := &Report{Listing: data.ListingOf(src), Bad: map[data.Reason]int64{}, Findings: map[Kind]int64{}, Formats: map[string]int64{}}
+func newReport(src source.Source) *Report {
+	r := &Report{Listing: source.ListingOf(src), Bad: map[source.Reason]int64{}, Findings: map[Kind]int64{}, Formats: map[string]int64{}}
 	for _, name := range src.Classes() {
 		r.Classes = append(r.Classes, Class{Name: name})
 	}
@@ -81,7 +80,7 @@ func (r *Report) add(l *look, label int) {
 	r.Images++
 	r.Bytes += l.bytes
 	if l.err != nil {
-		r.Bad[data.ReasonOf(l.err)]++
+		r.Bad[source.ReasonOf(l.err)]++
 		return
 	}
 	r.Usable++

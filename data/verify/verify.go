@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"seer/data"
 	"seer/data/jpeg"
+	"seer/data/source"
 	"seer/internal/cpus"
 )
 
@@ -64,7 +64,7 @@ const window = 1024
 // Run reads every image of src once and returns the counts. Only an end of ctx
 // is an error, which comes with the counts so far: whatever is wrong with
 // images is a finding.
-func Run(ctx context.Context, src data.Source, opt Options) (*Report, error) {
+func Run(ctx context.Context, src source.Source, opt Options) (*Report, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = cpus.Workers().N
 	}
@@ -97,7 +97,7 @@ func Run(ctx context.Context, src data.Source, opt Options) (*Report, error) {
 
 // run is the state of one Run.
 type run struct {
-	src     data.Source
+	src     source.Source
 	opt     Options
 	workers []*worker
 	report  *Report
@@ -117,7 +117,7 @@ type look struct {
 // they saw in order.
 func (r *run) window(ctx context.Context, from, to int64) error {
 	looks := make([]look, to-from)
-	if p, ok := r.src.(data.Prefetcher); ok {
+	if p, ok := r.src.(source.Prefetcher); ok {
 		for i := from; i < to; i++ {
 			p.Prefetch(i)
 		}
@@ -172,8 +172,8 @@ func (r *run) find(f Finding) {
 
 // detail begins with the reason and leaves out the name, which findings have.
 func detail(err error) string {
-	reason := data.ReasonOf(err)
-	if read := (*data.ReadError)(nil); errors.As(err, &read) {
+	reason := source.ReasonOf(err)
+	if read := (*source.ReadError)(nil); errors.As(err, &read) {
 		err = read.Err
 	}
 	return fmt.Sprintf("%s: %v", reason, err)

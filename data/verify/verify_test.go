@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"seer/data"
 	"seer/data/datatest"
 	"seer/data/jpeg"
+	"seer/data/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // troubled writes a data set with one of each trouble.
-func troubled(t *testing.T) data.Source {
+func troubled(t *testing.T) source.Source {
 	dir := t.TempDir()
 	write := func(name string, body []byte) { datatest.Write(t, filepath.Join(dir, name), body) }
 	good := datatest.JPEG(80, 60, 1)
@@ -35,7 +35,7 @@ func troubled(t *testing.T) data.Source {
 	write("owl/same-as-ape.jpg", good)
 	write("owl/small.jpg", datatest.JPEG(80, 20, 5))
 	write("owl/text.jpg", []byte("<html>not found</html>"))
-	src, err := data.Open(data.SourceSpec{Path: dir, Labels: true})
+	src, err := source.Open(source.Location{Path: dir, Labels: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { src.Close() })
 	return src
@@ -61,7 +61,7 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 		require.False(t, report.Clean())
 		require.EqualValues(t, 10, report.Images)
 		require.EqualValues(t, 7, report.Usable)
-		require.Equal(t, map[data.Reason]int64{"truncated": 1, "empty": 1, "unknown": 1}, report.Bad)
+		require.Equal(t, map[source.Reason]int64{"truncated": 1, "empty": 1, "unknown": 1}, report.Bad)
 		require.Equal(t, map[string]int64{"jpeg": 5, "png": 2}, report.Formats)
 		require.Equal(t, []Class{{"ape", 3}, {"owl", 4}}, report.Classes)
 		require.EqualValues(t, 1, report.Sides[5], "16 to 31")
@@ -95,11 +95,11 @@ func TestHeadersOnlyIsBlindInside(t *testing.T) {
 func TestLimitsApply(t *testing.T) {
 	report, err := Run(t.Context(), troubled(t), Options{Decode: jpeg.Options{MaxPixels: 4500}})
 	require.NoError(t, err)
-	require.Positive(t, report.Bad[data.TooLarge])
+	require.Positive(t, report.Bad[source.TooLarge])
 }
 
 func TestRawImagesAreLookedAtToo(t *testing.T) {
-	src, err := data.Open(data.SourceSpec{Path: datatest.MNIST(t, 2100, false), Labels: true})
+	src, err := source.Open(source.Location{Path: datatest.MNIST(t, 2100, false), Labels: true})
 	require.NoError(t, err)
 	var progress []int64
 	report, err := Run(t.Context(), src, Options{Progress: func(done, total int64) {
@@ -121,8 +121,8 @@ func (s *shelf) Name(i int64) string { return fmt.Sprint(i) }
 func (s *shelf) Label(int64) int     { return -1 }
 func (s *shelf) Classes() []string   { return nil }
 func (s *shelf) Close() error        { return nil }
-func (s *shelf) Read(ctx context.Context, i int64, _ []byte) (data.Item, error) {
-	return data.Item{Bytes: s.files[i], Shared: true}, ctx.Err()
+func (s *shelf) Read(ctx context.Context, i int64, _ []byte) (source.Item, error) {
+	return source.Item{Bytes: s.files[i], Shared: true}, ctx.Err()
 }
 
 // Equal hashes of different files must not become a finding.

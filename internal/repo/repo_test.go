@@ -40,6 +40,8 @@ var rules = []rule{
 	{append([]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/optim/schedule", "seer/optim/rules"}, descriptions...),
 		[]string{"seer/torch", "github.com/wangkuiyi/gotorch"}, "they are tested and used without libtorch", nil},
 	{[]string{"seer/config"}, []string{"seer/data"}, "a configuration is checked without touching data", []string{"seer/data/augment"}},
+	{[]string{"seer/data/source"}, []string{"seer/data/loader", "seer/data/refresh", "seer/data/sampler", "seer/data/augment"}, "an image's way through data has one direction", nil},
+	{[]string{"seer/data/loader"}, []string{"seer/data/refresh"}, "an image's way through data has one direction", nil},
 	{[]string{"seer/data"}, []string{"seer/config"}, "data is a library; inputs joins it to the configuration", nil},
 	{[]string{"seer/torch"}, []string{"seer/nn", "seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "torch is the lowest layer", nil},
 	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", descriptions},

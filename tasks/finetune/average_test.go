@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/config"
-	"seer/data"
+	"seer/data/loader"
+	"seer/data/source"
 	"seer/eval"
 	"seer/eval/evaltest"
 	"seer/eval/metrics"
@@ -28,12 +29,12 @@ func top1(t *testing.T, run, images string) float64 {
 	m, err := finetune.OpenModel(run, e, nil)
 	require.NoError(t, err)
 	defer m.Close()
-	src, err := data.Open(data.SourceSpec{Path: images, Labels: true})
+	src, err := source.Open(source.Location{Path: images, Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
 	counts, err := metrics.NewClassification(3, 1)
 	require.NoError(t, err)
-	require.NoError(t, m.Scores(t.Context(), eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 8}, func(batch *data.Batch, scores *torch.Tensor) error {
+	require.NoError(t, m.Scores(t.Context(), eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 8}, func(batch *loader.Batch, scores *torch.Tensor) error {
 		labels, err := eval.Labels(src, batch.Indices, 3)
 		require.NoError(t, err)
 		return counts.Add(scores.Float32s(), labels)

@@ -9,7 +9,7 @@ import (
 
 	"seer/checkpoint"
 	"seer/config"
-	"seer/data"
+	"seer/data/loader"
 	"seer/eval"
 	"seer/nn"
 	"seer/nn/statedict"
@@ -30,8 +30,8 @@ type Model struct {
 
 // Scores computes the scores of all images in order and hands them on batch by batch: float32 [n, classes], valid during
 // the call. Images that cannot be read are left out.
-func (m *Model) Scores(ctx context.Context, im eval.Images, use func(batch *data.Batch, scores *torch.Tensor) error) error {
-	return m.Each(ctx, im, func(batch *data.Batch, features *torch.Tensor) error {
+func (m *Model) Scores(ctx context.Context, im eval.Images, use func(batch *loader.Batch, scores *torch.Tensor) error) error {
+	return m.Each(ctx, im, func(batch *loader.Batch, features *torch.Tensor) error {
 		var scores *torch.Tensor
 		if err := torch.Try(func() {
 			torch.NoGrad(func() { scores = m.Head.Forward(&nn.Context{}, features) })

@@ -12,7 +12,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"seer/data"
+	"seer/data/loader"
 	"seer/eval"
 	"seer/torch"
 )
@@ -28,7 +28,7 @@ type Prediction struct {
 // Predict hands on the best classes of all images, a batch at a time, in the order of the source, the best class first.
 func (m *Model) Predict(ctx context.Context, im eval.Images, top int, use func([]Prediction) error) error {
 	top = min(top, len(m.Classes))
-	return m.Scores(ctx, im, func(batch *data.Batch, scores *torch.Tensor) error {
+	return m.Scores(ctx, im, func(batch *loader.Batch, scores *torch.Tensor) error {
 		var shares []float32
 		if err := torch.Try(func() { shares = scores.Softmax(1).Float32s() }); err != nil {
 			return err

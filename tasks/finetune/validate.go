@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"seer/config"
-	"seer/data"
+	"seer/data/loader"
 	"seer/eval"
 	"seer/eval/metrics"
 	"seer/inputs"
@@ -69,7 +69,7 @@ func (v *validation) count(ctx context.Context) (c *metrics.Classification, err 
 	if c, err = metrics.NewClassification(len(v.model.Classes), 1, 5); err != nil {
 		return nil, err
 	}
-	err = v.model.Scores(ctx, v.images, func(batch *data.Batch, scores *torch.Tensor) error {
+	err = v.model.Scores(ctx, v.images, func(batch *loader.Batch, scores *torch.Tensor) error {
 		labels := make([]int64, len(batch.Indices))
 		for i, index := range batch.Indices {
 			labels[i] = v.numbers[v.images.Source.Label(index)]

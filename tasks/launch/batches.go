@@ -5,15 +5,15 @@ package launch
 import (
 	"context"
 
-	"seer/data"
+	"seer/data/loader"
 	"seer/torch"
 	"seer/train"
 )
 
-// Loader is a data.Loader, or a data.Stream where the source changes.
+// Loader is a loader.Loader, or a refresh.Stream where the source changes.
 type Loader interface {
-	Next(context.Context) (*data.Batch, error)
-	Stats() data.Stats
+	Next(context.Context) (*loader.Batch, error)
+	Stats() loader.Stats
 	Close() error
 }
 
@@ -41,7 +41,7 @@ func (b Batches) Next(ctx context.Context) (*train.Batch, error) {
 }
 
 // pixels are the views of a batch, a tensor uint8 [count·B, S, S, 3] for each resolution.
-func pixels(batch *data.Batch) (all []*torch.Tensor) {
+func pixels(batch *loader.Batch) (all []*torch.Tensor) {
 	for _, g := range batch.Groups {
 		size := int64(g.Size)
 		all = append(all, torch.FromBytes(g.Pixels, torch.UInt8, int64(g.Count*batch.Size()), size, size, 3))

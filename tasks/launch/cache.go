@@ -17,7 +17,7 @@ type cacheWatch struct {
 }
 
 func (c *cacheWatch) observe(_ context.Context, e train.Event) error {
-	c.warn(e.Step, inputs.Spec(c.Experiment.Data).Cache.Stats())
+	c.warn(e.Step, inputs.Location(c.Experiment.Data).Cache.Stats())
 	return nil
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 
 	"seer/config"
-	"seer/data"
 	"seer/data/jpeg"
+	"seer/data/loader"
+	"seer/data/refresh"
 	"seer/data/sampler"
+	"seer/data/source"
 	"seer/inputs"
 	"seer/runfolder"
 	"seer/train"
@@ -18,30 +20,30 @@ import (
 
 // Images are the source of a run, the order in which it is seen, and the loader that makes views of it.
 type Images struct {
-	Source  data.Source // with data.refresh the list that the run began with
+	Source  source.Source // with data.refresh the list that the run began with
 	Sampler *sampler.Sampler
 	Loader  Loader // once started
 
 	launch  *Launch
-	refresh *data.Refresh // nil without data.refresh
-	first   *data.First   // likewise
+	refresh *refresh.Policy // nil without data.refresh
+	first   *refresh.First  // likewise
 }
 
 // OpenImages opens the source of [data], with a class for every image if labels is set.
 func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
 	e, r := l.Experiment, &Images{launch: l}
-	spec := inputs.Spec(e.Data)
+	spec := inputs.Location(e.Data)
 	spec.Labels = spec.Labels || labels
 	var err error
 	if e.Data.Refresh.Value > 0 {
 		err = r.openFirst(ctx, spec)
 	} else {
-		r.Source, err = data.OpenContext(ctx, spec)
+		r.Source, err = source.OpenContext(ctx, spec)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if said := data.ListingOf(r.Source).String(); said != "" {
+	if said := source.ListingOf(r.Source).String(); said != "" {
 		l.Say("data.source: %s", said)
 	}
 	if r.Sampler, err = inputs.Order(r.Source, e.Data, e.Optim.Batch, e.Run.Seed); err != nil {
@@ -51,15 +53,15 @@ func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
 }
 
 // openFirst opens the list that the run began with, which only the run folder knows.
-func (r *Images) openFirst(ctx context.Context, spec data.SourceSpec) (err error) {
+func (r *Images) openFirst(ctx context.Context, spec source.Location) (err error) {
 	e := r.launch.Experiment
-	r.refresh = &data.Refresh{
+	r.refresh = &refresh.Policy{
 		Source: spec, Dir: r.launch.Folder.Path("snapshots"), Report: r.sayRefreshed,
-		Sampler: func(src data.Source, seed uint64) (*sampler.Sampler, error) {
+		Sampler: func(src source.Source, seed uint64) (*sampler.Sampler, error) {
 			return inputs.Order(src, e.Data, e.Optim.Batch, seed)
 		},
 	}
-	if r.first, err = data.OpenFirst(ctx, *r.refresh, r.stagingFolder); err == nil {
+	if r.first, err = refresh.OpenFirst(ctx, *r.refresh, r.stagingFolder); err == nil {
 		r.Source = r.first.Source
 	}
 	return err
@@ -73,7 +75,7 @@ func (r *Images) stagingFolder() (dir string, err error) {
 	return r.launch.Folder.Staging("snapshots")
 }
 
-func (r *Images) sayRefreshed(s data.Snapshot) {
+func (r *Images) sayRefreshed(s refresh.Snapshot) {
 	switch {
 	case s.Err != nil:
 		r.launch.Say("warning: step %d: data.source could not be listed anew, so its last list goes on: %v", s.FirstStep, s.Err)
@@ -93,10 +95,10 @@ func (r *Images) check(p *train.Program, plan *config.Plan) error {
 	return errors.Join(opt.Check(), r.refresh.Check(p.Clock.Step, int64(plan.Batch)))
 }
 
-func (r *Images) options(p *train.Program, plan *config.Plan) data.Options {
+func (r *Images) options(p *train.Program, plan *config.Plan) loader.BatchOptions {
 	e := r.launch.Experiment
-	return data.Options{
-		Spec:   e.Views(),
+	return loader.BatchOptions{
+		Crops:  e.Views(),
 		Decode: jpeg.Options{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
 		Batch: plan.BatchPerRank, StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
 		Workers: e.Data.Workers, Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
@@ -113,17 +115,17 @@ func (r *Images) Start(ctx context.Context, p *train.Program, plan *config.Plan)
 		}
 		r.refresh.EverySteps = plan.RefreshEvery
 		opt.StartPosition = 0
-		r.Loader, err = opened(data.NewStream(ctx, opt, *r.refresh))
+		r.Loader, err = opened(refresh.NewStream(ctx, opt, *r.refresh))
 		return err
 	}
 	opt.Source, opt.Sampler = r.Source, r.Sampler
-	r.Loader, err = opened(data.NewLoader(ctx, opt))
+	r.Loader, err = opened(loader.New(ctx, opt))
 	return err
 }
 
 // Attach gives a program what belongs to its images: figures of the loader, advice, what must survive a restart.
 func (r *Images) Attach(p *train.Program) {
-	p.Start = data.Fingerprint(r.Source) + " " + r.launch.Version
+	p.Start = source.Fingerprint(r.Source) + " " + r.launch.Version
 	p.Counts = func() []train.Metric {
 		return []train.Metric{{Name: "bad_images", Value: float64(r.Loader.Stats().Replaced())}} // by this process so far
 	}
@@ -136,7 +138,7 @@ func (r *Images) Attach(p *train.Program) {
 
 // SayCache tells what the cache of far shards was good for.
 func (r *Images) SayCache() {
-	if s := inputs.Spec(r.launch.Experiment.Data).Cache.Stats(); s.Hits+s.Misses > 0 {
+	if s := inputs.Location(r.launch.Experiment.Data).Cache.Stats(); s.Hits+s.Misses > 0 {
 		r.launch.Say("Cache: %v", s)
 	}
 }
@@ -166,10 +168,10 @@ func (sourcePart) Name() string { return "source" }
 
 // Save implements runfolder.Part.
 func (p sourcePart) Save(s *runfolder.Shard) error {
-	if stream, ok := p.Loader.(*data.Stream); ok {
+	if stream, ok := p.Loader.(*refresh.Stream); ok {
 		return s.Put(stream.Fingerprint())
 	}
-	return s.Put(data.Fingerprint(p.Source))
+	return s.Put(source.Fingerprint(p.Source))
 }
 
 // Load implements runfolder.Part.
@@ -179,7 +181,7 @@ func (p sourcePart) Load(s *runfolder.Shard) error {
 	if err != nil || !found {
 		return err
 	}
-	if p.refresh == nil && before != data.Fingerprint(p.Source) {
+	if p.refresh == nil && before != source.Fingerprint(p.Source) {
 		p.launch.Say("warning: data.source has changed since step %d: the order of its images continues, their content differs", p.launch.Newest.Step)
 	}
 	return nil

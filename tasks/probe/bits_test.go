@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/config"
-	"seer/data"
+	"seer/data/source"
 	"seer/eval"
 	"seer/eval/evaltest"
 	"seer/tasks/probe"
@@ -42,7 +42,7 @@ func probed(t *testing.T, e *config.Experiment) (o outcome) {
 	assert.NoError(t, err)
 	knn, err := s.KNN(context.Background())
 	assert.NoError(t, err)
-	src, err := data.OpenContext(context.Background(), data.SourceSpec{Path: e.Linear.Train, Kind: "auto"})
+	src, err := source.OpenContext(context.Background(), source.Location{Path: e.Linear.Train, Kind: "auto"})
 	if !assert.NoError(t, err) {
 		return o
 	}

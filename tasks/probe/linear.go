@@ -9,10 +9,11 @@ import (
 	"io"
 
 	"seer/config"
-	"seer/data"
 	"seer/data/augment"
 	"seer/data/jpeg"
+	"seer/data/loader"
 	"seer/data/sampler"
+	"seer/data/source"
 	"seer/eval"
 	"seer/eval/metrics"
 	"seer/nn"
@@ -105,20 +106,20 @@ func LinearAugmented(ctx context.Context, b *eval.Backbone, images eval.Images, 
 }
 
 // crops loads random crops for a number of steps.
-func crops(ctx context.Context, im eval.Images, steps int64, o LinearOptions) (*data.Loader, error) {
+func crops(ctx context.Context, im eval.Images, steps int64, o LinearOptions) (*loader.Loader, error) {
 	spec := augment.RandomResizedCropFlip(im.Crop)
 	spec.Groups[0].Scale = o.Config.Scale
-	return data.NewLoader(ctx, data.Options{
-		Source: im.Source, Sampler: im.Sampler, Spec: spec, Decode: jpeg.Options{Orient: im.Orient}, Seed: o.Seed,
+	return loader.New(ctx, loader.BatchOptions{
+		Source: im.Source, Sampler: im.Sampler, Crops: spec, Decode: jpeg.Options{Orient: im.Orient}, Seed: o.Seed,
 		Batch: o.Config.Batch, Workers: im.Workers, Steps: steps, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})
 }
 
 // augmented brings the features of random crops.
 type augmented struct {
-	loader   *data.Loader
+	loader   *loader.Loader
 	backbone *eval.Backbone
-	source   data.Source
+	source   source.Source
 	classes  int
 }
 

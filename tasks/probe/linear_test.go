@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"seer/config"
-	"seer/data"
+	"seer/data/source"
 	"seer/eval"
 	"seer/eval/evaltest"
 	"seer/tasks/probe"
@@ -132,7 +132,7 @@ func TestLinearAugmented(t *testing.T) {
 	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: evaltest.Experiment()})
 	require.NoError(t, err)
 	defer b.Close()
-	src, err := data.Open(data.SourceSpec{Path: evaltest.Coloured(t, 24), Labels: true})
+	src, err := source.Open(source.Location{Path: evaltest.Coloured(t, 24), Labels: true})
 	require.NoError(t, err)
 	defer src.Close()
 	im := eval.Images{Source: src, Resize: 32, Crop: 32, Batch: 8, Workers: 2}

@@ -13,7 +13,8 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"seer/config"
-	"seer/data"
+	"seer/data/loader"
+	"seer/data/source"
 	"seer/eval"
 	"seer/inputs"
 	"seer/internal/redact"
@@ -273,7 +274,7 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 	if err != nil {
 		return nil, err
 	}
-	if said := data.ListingOf(src).String(); said != "" && s.Warn != nil {
+	if said := source.ListingOf(src).String(); said != "" && s.Warn != nil {
 		s.Warn(key.path + ": " + said)
 	}
 	order, err := inputs.Sampler(src, key.subset, s.Experiment.Run.Seed)
@@ -298,8 +299,8 @@ func (s *Session) compute(ctx context.Context, stage string, set *labelled) (err
 		return nil
 	}
 	im := set.images
-	var bad []data.Bad
-	im.OnBad = func(b data.Bad) { bad = append(bad, b) }
+	var bad []loader.Bad
+	im.OnBad = func(b loader.Bad) { bad = append(bad, b) }
 	im.Progress = func(done, total int64) { s.progress(stage, done, total) }
 	if set.features, err = s.Backbone.Extract(ctx, im); err != nil {
 		return fmt.Errorf("%s: %w", stage, err)

@@ -46,8 +46,8 @@ type record struct {
 	Crop     augment.Crop
 }
 
-func spec() augment.Spec {
-	var s augment.Spec
+func spec() augment.MultiCrop {
+	var s augment.MultiCrop
 	for _, op := range operations {
 		for _, size := range []int{224, 96} {
 			g := op.group
