@@ -70,7 +70,7 @@ func Loader(ctx context.Context, o LoaderOptions) (r LoaderResult, err error) {
 		return r, err
 	}
 	l, err := loader.New(ctx, loader.BatchOptions{
-		Source: src, Sampler: order, Crops: loaderSpec(o.Crops), Decode: jpeg.Options{Orient: o.Orient, Scale: o.Scale},
+		Source: src, Sampler: order, Crops: loaderSpec(o.Crops), Decode: jpeg.DecodeOptions{Orient: o.Orient, Scale: o.Scale},
 		Seed: o.Seed, Batch: o.Batch, Workers: o.Workers,
 	})
 	if err != nil {

@@ -121,7 +121,7 @@ func newStepEngine(o StepOptions) (*train.Engine, error) {
 	e.Model.Arch = o.Arch
 	e.Run.Precision = o.Precision
 	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes, e.SwAV.BatchNorm = o.Hidden, o.Out, o.Prototypes, true
-	plan := &config.Plan{}
+	plan := &config.Resolved{}
 	system, err := pretrain.NewSystem(e, plan, dev)
 	if err != nil {
 		return nil, err

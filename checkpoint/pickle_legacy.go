@@ -19,7 +19,7 @@ func (f *File) openLegacy(size int64) error {
 	needed, at := storages{}, int64(0)
 	var parts [5]any
 	for i := range parts {
-		opt := pickle.Options{Name: findName, Persistent: needed.load, KeepPlain: i == 4} // the last is a list of keys
+		opt := pickle.ReadOptions{Name: findName, Persistent: needed.load, KeepPlain: i == 4} // the last is a list of keys
 		part, n, err := pickle.Decode(io.NewSectionReader(f.r, at, size-at), opt)
 		if at += n; err == nil && i < 3 {
 			err = checkPreamble(i, part)

@@ -109,7 +109,7 @@ func (f *File) unpickleRecord(record *zip.File, fileBytes int64, needed storages
 	if err != nil {
 		return nil, err
 	}
-	object, _, err := pickle.Decode(r, pickle.Options{Name: findName, Persistent: needed.load})
+	object, _, err := pickle.Decode(r, pickle.ReadOptions{Name: findName, Persistent: needed.load})
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func TestPlanIsJSON(t *testing.T) {
 	require.NoError(t, err)
 	text, err := json.Marshal(p)
 	require.NoError(t, err)
-	var back Plan
+	var back Resolved
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, *p, back)
 	assert.Contains(t, string(text), `"peak_lr":9.6`)

@@ -11,9 +11,9 @@ import (
 	"seer/optim/schedule"
 )
 
-// Plan is an experiment in steps: what a trainer works from. All learning rates in
+// Resolved is an experiment in steps: what a trainer works from. All learning rates in
 // it are scaled by the batch already.
-type Plan struct {
+type Resolved struct {
 	Images       int64   `json:"images"` // an epoch
 	World        int     `json:"world"`  // processes
 	Batch        int     `json:"batch"`  // images a step, all processes
@@ -77,7 +77,7 @@ func (r *resolver) total(path string, d Duration) int64 {
 }
 
 // ResolveFinetune is Resolve for fine-tuning, which has no prototypes and no queue.
-func (e *Experiment) ResolveFinetune(images int64, world int) (*Plan, []Problem, error) {
+func (e *Experiment) ResolveFinetune(images int64, world int) (*Resolved, []Problem, error) {
 	labelled := *e
 	labelled.SwAV.QueueStart, labelled.SwAV.FreezePrototypes = Duration{0, Steps}, Duration{0, Steps}
 	return labelled.Resolve(images, world)
@@ -86,7 +86,7 @@ func (e *Experiment) ResolveFinetune(images int64, world int) (*Plan, []Problem,
 // Resolve converts a pretraining experiment to steps, given the number of images in
 // the source and of processes, and scales the learning rate by the batch. Both
 // happen here and nowhere else. The experiment itself stays as it is.
-func (e *Experiment) Resolve(images int64, world int) (*Plan, []Problem, error) {
+func (e *Experiment) Resolve(images int64, world int) (*Resolved, []Problem, error) {
 	r := resolver{scale: Scale{Images: images, Batch: int64(e.Optim.Batch)}}
 	r.world(e.Optim.Batch, images, world)
 	if err := r.err(); err != nil {
@@ -94,7 +94,7 @@ func (e *Experiment) Resolve(images int64, world int) (*Plan, []Problem, error) 
 	}
 	peak := scaledLR(e.Optim.BaseLR, e.Optim.Scaling, e.Optim.Batch, e.Optim.BaseBatch)
 	s := e.Schedule
-	p := &Plan{
+	p := &Resolved{
 		Images: images, World: world, Batch: e.Optim.Batch, BatchPerRank: e.Optim.Batch / world,
 		Steps:    r.total("train.duration", e.Train.Duration),
 		LogEvery: r.steps("run.log_every", e.Run.LogEvery), CheckpointEvery: r.steps("run.checkpoint_every", e.Run.CheckpointEvery),
@@ -123,7 +123,7 @@ func (r *resolver) world(batch int, images int64, world int) {
 }
 
 // plan checks what only shows in steps.
-func (r *resolver) plan(p *Plan) {
+func (r *resolver) plan(p *Resolved) {
 	r.refuse(p.Steps < 1, "train.duration", p.Steps, "is less than one step")
 	r.refuse(p.Warmup > p.Steps, "schedule.warmup", p.Warmup, "is longer than the run of %d steps", p.Steps)
 	r.doubt(p.Warmup > 0 && p.WarmupStartLR > p.PeakLR, "schedule.warmup_start", p.WarmupStartLR, "is over the peak rate of %g, so the rate falls during the warm-up", p.PeakLR)
@@ -161,7 +161,7 @@ func scaledLR(base float64, scaling string, batch, baseBatch int) float64 {
 
 // Schedule is the learning rate of every step. For the kind "plateau" the second
 // result is the state to feed with losses and to save; it is nil for the others.
-func (p *Plan) Schedule() (schedule.Schedule, *schedule.Plateau, error) {
+func (p *Resolved) Schedule() (schedule.Schedule, *schedule.Plateau, error) {
 	var s schedule.Schedule
 	switch p.Kind {
 	case "cosine":

@@ -42,7 +42,7 @@ func (im *Images) Len() int64 {
 // loader makes centre crops once, in order (torchvision's Resize and CenterCrop on PIL images).
 func (im *Images) loader(ctx context.Context) (*loader.Loader, error) {
 	return loader.New(ctx, loader.BatchOptions{
-		Source: im.Source, Sampler: im.Sampler, Crops: augment.Eval(im.Resize, im.Crop), Decode: jpeg.Options{Orient: im.Orient},
+		Source: im.Source, Sampler: im.Sampler, Crops: augment.Eval(im.Resize, im.Crop), Decode: jpeg.DecodeOptions{Orient: im.Orient},
 		Batch: im.Batch, Workers: im.Workers, Sequential: true, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})
 }

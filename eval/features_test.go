@@ -84,7 +84,7 @@ func direct(t *testing.T, b *eval.Backbone, path string) []float32 {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
-	d := jpeg.NewDecoder(jpeg.Options{})
+	d := jpeg.NewDecoder(jpeg.DecodeOptions{})
 	defer d.Close()
 	pixels := make([]byte, 32*32*3)
 	draw := func(w, h int) []augment.Crop { return []augment.Crop{augment.Eval(40, 32).Draw(0, 0, 0, 0, w, h)} }

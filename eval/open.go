@@ -217,7 +217,7 @@ func (b *Backbone) fill(file *checkpoint.File, s Spec) error {
 		targets[e.Name] = e.Tensor
 		want = append(want, checkpoint.Info{Name: e.Name, DType: checkpoint.F32, Shape: e.Tensor.Shape()})
 	}
-	plan, err := weights.Match(file, want, weights.Options{Arch: b.Origin.Arch, Prefix: s.Prefix})
+	plan, err := weights.Match(file, want, weights.MatchOptions{Arch: b.Origin.Arch, Prefix: s.Prefix})
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func TestOpenRandomIsThatOfPretraining(t *testing.T) {
 	e := evaltest.Experiment()
 	e.Run.Seed = 7
 	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
-	system, err := pretrain.NewSystem(e, &config.Plan{}, torch.CPU)
+	system, err := pretrain.NewSystem(e, &config.Resolved{}, torch.CPU)
 	require.NoError(t, err)
 	defer nn.Close(system)
 	start, err := statedict.Of(system.Trunk)
@@ -100,7 +100,7 @@ func TestOpenRandomIsThatOfPretraining(t *testing.T) {
 func runFolder(t *testing.T, steps ...int64) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	f, err := runfolder.Open(dir, runfolder.Options{Keep: 10})
+	f, err := runfolder.Open(dir, runfolder.KeepOptions{Keep: 10})
 	require.NoError(t, err)
 	text, err := evaltest.Experiment().Text()
 	require.NoError(t, err)

@@ -40,7 +40,7 @@ func pretrained(t *testing.T) (run string) {
 	e.Optim.Batch = 4
 	e.SwAV.FreezePrototypes = config.Duration{Value: 0, Unit: config.Steps}
 	e.Train.Duration = config.Duration{Value: 2, Unit: config.Steps}
-	require.NoError(t, pretrain.Run(t.Context(), e, launch.Options{Out: io.Discard}))
+	require.NoError(t, pretrain.Run(t.Context(), e, launch.StartOptions{Out: io.Discard}))
 	return e.Run.Dir
 }
 

@@ -24,7 +24,7 @@ func Location(d config.Data) source.Location {
 	return source.Location{
 		Path: d.Source, Kind: d.Kind, Labels: d.Labels, Members: d.Members, Window: d.ShuffleWindow * d.ShuffleLanes,
 		Cache:  source.Cache{Dir: d.Cache.Dir, Bytes: int64(d.Cache.Size)},
-		Column: u.Column, URLs: fetch.Options{
+		Column: u.Column, URLs: fetch.DownloadOptions{
 			Concurrency: u.Concurrency, PerHost: u.PerHost, Timeout: time.Duration(u.TimeoutSeconds * float64(time.Second)),
 			MaxBytes: int64(u.MaxMB) << 20, AllowPrivate: u.AllowPrivate, IgnoreRobotsTag: !u.RespectRobotsTag, Contact: u.Contact,
 		},
@@ -94,7 +94,7 @@ func Labelled(ctx context.Context, d config.Data, path, kind string, validation 
 	if kind == "voc" {
 		split = map[bool]string{false: "trainval", true: "test"}
 	}
-	set, err := labelled.Open(ctx, path, labelled.Options{Kind: kind, Split: split[validation]})
+	set, err := labelled.Open(ctx, path, labelled.SetOptions{Kind: kind, Split: split[validation]})
 	if err != nil {
 		return nil, err // and no typed nil
 	}

@@ -85,7 +85,7 @@ func TestSpec(t *testing.T) {
 	d.Members = config.Patterns{"jpg"}
 	d.Source, d.Kind, d.Labels, d.URLs = "l.parquet", "urls", true, config.URLs{TimeoutSeconds: .5, MaxMB: 3, AllowPrivate: true, Contact: "me", Column: "link"}
 	d.Cache, d.ShuffleWindow, d.ShuffleLanes = config.Cache{Dir: "cache", Size: 2e9}, 100, 4
-	require.Equal(t, source.Location{Path: "l.parquet", Kind: "urls", Labels: true, Members: []string{"jpg"}, Window: 400, Cache: source.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.Options{
+	require.Equal(t, source.Location{Path: "l.parquet", Kind: "urls", Labels: true, Members: []string{"jpg"}, Window: 400, Cache: source.Cache{Dir: "cache", Bytes: 2e9}, Column: "link", URLs: fetch.DownloadOptions{
 		Timeout: 500 * time.Millisecond, MaxBytes: 3 << 20, AllowPrivate: true, IgnoreRobotsTag: true, Contact: "me",
 	}}, Location(d))
 }

@@ -38,7 +38,7 @@ type journal struct {
 const settings = "settings"
 
 func process(j *journal, disk durable.FS, saves int64, warn func(string)) (err error) {
-	f, err := runfolder.Open("/runs/one", runfolder.Options{Keep: 2, FS: disk, Warn: warn})
+	f, err := runfolder.Open("/runs/one", runfolder.KeepOptions{Keep: 2, FS: disk, Warn: warn})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func process(j *journal, disk durable.FS, saves int64, warn func(string)) (err e
 // intact checks what a process finds in a folder after the journal's history.
 func intact(t *testing.T, j *journal, disk durable.FS) {
 	t.Helper()
-	f, err := runfolder.Open("/runs/one", runfolder.Options{Keep: 2, FS: disk})
+	f, err := runfolder.Open("/runs/one", runfolder.KeepOptions{Keep: 2, FS: disk})
 	require.NoError(t, err)
 	step := int64(0)
 	c, err := f.Newest()
@@ -215,7 +215,7 @@ func TestFailedLookChangesNothing(t *testing.T) {
 	before := dump(t, memory, "/runs")
 	for at := 0; ; at++ {
 		count := 0
-		f, err := runfolder.Open("/runs/one", runfolder.Options{FS: &durabletest.Faulty{FS: memory, Before: func(durabletest.Op, string) error {
+		f, err := runfolder.Open("/runs/one", runfolder.KeepOptions{FS: &durabletest.Faulty{FS: memory, Before: func(durabletest.Op, string) error {
 			if count++; count == at+1 {
 				return syscall.EIO
 			}
@@ -274,18 +274,18 @@ func TestPowerCutWhileReplacingTheSameStep(t *testing.T) {
 	random := testrand.New(t)
 	for at := 0; ; at++ {
 		memory := durabletest.NewMemory()
-		f := openOn(t, memory, "/runs/one", runfolder.Options{})
+		f := openOn(t, memory, "/runs/one", runfolder.KeepOptions{})
 		require.NoError(t, f.Save(5, write(5, 5)))
 		require.NoError(t, f.Close())
 		cut := &powerCut{at: 1 << 30}
-		f = look(t, "/runs/one", runfolder.Options{FS: &durabletest.Faulty{FS: memory, Before: cut.before}})
+		f = look(t, "/runs/one", runfolder.KeepOptions{FS: &durabletest.Faulty{FS: memory, Before: cut.before}})
 		_, err := f.Newest()
 		require.NoError(t, err)
 		require.NoError(t, f.Begin(runfolder.Start{}))
 		cut.at, cut.count = at, 0
 		err = f.Save(5, write(5, 6))
 		for range 10 {
-			f := look(t, "/runs/one", runfolder.Options{FS: memory.Crash(random, random.Float64())})
+			f := look(t, "/runs/one", runfolder.KeepOptions{FS: memory.Crash(random, random.Float64())})
 			c, e := f.Newest()
 			require.NoError(t, e)
 			model, e := c.Read(runfolder.ModelFile)
@@ -314,7 +314,7 @@ func TestOrderOfSave(t *testing.T) {
 		}
 		return nil
 	}}
-	f := openOn(t, traced, "/runs/one", runfolder.Options{Keep: 1})
+	f := openOn(t, traced, "/runs/one", runfolder.KeepOptions{Keep: 1})
 	require.NoError(t, f.Save(1, write(1, 1)))
 	trace = nil
 	require.NoError(t, f.Save(2, write(2, 2)))
@@ -343,7 +343,7 @@ remove step-000000001.tmp`, "\n"), trace)
 }
 
 // openOn is open on another file system.
-func openOn(t *testing.T, disk durable.FS, dir string, opt runfolder.Options) *runfolder.Folder {
+func openOn(t *testing.T, disk durable.FS, dir string, opt runfolder.KeepOptions) *runfolder.Folder {
 	t.Helper()
 	opt.FS = disk
 	return open(t, dir, opt)
@@ -426,7 +426,7 @@ func TestMain(m *testing.M) {
 
 // saveForever resumes and saves every step until it is killed.
 func saveForever(dir string) error {
-	f, err := runfolder.Open(dir, runfolder.Options{Keep: 2})
+	f, err := runfolder.Open(dir, runfolder.KeepOptions{Keep: 2})
 	if err != nil {
 		return err
 	}
@@ -482,7 +482,7 @@ func TestKill(t *testing.T) {
 	}
 	require.Positive(t, last, "no child came to its first checkpoint")
 
-	f := look(t, dir, runfolder.Options{})
+	f := look(t, dir, runfolder.KeepOptions{})
 	continued(t, f, runfolder.MetricsLog, last)
 	lines, err := runfolder.ReadLog[metric](f.Path(runfolder.MetricsLog))
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ func Example() {
 }
 
 func threeSteps(dir string) error {
-	run, err := runfolder.Open(dir, runfolder.Options{Keep: 2})
+	run, err := runfolder.Open(dir, runfolder.KeepOptions{Keep: 2})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func withConfig(step int64) func(*runfolder.Writer) error {
 func namedRun(t *testing.T) (run, newest string) {
 	t.Helper()
 	run = filepath.Join(t.TempDir(), "run")
-	f := look(t, run, runfolder.Options{})
+	f := look(t, run, runfolder.KeepOptions{})
 	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{{Name: runfolder.ConfigFile, Data: []byte("version = 1\n")}}}))
 	require.NoError(t, f.Save(2, withConfig(2)))
 	require.NoError(t, f.Save(3, withConfig(3)))
@@ -119,7 +119,7 @@ func TestFindACopiedCheckpoint(t *testing.T) {
 // A checkpoint without an experiment of its own is of its run's.
 func TestFindTheRunsExperiment(t *testing.T) {
 	dir := t.TempDir()
-	f := look(t, dir, runfolder.Options{})
+	f := look(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{{Name: runfolder.ConfigFile, Data: []byte("x")}}}))
 	require.NoError(t, f.Save(1, write(1, 1)))
 	w, err := runfolder.Find(f.Path(runfolder.LatestName, runfolder.ModelFile), nil)

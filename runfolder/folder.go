@@ -19,8 +19,8 @@ const (
 	lockName       = "lock"
 )
 
-// Options say how a run folder is kept.
-type Options struct {
+// KeepOptions say how a run folder is kept.
+type KeepOptions struct {
 	// Keep is how many of the newest checkpoints stay; at least 1. 0 means 2: one
 	// to resume from and one in case a disk spoils it.
 	Keep int
@@ -41,7 +41,7 @@ type Options struct {
 // and leaves it as it was.
 type Folder struct {
 	dir  string
-	opt  Options
+	opt  KeepOptions
 	disk durable.FS
 	lock *lock // nil: the folder does not exist, or cannot be locked
 
@@ -60,7 +60,7 @@ type Folder struct {
 type move struct{ dir, suffix, why string }
 
 // Open looks at a run folder, which need not exist yet, and takes its lock.
-func Open(dir string, opt Options) (*Folder, error) {
+func Open(dir string, opt KeepOptions) (*Folder, error) {
 	if opt.Keep <= 0 {
 		opt.Keep = 2
 	}

@@ -62,7 +62,7 @@ func read(t *testing.T, c *runfolder.Checkpoint) (int64, byte) {
 }
 
 // look opens a folder without changing it.
-func look(t *testing.T, dir string, opt runfolder.Options) *runfolder.Folder {
+func look(t *testing.T, dir string, opt runfolder.KeepOptions) *runfolder.Folder {
 	t.Helper()
 	f, err := runfolder.Open(dir, opt)
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func look(t *testing.T, dir string, opt runfolder.Options) *runfolder.Folder {
 }
 
 // open opens a folder for writing.
-func open(t *testing.T, dir string, opt runfolder.Options) *runfolder.Folder {
+func open(t *testing.T, dir string, opt runfolder.KeepOptions) *runfolder.Folder {
 	t.Helper()
 	f := look(t, dir, opt)
 	require.NoError(t, f.Begin(runfolder.Start{}))
@@ -91,7 +91,7 @@ func steps(t *testing.T, dir string) []string {
 
 func TestSaveAndNewest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "runs", "one")
-	f := open(t, dir, runfolder.Options{})
+	f := open(t, dir, runfolder.KeepOptions{})
 	_, err := f.Newest()
 	require.ErrorIs(t, err, runfolder.ErrNoCheckpoint)
 
@@ -111,13 +111,13 @@ func TestSaveAndNewest(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	tests := []struct {
-		opt  runfolder.Options
+		opt  runfolder.KeepOptions
 		want []string
 	}{
-		{runfolder.Options{Keep: 1}, []string{"12"}},
-		{runfolder.Options{Keep: 3}, []string{"8", "10", "12"}},
-		{runfolder.Options{Keep: 1, KeepEvery: 4}, []string{"4", "8", "12"}},
-		{runfolder.Options{Keep: 2, KeepEvery: 5}, []string{"10", "12"}},
+		{runfolder.KeepOptions{Keep: 1}, []string{"12"}},
+		{runfolder.KeepOptions{Keep: 3}, []string{"8", "10", "12"}},
+		{runfolder.KeepOptions{Keep: 1, KeepEvery: 4}, []string{"4", "8", "12"}},
+		{runfolder.KeepOptions{Keep: 2, KeepEvery: 5}, []string{"10", "12"}},
 	}
 	for _, tt := range tests {
 		dir := t.TempDir()
@@ -131,7 +131,7 @@ func TestPrune(t *testing.T) {
 
 func TestSaveSameStepReplaces(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{})
+	f := open(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Save(7, write(7, 1)))
 	require.NoError(t, f.Save(7, write(7, 2)))
 	c, err := f.Newest()
@@ -171,7 +171,7 @@ func TestSpoiledCheckpointIsPassedOver(t *testing.T) {
 	for name, spoil := range spoilers {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			f := open(t, dir, runfolder.Options{})
+			f := open(t, dir, runfolder.KeepOptions{})
 			require.NoError(t, f.Save(1, write(1, 1)))
 			require.NoError(t, f.Save(2, write(2, 2)))
 			require.NoError(t, f.Close())
@@ -179,7 +179,7 @@ func TestSpoiledCheckpointIsPassedOver(t *testing.T) {
 			spoil(t, spoiled)
 
 			var warnings []string
-			f = look(t, dir, runfolder.Options{Warn: func(m string) { warnings = append(warnings, m) }})
+			f = look(t, dir, runfolder.KeepOptions{Warn: func(m string) { warnings = append(warnings, m) }})
 			c, err := f.Newest()
 			require.NoError(t, err)
 			step, _ := read(t, c)
@@ -209,11 +209,11 @@ func TestOnlySpoiledCheckpointsAreAnError(t *testing.T) {
 	for name, spoil := range spoilers {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			f := open(t, dir, runfolder.Options{})
+			f := open(t, dir, runfolder.KeepOptions{})
 			require.NoError(t, f.Save(1, write(1, 1)))
 			require.NoError(t, f.Close())
 			spoil(t, filepath.Join(dir, runfolder.CheckpointsDir, runfolder.StepName(1)))
-			_, err := look(t, dir, runfolder.Options{}).Newest()
+			_, err := look(t, dir, runfolder.KeepOptions{}).Newest()
 			var unusable *runfolder.UnusableError
 			require.ErrorAs(t, err, &unusable)
 			assert.NotErrorIs(t, err, runfolder.ErrNoCheckpoint)
@@ -225,10 +225,10 @@ func TestOnlySpoiledCheckpointsAreAnError(t *testing.T) {
 
 func TestCheckpointNeedsItsFiles(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{})
+	f := open(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Save(1, write(1, 1)))
 	require.NoError(t, f.Close())
-	needs := runfolder.Options{Needs: []string{runfolder.ModelFile, runfolder.OptimizerFile}}
+	needs := runfolder.KeepOptions{Needs: []string{runfolder.ModelFile, runfolder.OptimizerFile}}
 	f = look(t, dir, needs)
 	_, err := f.Newest()
 	require.ErrorContains(t, err, "names no "+runfolder.OptimizerFile)
@@ -243,7 +243,7 @@ func TestUnreadCheckpointStopsTheStart(t *testing.T) {
 			for _, name := range []string{"", runfolder.ManifestFile, runfolder.ModelFile, runfolder.StateFile} {
 				t.Run(fmt.Sprint(problem, " ", op, " ", name), func(t *testing.T) {
 					memory := durabletest.NewMemory()
-					f := openOn(t, memory, "/run", runfolder.Options{})
+					f := openOn(t, memory, "/run", runfolder.KeepOptions{})
 					require.NoError(t, f.Save(1, write(1, 1)))
 					require.NoError(t, f.Save(2, write(2, 2)))
 					before := dump(t, memory, "/run")
@@ -259,7 +259,7 @@ func TestUnreadCheckpointStopsTheStart(t *testing.T) {
 						hit = true
 						return problem
 					}}
-					f = look(t, "/run", runfolder.Options{FS: failing})
+					f = look(t, "/run", runfolder.KeepOptions{FS: failing})
 					_, err := f.Newest()
 					if !hit {
 						t.Skip("it is not asked for")
@@ -277,7 +277,7 @@ func TestUnreadCheckpointStopsTheStart(t *testing.T) {
 
 func TestUnusableErrorSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{Keep: 3})
+	f := open(t, dir, runfolder.KeepOptions{Keep: 3})
 	for step := int64(1); step <= 3; step++ {
 		require.NoError(t, f.Save(step, write(step, 1)))
 	}
@@ -299,16 +299,16 @@ func TestUnusableErrorSaysWhatToDo(t *testing.T) {
 func TestLinksToNothingAreNoEmptyFolders(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(dir, "run")))
-	_, err := runfolder.Open(filepath.Join(dir, "run"), runfolder.Options{})
+	_, err := runfolder.Open(filepath.Join(dir, "run"), runfolder.KeepOptions{})
 	require.ErrorContains(t, err, "is a disk not mounted?")
 	require.NoError(t, os.Symlink("elsewhere", filepath.Join(dir, runfolder.CheckpointsDir)))
-	f := look(t, dir, runfolder.Options{})
+	f := look(t, dir, runfolder.KeepOptions{})
 	_, err = f.Newest()
 	require.ErrorContains(t, err, "is a disk not mounted?")
 	require.NoError(t, f.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, runfolder.CheckpointsDir)))
 
-	f = open(t, dir, runfolder.Options{})
+	f = open(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Save(1, write(1, 1)))
 	step := f.Path(runfolder.CheckpointsDir, runfolder.StepName(2))
 	require.NoError(t, os.Symlink("elsewhere", step))
@@ -319,12 +319,12 @@ func TestLinksToNothingAreNoEmptyFolders(t *testing.T) {
 // A run goes back to one of its checkpoints; the later ones stay, but not in its way.
 func TestAt(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{Keep: 3})
+	f := open(t, dir, runfolder.KeepOptions{Keep: 3})
 	for step := int64(1); step <= 3; step++ {
 		require.NoError(t, f.Save(step, write(step, byte(step))))
 	}
 	require.NoError(t, f.Close())
-	f = look(t, dir, runfolder.Options{Keep: 3})
+	f = look(t, dir, runfolder.KeepOptions{Keep: 3})
 	_, err := f.At(7)
 	require.ErrorContains(t, err, "no checkpoint of step 7: it has those of steps [1 2 3]")
 	c, err := f.At(1)
@@ -348,7 +348,7 @@ func TestList(t *testing.T) {
 	assert.Empty(t, none)
 	assert.False(t, runfolder.IsRunFolder(dir))
 
-	f := open(t, dir, runfolder.Options{})
+	f := open(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Save(1, write(1, 1)))
 	require.NoError(t, f.Save(2, write(2, 2)))
 	spoilers["short file"](t, filepath.Join(dir, runfolder.CheckpointsDir, runfolder.StepName(2)))
@@ -366,7 +366,7 @@ func TestList(t *testing.T) {
 // damaged is set aside, what cannot be read stays, and neither counts.
 func TestPruneDeletesOnlyWhatIsKnown(t *testing.T) {
 	memory := durabletest.NewMemory()
-	f := openOn(t, memory, "/run", runfolder.Options{Keep: 4})
+	f := openOn(t, memory, "/run", runfolder.KeepOptions{Keep: 4})
 	for step := int64(1); step <= 4; step++ {
 		require.NoError(t, f.Save(step, write(step, 1)))
 	}
@@ -379,7 +379,7 @@ func TestPruneDeletesOnlyWhatIsKnown(t *testing.T) {
 		return nil
 	}}
 	var warnings []string
-	f = look(t, "/run", runfolder.Options{Keep: 2, FS: stale, Warn: func(m string) { warnings = append(warnings, m) }})
+	f = look(t, "/run", runfolder.KeepOptions{Keep: 2, FS: stale, Warn: func(m string) { warnings = append(warnings, m) }})
 	_, err := f.Newest()
 	require.NoError(t, err)
 	require.NoError(t, f.Begin(runfolder.Start{}))
@@ -410,7 +410,7 @@ func TestFailureBehindTheCommitIsAWarning(t *testing.T) {
 				}
 				return nil
 			}}
-			f := openOn(t, failing, "/run", runfolder.Options{Keep: 1, Warn: func(m string) { warnings = append(warnings, m) }})
+			f := openOn(t, failing, "/run", runfolder.KeepOptions{Keep: 1, Warn: func(m string) { warnings = append(warnings, m) }})
 			require.NoError(t, f.Save(1, write(1, 1)))
 			broken = true
 			require.NoError(t, f.Save(2, write(2, 2)))
@@ -428,7 +428,7 @@ func TestFailureBehindTheCommitIsAWarning(t *testing.T) {
 
 func TestFailedSaveKeepsTheOldCheckpoint(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{})
+	f := open(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Save(1, write(1, 1)))
 	bad := errors.New("copy from the device failed")
 	err := f.Save(2, func(w *runfolder.Writer) error {
@@ -441,7 +441,7 @@ func TestFailedSaveKeepsTheOldCheckpoint(t *testing.T) {
 }
 
 func TestWriterRefusesNames(t *testing.T) {
-	f := open(t, t.TempDir(), runfolder.Options{})
+	f := open(t, t.TempDir(), runfolder.KeepOptions{})
 	for _, name := range []string{"", ".", "..", "a/b", "/abs", runfolder.ManifestFile} {
 		err := f.Save(1, func(w *runfolder.Writer) error { return w.JSON(name, 1) })
 		require.Error(t, err, name)
@@ -457,8 +457,8 @@ func TestWriterRefusesNames(t *testing.T) {
 
 func TestLockNamesTheHolder(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, runfolder.Options{})
-	_, err := runfolder.Open(dir, runfolder.Options{})
+	f := open(t, dir, runfolder.KeepOptions{})
+	_, err := runfolder.Open(dir, runfolder.KeepOptions{})
 	var inUse *runfolder.InUseError
 	require.ErrorAs(t, err, &inUse)
 	assert.Equal(t, os.Getpid(), inUse.PID)
@@ -466,11 +466,11 @@ func TestLockNamesTheHolder(t *testing.T) {
 	assert.Contains(t, err.Error(), "run.dir")
 
 	require.NoError(t, os.Truncate(filepath.Join(dir, "lock"), 0))
-	_, err = runfolder.Open(dir, runfolder.Options{})
+	_, err = runfolder.Open(dir, runfolder.KeepOptions{})
 	require.ErrorContains(t, err, "in use by another process")
 
 	require.NoError(t, f.Close())
-	again, err := runfolder.Open(dir, runfolder.Options{})
+	again, err := runfolder.Open(dir, runfolder.KeepOptions{})
 	require.NoError(t, err)
 	require.NoError(t, again.Close())
 }
@@ -483,7 +483,7 @@ func TestBeginClearsWhatAKillLeft(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(parent, "notes.txt"), []byte("mine"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.tmp"), []byte("mine"), 0o644))
 	var warnings []string
-	f := look(t, dir, runfolder.Options{Warn: func(m string) { warnings = append(warnings, m) }})
+	f := look(t, dir, runfolder.KeepOptions{Warn: func(m string) { warnings = append(warnings, m) }})
 	assert.Equal(t, []string{"notes.txt", "9.tmp"}, steps(t, dir), "looking changes nothing")
 	require.NoError(t, f.Begin(runfolder.Start{}))
 	assert.Equal(t, []string{"notes.txt"}, steps(t, dir), "other files stay")
@@ -496,14 +496,14 @@ func TestBeginClearsWhatAKillLeft(t *testing.T) {
 func TestRefusedStartLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	run := filepath.Join(dir, "a", "b", "run")
-	f := look(t, run, runfolder.Options{})
+	f := look(t, run, runfolder.KeepOptions{})
 	assert.NoDirExists(t, run)
 	require.ErrorContains(t, f.Save(1, write(1, 1)), "Begin")
 	require.NoError(t, f.Make())
 	staging, err := f.Staging("lists")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(staging, "x"), nil, 0o644))
-	_, err = runfolder.Open(run, runfolder.Options{})
+	_, err = runfolder.Open(run, runfolder.KeepOptions{})
 	require.Error(t, err, "it is locked")
 	require.NoError(t, f.Close())
 	entries, err := os.ReadDir(dir)
@@ -511,7 +511,7 @@ func TestRefusedStartLeavesNothing(t *testing.T) {
 	assert.Empty(t, entries)
 
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "mine"), 0o755))
-	f = look(t, filepath.Join(dir, "mine"), runfolder.Options{})
+	f = look(t, filepath.Join(dir, "mine"), runfolder.KeepOptions{})
 	require.NoError(t, f.Make())
 	require.NoError(t, f.Close())
 	entries, err = os.ReadDir(filepath.Join(dir, "mine"))
@@ -521,22 +521,22 @@ func TestRefusedStartLeavesNothing(t *testing.T) {
 
 func TestBeginFindsAnotherProcessesRun(t *testing.T) {
 	run := filepath.Join(t.TempDir(), "run")
-	f := look(t, run, runfolder.Options{})
-	other := open(t, run, runfolder.Options{})
+	f := look(t, run, runfolder.KeepOptions{})
+	other := open(t, run, runfolder.KeepOptions{})
 	var inUse *runfolder.InUseError
 	require.ErrorAs(t, f.Begin(runfolder.Start{}), &inUse)
 	require.NoError(t, other.Save(1, write(1, 1)))
 	require.NoError(t, other.Close())
 	require.NoError(t, f.Close())
-	f = look(t, filepath.Join(filepath.Dir(run), "other"), runfolder.Options{})
-	require.NoError(t, open(t, f.Dir(), runfolder.Options{}).Close())
+	f = look(t, filepath.Join(filepath.Dir(run), "other"), runfolder.KeepOptions{})
+	require.NoError(t, open(t, f.Dir(), runfolder.KeepOptions{}).Close())
 	require.ErrorContains(t, f.Begin(runfolder.Start{}), "another process has begun a run here")
 }
 
 func TestOpenFailsInPlaceOfAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
-	_, err := runfolder.Open(path, runfolder.Options{})
+	_, err := runfolder.Open(path, runfolder.KeepOptions{})
 	require.ErrorContains(t, err, path)
 }
 
@@ -545,7 +545,7 @@ func TestBeginWritesFiles(t *testing.T) {
 	versions := runfolder.NewVersions("0.1.0", "2.11.0")
 	file, err := runfolder.JSONFile(runfolder.VersionsFile, versions)
 	require.NoError(t, err)
-	f := look(t, dir, runfolder.Options{})
+	f := look(t, dir, runfolder.KeepOptions{})
 	require.NoError(t, f.Begin(runfolder.Start{Files: []runfolder.File{
 		file, {Name: runfolder.ConfigFile, Data: []byte("version = 1\n"), Perm: 0o600},
 	}}))
@@ -563,7 +563,7 @@ func TestBeginWritesFiles(t *testing.T) {
 }
 
 func TestReadJSONIsStrict(t *testing.T) {
-	f := open(t, t.TempDir(), runfolder.Options{})
+	f := open(t, t.TempDir(), runfolder.KeepOptions{})
 	require.NoError(t, f.Save(1, func(w *runfolder.Writer) error {
 		return w.JSON(runfolder.StateFile, map[string]int{"queue": 1})
 	}))
@@ -574,7 +574,7 @@ func TestReadJSONIsStrict(t *testing.T) {
 }
 
 func BenchmarkSave(b *testing.B) {
-	f, err := runfolder.Open(b.TempDir(), runfolder.Options{Keep: 1})
+	f, err := runfolder.Open(b.TempDir(), runfolder.KeepOptions{Keep: 1})
 	require.NoError(b, err)
 	require.NoError(b, f.Begin(runfolder.Start{}))
 	defer f.Close()
@@ -589,7 +589,7 @@ func BenchmarkSave(b *testing.B) {
 }
 
 func BenchmarkNewest(b *testing.B) {
-	f, err := runfolder.Open(b.TempDir(), runfolder.Options{Keep: 1})
+	f, err := runfolder.Open(b.TempDir(), runfolder.KeepOptions{Keep: 1})
 	require.NoError(b, err)
 	require.NoError(b, f.Begin(runfolder.Start{}))
 	defer f.Close()
@@ -606,7 +606,7 @@ func BenchmarkNewest(b *testing.B) {
 
 // What a run keeps beside its checkpoints is small; a file of any size under its name must not fill the memory.
 func TestDocumentsBesideCheckpointsAreBounded(t *testing.T) {
-	f := open(t, filepath.Join(t.TempDir(), "run"), runfolder.Options{})
+	f := open(t, filepath.Join(t.TempDir(), "run"), runfolder.KeepOptions{})
 	require.NoError(t, f.KeepDeadEnd(runfolder.DeadEnd{Step: 7, Why: "loss"}))
 	end, ok := f.DeadEnd()
 	require.True(t, ok)

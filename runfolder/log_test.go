@@ -49,7 +49,7 @@ func TestLogContinuesWithoutDuplicates(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := look(t, t.TempDir(), runfolder.Options{})
+			f := look(t, t.TempDir(), runfolder.KeepOptions{})
 			path := f.Path(runfolder.MetricsLog)
 			require.NoError(t, os.WriteFile(path, []byte(tt.content), 0o644))
 			log := continued(t, f, runfolder.MetricsLog, tt.step)
@@ -62,7 +62,7 @@ func TestLogContinuesWithoutDuplicates(t *testing.T) {
 }
 
 func TestLogIsSafeForManyWriters(t *testing.T) {
-	f := look(t, t.TempDir(), runfolder.Options{})
+	f := look(t, t.TempDir(), runfolder.KeepOptions{})
 	log := continued(t, f, runfolder.BadImagesLog, -1)
 	var wait sync.WaitGroup
 	for i := range 8 {
@@ -86,7 +86,7 @@ func TestLogIsSafeForManyWriters(t *testing.T) {
 }
 
 func TestReadLog(t *testing.T) {
-	f := open(t, t.TempDir(), runfolder.Options{})
+	f := open(t, t.TempDir(), runfolder.KeepOptions{})
 	path := f.Path(runfolder.MetricsLog)
 	require.NoError(t, os.WriteFile(path, []byte("{\"step\":1}\n{\"step\":2"), 0o644))
 	lines, err := runfolder.ReadLog[metric](path)
@@ -101,7 +101,7 @@ func TestReadLog(t *testing.T) {
 }
 
 func TestLogAfterClose(t *testing.T) {
-	f := look(t, t.TempDir(), runfolder.Options{})
+	f := look(t, t.TempDir(), runfolder.KeepOptions{})
 	log := continued(t, f, runfolder.MetricsLog, -1)
 	require.NoError(t, log.Close())
 	require.NoError(t, log.Close())
@@ -114,7 +114,7 @@ func FuzzLog(f *testing.F) {
 	f.Add([]byte("{\"step\":1}\n{\"event\":\"x\"}\n{\"step\":9}\n{\"st"), int64(5))
 	f.Add([]byte("[]\nnull\n\n1\n{\"step\":null}\n"), int64(0))
 	f.Fuzz(func(t *testing.T, content []byte, step int64) {
-		folder := look(t, memoryDir(t), runfolder.Options{})
+		folder := look(t, memoryDir(t), runfolder.KeepOptions{})
 		path := folder.Path(runfolder.MetricsLog)
 		require.NoError(t, os.WriteFile(path, content, 0o644))
 		log := continued(t, folder, runfolder.MetricsLog, step)

@@ -75,7 +75,7 @@ func TestInspectWarnsOfValuesThatAreNotFinite(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int64{"w": 2}, r.Files[0].NotFinite)
 	var summary strings.Builder
-	require.NoError(t, r.Write(&summary, inspect.Options{Summary: true}))
+	require.NoError(t, r.Write(&summary, inspect.TableOptions{Summary: true}))
 	assert.Contains(t, summary.String(), "warning: w holds 2 values that are not finite\n")
 }
 
@@ -93,7 +93,7 @@ func TestInspectPickle(t *testing.T) {
 func run(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	f, err := runfolder.Open(dir, runfolder.Options{})
+	f, err := runfolder.Open(dir, runfolder.KeepOptions{})
 	require.NoError(t, err)
 	require.NoError(t, f.Begin(runfolder.Start{}))
 	defer f.Close()
@@ -190,7 +190,7 @@ func TestInspectCheckpointFolder(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "checkpoint", r.Kind)
 	var b strings.Builder
-	require.NoError(t, r.Write(&b, inspect.Options{Summary: true}))
+	require.NoError(t, r.Write(&b, inspect.TableOptions{Summary: true}))
 	assert.NotContains(t, b.String(), "NAME")
 
 	data, err := json.Marshal(r)
@@ -220,7 +220,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 func TestWritePassesErrors(t *testing.T) {
 	r, err := inspect.Inspect("../testdata/state.pth")
 	require.NoError(t, err)
-	require.ErrorContains(t, r.Write(full{}, inspect.Options{}), "broken pipe")
+	require.ErrorContains(t, r.Write(full{}, inspect.TableOptions{}), "broken pipe")
 }
 
 func TestUnits(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"seer/checkpoint/weights"
 )
 
-// Options shape the text.
-type Options struct {
+// TableOptions shape the text.
+type TableOptions struct {
 	// Summary leaves the tables of tensors out.
 	Summary bool
 }
@@ -24,12 +24,12 @@ type Options struct {
 // String is the report as text, tables included.
 func (r *Report) String() string {
 	var b bytes.Buffer
-	_ = r.Write(&b, Options{}) // a Buffer cannot fail
+	_ = r.Write(&b, TableOptions{}) // a Buffer cannot fail
 	return b.String()
 }
 
 // Write prints the report for people.
-func (r *Report) Write(w io.Writer, opt Options) error {
+func (r *Report) Write(w io.Writer, opt TableOptions) error {
 	p := &printer{w: w}
 	if r.Kind != "file" {
 		p.line("%s: %s", r.Path, r.Kind)
@@ -53,7 +53,7 @@ func note(problem string) string {
 	return ", not complete: " + problem
 }
 
-func (f *File) write(p *printer, opt Options) {
+func (f *File) write(p *printer, opt TableOptions) {
 	p.line("%s: %s, %s", f.Path, f.Format, Size(f.Bytes))
 	p.line("keys: %s", f.Keys)
 	if f.Geometry == "" && len(f.Architectures) > 0 {

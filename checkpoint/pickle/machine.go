@@ -10,8 +10,8 @@ import (
 	"io"
 )
 
-// Options are a caller's part in a pickle.
-type Options struct {
+// ReadOptions are a caller's part in a pickle.
+type ReadOptions struct {
 	// Name answers a reference to a Python class or function. It must not be nil.
 	Name func(module, name string) (any, error)
 	// Persistent answers a reference to something that lies outside the pickle;
@@ -43,7 +43,7 @@ var ErrShort = errors.New("pickle ends early")
 
 // Decode reads one pickle and returns its value and its length in bytes. It may
 // read ahead.
-func Decode(r io.Reader, opt Options) (value any, length int64, err error) {
+func Decode(r io.Reader, opt ReadOptions) (value any, length int64, err error) {
 	m := &machine{r: bufio.NewReaderSize(r, 64<<10), opt: opt}
 	m.opt.Memory = cmp.Or(opt.Memory, defaultMemory)
 	for !m.stopped {
@@ -59,7 +59,7 @@ func Decode(r io.Reader, opt Options) (value any, length int64, err error) {
 type machine struct {
 	r       *bufio.Reader
 	at      int64 // bytes read
-	opt     Options
+	opt     ReadOptions
 	stack   []any
 	marks   []int // heights of the stack at which a container was begun
 	memo    []any

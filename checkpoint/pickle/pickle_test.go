@@ -27,8 +27,8 @@ func (c *class) SetState(state any)           { c.given = append(c.given, state)
 func (c *class) SetItem(key, value any)       { c.given = append(c.given, key, value) }
 func (c *class) Append(item any)              { c.given = append(c.given, item) }
 
-func options() pickle.Options {
-	return pickle.Options{
+func options() pickle.ReadOptions {
+	return pickle.ReadOptions{
 		Name: func(module, name string) (any, error) {
 			if module == "forbidden" {
 				return nil, errors.New("forbidden")

@@ -9,7 +9,7 @@
 // beside the trunk's own that nobody knows is an error, because silence there is
 // how half-loaded networks come about.
 //
-//	plan, err := weights.Match(file, want, weights.Options{Arch: "regnet_y_16gf"})
+//	plan, err := weights.Match(file, want, weights.MatchOptions{Arch: "regnet_y_16gf"})
 //	for i, entry := range plan.Entries {
 //		tensor, err := plan.Read(i) // in the model's dtype
 //	}

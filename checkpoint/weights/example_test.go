@@ -21,7 +21,7 @@ func ExampleMatch() {
 		{Name: "projection_head.0.weight", DType: checkpoint.F32, Shape: []int64{4, 2}},
 		{Name: "prototypes0.weight", DType: checkpoint.F32, Shape: []int64{3000, 4}},
 	}
-	_, err = weights.Match(file, want, weights.Options{Arch: "a head of 3000 prototypes"})
+	_, err = weights.Match(file, want, weights.MatchOptions{Arch: "a head of 3000 prototypes"})
 	fmt.Println(err)
 	// Output:
 	// ../testdata/vissl.pth does not fit a head of 3000 prototypes; it has vissl keys of a RegNet below "classy_state_dict.base_model.model.trunk.": 2 of the trunk, 0 of a classifier, 2 of a SwAV head, 2 others; it holds an optimizer's state

@@ -13,8 +13,8 @@ import (
 	"seer/checkpoint/names"
 )
 
-// Options say how strictly a file must fit.
-type Options struct {
+// MatchOptions say how strictly a file must fit.
+type MatchOptions struct {
 	// Arch is the model's name, for messages and advice.
 	Arch string
 	// Exact compares the keys as they are, for files that this program wrote
@@ -35,8 +35,8 @@ type Entry struct {
 	Source string // key in the file
 }
 
-// Plan says how to load a file into a model.
-type Plan struct {
+// Mapping says how to load a file into a model.
+type Mapping struct {
 	Entries   []Entry         // in the order of the wanted tensors
 	Missing   []string        // wanted, allowed to be absent, and absent
 	LeftOut   []string        // keys of the file that the model has no part for
@@ -47,8 +47,8 @@ type Plan struct {
 
 // Match plans the loading of a file into a model that has the wanted tensors,
 // under common names. The error is a [*MismatchError] when they do not fit.
-func Match(file *checkpoint.File, want []checkpoint.Info, opt Options) (*Plan, error) {
-	m := &matcher{plan: &Plan{file: file}, opt: opt, wanted: map[string]checkpoint.Info{}, found: map[string]string{}}
+func Match(file *checkpoint.File, want []checkpoint.Info, opt MatchOptions) (*Mapping, error) {
+	m := &matcher{plan: &Mapping{file: file}, opt: opt, wanted: map[string]checkpoint.Info{}, found: map[string]string{}}
 	for _, w := range want {
 		m.wanted[w.Name] = w
 		m.wantsTrunk = m.wantsTrunk || names.Common(w.Name).Part == names.Trunk
@@ -72,8 +72,8 @@ func Match(file *checkpoint.File, want []checkpoint.Info, opt Options) (*Plan, e
 }
 
 type matcher struct {
-	plan   *Plan
-	opt    Options
+	plan   *Mapping
+	opt    MatchOptions
 	wanted map[string]checkpoint.Info
 	found  map[string]string // common name to key of the file
 	place  names.Place       // the trunk that is taken
@@ -276,7 +276,7 @@ func convertible(from, to checkpoint.DType) bool {
 // Read loads the tensor of entry i under its wanted name and in its wanted dtype.
 // Values that are not finite are an error: one of them makes every feature that
 // depends on it worthless.
-func (p *Plan) Read(i int) (checkpoint.Tensor, error) {
+func (p *Mapping) Read(i int) (checkpoint.Tensor, error) {
 	entry := p.Entries[i]
 	t, err := p.file.Read(entry.Source)
 	if err != nil {

@@ -83,7 +83,7 @@ func Recognise(file *checkpoint.File, prefix string) []string {
 		if !isPlain(want) {
 			continue
 		}
-		if _, err := Match(file, want, Options{Prefix: prefix}); err == nil {
+		if _, err := Match(file, want, MatchOptions{Prefix: prefix}); err == nil {
 			found = append(found, name)
 		}
 	}

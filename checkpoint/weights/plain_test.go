@@ -88,14 +88,14 @@ func TestMatchLoadsOtherFamiliesByTheirNames(t *testing.T) {
 		"timm's ViT": {oneLayer, timmOf(""), names.Timm, "cls_token"},
 		"DINO":       {oneLayer, append(timmOf("student.module.backbone."), timmOf("teacher.backbone.")...), names.Timm, "teacher.backbone.cls_token"},
 	} {
-		plan, err := weights.Match(zeroFile(t, c.infos), floats(c.network), weights.Options{Arch: "x"})
+		plan, err := weights.Match(zeroFile(t, c.infos), floats(c.network), weights.MatchOptions{Arch: "x"})
 		require.NoError(t, err, name)
 		assert.Len(t, plan.Entries, len(floats(c.network)), name)
 		assert.Equal(t, c.style, plan.Detection.Style, name)
 		assert.Equal(t, c.source, plan.Entries[0].Source, name)
 	}
 	both := append(renamed(small, prefixed("a.")), renamed(small, prefixed("b."))...)
-	plan, err := weights.Match(zeroFile(t, both), floats(small), weights.Options{Prefix: "b"})
+	plan, err := weights.Match(zeroFile(t, both), floats(small), weights.MatchOptions{Prefix: "b"})
 	require.NoError(t, err)
 	assert.Equal(t, "b.conv1.weight", plan.Entries[0].Source)
 }
@@ -112,12 +112,12 @@ func TestOtherFamiliesAreRecognised(t *testing.T) {
 func TestMatchRefusesOtherFamiliesThatDoNotFit(t *testing.T) {
 	small := resnet.ResNet{Depths: [4]int{1, 1, 1, 1}, Groups: 1, GroupWidth: 64}
 	deep := resnet.ResNet{Depths: [4]int{1, 1, 1, 2}, Groups: 1, GroupWidth: 64}
-	_, err := weights.Match(zeroFile(t, renamed(small, prefixed(""))), floats(deep), weights.Options{Arch: "deep"})
+	_, err := weights.Match(zeroFile(t, renamed(small, prefixed(""))), floats(deep), weights.MatchOptions{Arch: "deep"})
 	require.ErrorContains(t, err, "does not fit deep")
 	require.ErrorContains(t, err, "missing from the file:\n  layer4.1.conv1.weight")
 	require.ErrorContains(t, err, "name a file with the weights of deep")
-	_, err = weights.Match(zeroFile(t, renamed(deep, prefixed(""))), floats(small), weights.Options{Arch: "small"})
+	_, err = weights.Match(zeroFile(t, renamed(deep, prefixed(""))), floats(small), weights.MatchOptions{Arch: "small"})
 	require.ErrorContains(t, err, "unknown to the model:\n  layer4.1.conv1.weight")
-	_, err = weights.Match(zeroFile(t, timmOf("")), floats(small), weights.Options{Arch: "small"})
+	_, err = weights.Match(zeroFile(t, timmOf("")), floats(small), weights.MatchOptions{Arch: "small"})
 	require.ErrorContains(t, err, "0 of its keys have names of small")
 }

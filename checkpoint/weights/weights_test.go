@@ -93,7 +93,7 @@ func TestMatchAnyStyle(t *testing.T) {
 	for _, style := range names.Styles() {
 		for _, wrapper := range []string{"", "module.", "state_dict.model."} {
 			f := zeroFile(t, spelled(t, model, style, wrapper))
-			plan, err := weights.Match(f, model, weights.Options{AllowMissing: regexp.MustCompile(`^fc\.`)})
+			plan, err := weights.Match(f, model, weights.MatchOptions{AllowMissing: regexp.MustCompile(`^fc\.`)})
 			require.NoError(t, err)
 			assert.Equal(t, style, plan.Detection.Style)
 			assert.Len(t, plan.Entries, len(f.Infos()))
@@ -115,22 +115,22 @@ func TestMatchLeavesOtherPartsOut(t *testing.T) {
 	for _, name := range extra {
 		infos = append(infos, checkpoint.Info{Name: name, DType: checkpoint.F32, Shape: []int64{1}})
 	}
-	plan, err := weights.Match(zeroFile(t, infos), trunk, weights.Options{})
+	plan, err := weights.Match(zeroFile(t, infos), trunk, weights.MatchOptions{})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, extra, plan.LeftOut)
 
 	prototypes := append(trunk, checkpoint.Info{Name: "prototypes0.weight", DType: checkpoint.F32, Shape: []int64{1}})
-	plan, err = weights.Match(zeroFile(t, infos), prototypes, weights.Options{})
+	plan, err = weights.Match(zeroFile(t, infos), prototypes, weights.MatchOptions{})
 	require.NoError(t, err, "a model that has the part gets it")
 	assert.ElementsMatch(t, extra[1:], plan.LeftOut)
 
-	plan, err = weights.Match(zeroFile(t, infos), prototypes[len(trunk):], weights.Options{})
+	plan, err = weights.Match(zeroFile(t, infos), prototypes[len(trunk):], weights.MatchOptions{})
 	require.NoError(t, err, "a head may be loaded alone")
 	assert.Len(t, plan.Entries, 1)
 	assert.Len(t, plan.LeftOut, len(infos)-1)
 
 	infos = append(infos, checkpoint.Info{Name: base + "trunk._feature_blocks.res6.new.weight", DType: checkpoint.F32})
-	_, err = weights.Match(zeroFile(t, infos), trunk, weights.Options{})
+	_, err = weights.Match(zeroFile(t, infos), trunk, weights.MatchOptions{})
 	require.ErrorContains(t, err, "1 unknown to the model:\n  "+base+"trunk._feature_blocks.res6.new.weight")
 }
 
@@ -167,7 +167,7 @@ func TestMatchChoosesATrunk(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			plan, err := weights.Match(zeroFile(t, tt.infos), trunk, weights.Options{Prefix: tt.prefix})
+			plan, err := weights.Match(zeroFile(t, tt.infos), trunk, weights.MatchOptions{Prefix: tt.prefix})
 			if tt.err != "" {
 				require.ErrorContains(t, err, tt.err)
 				return
@@ -199,7 +199,7 @@ func TestMatchIgnoresWhatStandsBeside(t *testing.T) {
 		if prefix == "" {
 			infos = infos[:len(infos)-1] // beside bare names it would belong to the model
 		}
-		plan, err := weights.Match(zeroFile(t, infos), trunk, weights.Options{})
+		plan, err := weights.Match(zeroFile(t, infos), trunk, weights.MatchOptions{})
 		require.NoError(t, err)
 		assert.Len(t, plan.LeftOut, len(infos)-len(trunk))
 		assert.Equal(t, []string{"weights.safetensors: ignored 2 keys that no model has (" + prefix + "stem.0.total_params, " + prefix + "total_ops)"}, sorted(plan.Notes))
@@ -221,7 +221,7 @@ func TestMatchNamesKeysThatAreTooMuch(t *testing.T) {
 	p, err := arch.Lookup("regnet_y_400mf")
 	require.NoError(t, err)
 	infos := append(want(p, 10), checkpoint.Info{Name: "stem.extra.weight", DType: checkpoint.F32}, checkpoint.Info{Name: "layer5.weight", DType: checkpoint.F32})
-	_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_y_400mf"})
+	_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.MatchOptions{Arch: "regnet_y_400mf"})
 	require.ErrorContains(t, err, "the file has 2 keys that the model does not have (stem.extra.weight, layer5.weight): remove them")
 }
 
@@ -237,7 +237,7 @@ func TestMatchTellsARegNetX(t *testing.T) {
 			}
 		}
 		infos = spelled(t, infos, style, "")
-		_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_y_400mf"})
+		_, err = weights.Match(zeroFile(t, infos), want(p, 10), weights.MatchOptions{Arch: "regnet_y_400mf"})
 		require.ErrorContains(t, err, string(style)+" keys of a RegNetX")
 		require.ErrorContains(t, err, "what to do: no squeeze-and-excitation: this is a RegNetX, and no known architecture has its depths 1,3,6,6")
 		trunks := weights.Trunks(infos, "")
@@ -256,7 +256,7 @@ func TestMatchLoadsARegNetX(t *testing.T) {
 		for i := range infos {
 			infos[i].Name = names.Plain(style, infos[i].Name)
 		}
-		plan, err := weights.Match(zeroFile(t, infos), want(p, 10), weights.Options{Arch: "regnet_x_400mf", AllowMissing: regexp.MustCompile(`^fc\.`)})
+		plan, err := weights.Match(zeroFile(t, infos), want(p, 10), weights.MatchOptions{Arch: "regnet_x_400mf", AllowMissing: regexp.MustCompile(`^fc\.`)})
 		require.NoError(t, err, style)
 		assert.Len(t, plan.Entries, len(infos))
 		assert.Equal(t, []string{"regnet_x_400mf"}, weights.Trunks(infos, "")[0].Architectures)
@@ -272,7 +272,7 @@ func TestMatchReportsEverythingAtOnce(t *testing.T) {
 	model := want(small, 10)
 	have := append([]checkpoint.Info{}, want(small, 1000)...)
 	have = append(have[1:], checkpoint.Info{Name: "layer5.weight", DType: checkpoint.F32})
-	_, err := weights.Match(zeroFile(t, have), model, weights.Options{Arch: "my_net"})
+	_, err := weights.Match(zeroFile(t, have), model, weights.MatchOptions{Arch: "my_net"})
 	var mismatch *weights.MismatchError
 	require.ErrorAs(t, err, &mismatch)
 	assert.Equal(t, []string{"stem.0.weight"}, mismatch.Missing)
@@ -294,7 +294,7 @@ func TestMatchAdvisesTheRightArchitecture(t *testing.T) {
 	torchvision, err := arch.Lookup("regnet_y_8gf")
 	require.NoError(t, err)
 	f := zeroFile(t, spelled(t, want(seer, 1000), names.Timm, ""))
-	_, err = weights.Match(f, want(torchvision, 1000), weights.Options{Arch: "regnet_y_8gf"})
+	_, err = weights.Match(f, want(torchvision, 1000), weights.MatchOptions{Arch: "regnet_y_8gf"})
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "these are timm keys of a trunk with depths 2,4,10,1, widths 168,448,896,2016, group width 56: use --arch regnet_y_8gf_seer")
 	assert.Contains(t, err.Error(), "(s1.b1.conv1.conv.weight), F32 [224 32 1 1] in the model")
@@ -319,7 +319,7 @@ func TestMatchAdviceForOtherFiles(t *testing.T) {
 		"deeper file": {want(p, 1000), model, "", "use --arch regnet_y_400mf"},
 	}
 	for name, tt := range tests {
-		_, err := weights.Match(zeroFile(t, tt.infos), tt.want, weights.Options{Arch: tt.arch})
+		_, err := weights.Match(zeroFile(t, tt.infos), tt.want, weights.MatchOptions{Arch: tt.arch})
 		require.ErrorContains(t, err, tt.text, name)
 	}
 }
@@ -343,7 +343,7 @@ func TestMatchRules(t *testing.T) {
 	counter := checkpoint.Info{Name: "stem.1.num_batches_tracked", DType: checkpoint.I64}
 	tests := map[string]struct {
 		have, want []checkpoint.Info
-		opt        weights.Options
+		opt        weights.MatchOptions
 		err        string
 	}{
 		"equal":              {have: []checkpoint.Info{f32("stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2)}},
@@ -352,9 +352,9 @@ func TestMatchRules(t *testing.T) {
 		"integer for float":  {have: []checkpoint.Info{integer}, want: []checkpoint.Info{f32("stem.1.bias", 2)}, err: "I64 [2] in the file, F32 [2] in the model"},
 		"twice": {have: []checkpoint.Info{f32("stem.1.bias", 2), f32("module.stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2)},
 			err: "both mean stem.1.bias"},
-		"exact": {have: []checkpoint.Info{f32("queue", 2)}, want: []checkpoint.Info{f32("queue", 2)}, opt: weights.Options{Exact: true}},
+		"exact": {have: []checkpoint.Info{f32("queue", 2)}, want: []checkpoint.Info{f32("queue", 2)}, opt: weights.MatchOptions{Exact: true}},
 		"exact translates nothing": {have: []checkpoint.Info{f32("module.stem.1.bias", 2)}, want: []checkpoint.Info{f32("stem.1.bias", 2)},
-			opt: weights.Options{Exact: true}, err: "1 missing from the file:\n  stem.1.bias\n1 unknown to the model:\n  module.stem.1.bias"},
+			opt: weights.MatchOptions{Exact: true}, err: "1 missing from the file:\n  stem.1.bias\n1 unknown to the model:\n  module.stem.1.bias"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -380,7 +380,7 @@ func TestReadConverts(t *testing.T) {
 	plan, err := weights.Match(f, []checkpoint.Info{
 		{Name: "stem.1.weight", DType: checkpoint.F32, Shape: []int64{2}},
 		{Name: "stem.1.bias", DType: checkpoint.F32, Shape: []int64{1}},
-	}, weights.Options{})
+	}, weights.MatchOptions{})
 	require.NoError(t, err)
 	for i, expected := range [][]float32{{1, -2}, {1}} {
 		tensor, err := plan.Read(i)
@@ -420,7 +420,7 @@ func TestReadRefusesWhatIsNotFinite(t *testing.T) {
 			require.NoError(t, err)
 			defer f.Close()
 			for _, exact := range []bool{false, true} {
-				plan, err := weights.Match(f, []checkpoint.Info{{Name: "stem.1.bias", DType: checkpoint.F32, Shape: []int64{2}}}, weights.Options{Exact: exact})
+				plan, err := weights.Match(f, []checkpoint.Info{{Name: "stem.1.bias", DType: checkpoint.F32, Shape: []int64{2}}}, weights.MatchOptions{Exact: exact})
 				if exact && err != nil {
 					continue // another type is no file of this program
 				}

@@ -68,7 +68,7 @@ func runDataShow(c *cli.Context) error {
 		return err
 	}
 	sheet, err := contact.Draw(c.Context, loader.BatchOptions{
-		Source: src, Sampler: order, Crops: e.Views(), Decode: jpeg.Options{Orient: e.Data.EXIFOrientation},
+		Source: src, Sampler: order, Crops: e.Views(), Decode: jpeg.DecodeOptions{Orient: e.Data.EXIFOrientation},
 		Seed: e.Run.Seed, Batch: c.Int("images"), StartPosition: c.Int64("from"), MaxBadFraction: 1,
 	})
 	if err != nil {

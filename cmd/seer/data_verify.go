@@ -76,7 +76,7 @@ func runVerify(c *cli.Context, headersOnly bool, out output) (report *verify.Rep
 	defer sayCache(c, spec.Cache)
 	defer src.Close()
 	run := func(find func(verify.Finding)) error {
-		report, err = verify.Run(c.Context, src, verify.Options{
+		report, err = verify.Run(c.Context, src, verify.CheckOptions{
 			Workers: c.Int("workers"), MinSide: c.Int("min-side"), HeadersOnly: headersOnly, Find: find,
 			Progress: func(done, total int64) { b.update("checking", done, total) },
 		})

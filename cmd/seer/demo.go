@@ -46,7 +46,7 @@ func runDemo(c *cli.Context) error {
 		fmt.Fprintf(c.App.ErrWriter, "\n[%d/3] %s (%s since the start)\n", n, what, time.Since(begin).Round(time.Second))
 	}
 	stage(1, "Pretraining without labels")
-	err = pretrain.Run(c.Context, e, launch.Options{
+	err = pretrain.Run(c.Context, e, launch.StartOptions{
 		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(),
 	})
 	if err != nil {

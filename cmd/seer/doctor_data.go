@@ -59,7 +59,7 @@ func decodeSome(ctx context.Context, src source.Source, n int64) (bad []loader.B
 	}
 	begin := time.Now()
 	l, err := loader.New(ctx, loader.BatchOptions{
-		Source: src, Sampler: some, Crops: augment.Eval(256, 224), Decode: jpeg.Options{Orient: true}, Sequential: true,
+		Source: src, Sampler: some, Crops: augment.Eval(256, 224), Decode: jpeg.DecodeOptions{Orient: true}, Sequential: true,
 		Batch: 8, Workers: 1, MaxBadFraction: 1, OnBad: func(b loader.Bad) { bad = append(bad, b) },
 	})
 	if err != nil {

@@ -56,8 +56,8 @@ func runFinetune(c *cli.Context) error {
 }
 
 // launchOptions say how a run of this command presents itself.
-func launchOptions(c *cli.Context) launch.Options {
-	return launch.Options{
+func launchOptions(c *cli.Context) launch.StartOptions {
+	return launch.StartOptions{
 		Out: c.App.ErrWriter, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Version: version(), From: c.String("from-checkpoint"),
 	}
 }

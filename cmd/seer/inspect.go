@@ -44,5 +44,5 @@ func runInspect(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c.App.Writer, r)
 	}
-	return r.Write(c.App.Writer, inspect.Options{Summary: c.Bool("summary")})
+	return r.Write(c.App.Writer, inspect.TableOptions{Summary: c.Bool("summary")})
 }

@@ -14,8 +14,8 @@ import (
 	"seer/internal/release"
 )
 
-// Options bound what is asked of the web, and what it may ask of this program. The zero value is the default.
-type Options struct {
+// DownloadOptions bound what is asked of the web, and what it may ask of this program. The zero value is the default.
+type DownloadOptions struct {
 	// Concurrency is the number of requests at once, 0 means 64; PerHost of those to one host and port, 0 means 4.
 	Concurrency, PerHost int
 	// Timeout is the time that a download may take, with its redirects, repeats and the pauses between them, but without
@@ -36,9 +36,9 @@ type Options struct {
 }
 
 // Defaults are what zero means.
-var Defaults = Options{Concurrency: 64, PerHost: 4, Timeout: 10 * time.Second, MaxBytes: 20 << 20, MaxRedirects: 5, Retries: 2}
+var Defaults = DownloadOptions{Concurrency: 64, PerHost: 4, Timeout: 10 * time.Second, MaxBytes: 20 << 20, MaxRedirects: 5, Retries: 2}
 
-func (o Options) normal() Options {
+func (o DownloadOptions) normal() DownloadOptions {
 	o.Concurrency = orDefault(o.Concurrency, Defaults.Concurrency)
 	o.PerHost = orDefault(o.PerHost, Defaults.PerHost)
 	o.Timeout = orDefault(o.Timeout, Defaults.Timeout)
@@ -57,7 +57,7 @@ func orDefault[T comparable](v, otherwise T) T {
 }
 
 // agent is how requests introduce themselves.
-func (o Options) agent() string {
+func (o DownloadOptions) agent() string {
 	to := "to object, send X-Robots-Tag: noai"
 	if o.IgnoreRobotsTag {
 		to = "reads single images"
@@ -78,7 +78,7 @@ func printable(r rune) rune {
 
 // A Client downloads. Its methods may be called from any number of goroutines.
 type Client struct {
-	opt   Options
+	opt   DownloadOptions
 	agent string
 	http  *http.Client
 	slots *slots
@@ -90,7 +90,7 @@ type Client struct {
 }
 
 // New returns a client; connections are made when they are needed.
-func New(opt Options) *Client {
+func New(opt DownloadOptions) *Client {
 	opt = opt.normal()
 	c := &Client{opt: opt, agent: opt.agent(), slots: newSlots(opt.Concurrency, opt.PerHost), allowed: checkAddress, pause: 250 * time.Millisecond}
 	c.closing, c.close = context.WithCancel(context.Background())

@@ -4,7 +4,7 @@
 //
 // Whoever wrote the list of URLs is not trusted, and neither are the servers. An address is checked when the connection
 // to it is made, behind redirects and whatever a name server says: a machine's own, private and otherwise special
-// networks (cloud metadata above all) are refused unless [Options.AllowPrivate] is set. Size, time, redirects and
+// networks (cloud metadata above all) are refused unless [DownloadOptions.AllowPrivate] is set. Size, time, redirects and
 // repeats are bounded. No cookies, no Referer; the user and password of a URL go to its own host and nowhere else.
 // Redirects lead to http and https only, from https to http too: the list may hold http as well, the request
 // holds no secret, and a picture that somebody on the way has changed is one more picture of the web.

@@ -110,7 +110,7 @@ func endless(_ int64, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func newClient(t *testing.T, opt Options) *Client {
+func newClient(t *testing.T, opt DownloadOptions) *Client {
 	if opt.Timeout == 0 {
 		opt.Timeout = 20 * time.Second // a test of something else
 	}
@@ -163,8 +163,8 @@ func TestGet(t *testing.T) {
 		"/other":      with("X-Robots-Tag", "otherbot: noindex, noai", send),
 	}
 	s := newWeb(t, pages)
-	c := newClient(t, Options{AllowPrivate: true, MaxBytes: 100_000})
-	impatient := newClient(t, Options{AllowPrivate: true, Timeout: 300 * time.Millisecond})
+	c := newClient(t, DownloadOptions{AllowPrivate: true, MaxBytes: 100_000})
+	impatient := newClient(t, DownloadOptions{AllowPrivate: true, Timeout: 300 * time.Millisecond})
 	for path, want := range map[string]struct {
 		reason Reason
 		text   string
@@ -218,7 +218,7 @@ func TestGet(t *testing.T) {
 }
 
 func TestURLsThatAreNone(t *testing.T) {
-	c := newClient(t, Options{})
+	c := newClient(t, DownloadOptions{})
 	for location, want := range map[string]string{
 		"": "scheme", "photo.jpg": "scheme", "ftp://h/a": `scheme "ftp"`, "http:///a": "no host", "http://[::1": "cannot be read",
 		"data:image/png;base64,xx": `scheme "data"`, "http://h/" + strings.Repeat("x", maxURL): "more than 8192 bytes",
@@ -235,7 +235,7 @@ func TestRequestsAreFriendly(t *testing.T) {
 	s := newWeb(t, map[string]page{
 		"/here": redirect(strings.Replace(other.url, "http://", "http://user:OTHER@", 1) + "/there"),
 	})
-	c := newClient(t, Options{AllowPrivate: true, Contact: "https://example.org/\nseer"})
+	c := newClient(t, DownloadOptions{AllowPrivate: true, Contact: "https://example.org/\nseer"})
 	_, err := c.Get(t.Context(), strings.Replace(s.url, "http://", "http://user:SECRET@", 1)+"/here?key=SECRET", nil)
 	require.NoError(t, err)
 	require.NotEmpty(t, s.head("/here").Get("Authorization"), "the user of a URL is for its host")
@@ -244,12 +244,12 @@ func TestRequestsAreFriendly(t *testing.T) {
 	require.Empty(t, got.Get("Referer"))
 	require.Equal(t, "image/*", got.Get("Accept"))
 	require.Regexp(t, `^seer/\S+ \(\+https://example.org/seer; to object, send X-Robots-Tag: noai\)$`, got.Get("User-Agent"))
-	require.NotContains(t, newClient(t, Options{IgnoreRobotsTag: true}).agent, "noai")
+	require.NotContains(t, newClient(t, DownloadOptions{IgnoreRobotsTag: true}).agent, "noai")
 }
 
 func TestRobotsTagMayBeIgnored(t *testing.T) {
 	s := newWeb(t, map[string]page{"/noai": with("X-Robots-Tag", "noai", send)})
-	_, err := newClient(t, Options{AllowPrivate: true, IgnoreRobotsTag: true}).Get(t.Context(), s.url+"/noai", nil)
+	_, err := newClient(t, DownloadOptions{AllowPrivate: true, IgnoreRobotsTag: true}).Get(t.Context(), s.url+"/noai", nil)
 	require.NoError(t, err)
 	for header, want := range map[string]string{
 		"": "", "all": "", "noindex": "noindex", "nofollow, NOIMAGEAI": "noimageai", "none": "none", "seer: noimageindex": "noimageindex",
@@ -263,7 +263,7 @@ func TestRobotsTagMayBeIgnored(t *testing.T) {
 func TestPrivateAddressesAreRefused(t *testing.T) {
 	s := newWeb(t, map[string]page{"/well": send, "/metadata": redirect("http://169.254.169.254/latest/meta-data")})
 	port := s.url[strings.LastIndexByte(s.url, ':'):]
-	c := newClient(t, Options{})
+	c := newClient(t, DownloadOptions{})
 	for _, location := range []string{s.url + "/well", "http://localhost" + port + "/well", "http://[::ffff:127.0.0.1]" + port + "/well",
 		"http://10.0.0.1/", "http://0.0.0.0" + port + "/well", "http://[fe80::1]/", "http://2130706433" + port + "/well"} {
 		_, err := c.Get(t.Context(), location, nil)
@@ -305,7 +305,7 @@ func TestAddresses(t *testing.T) {
 func TestNobodyAnswers(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
-	c := newClient(t, Options{AllowPrivate: true})
+	c := newClient(t, DownloadOptions{AllowPrivate: true})
 	_, err := c.Get(t.Context(), s.URL+"/a", nil)
 	requireReason(t, DeadLink, err)
 	require.ErrorContains(t, err, "nobody answers there")
@@ -323,7 +323,7 @@ func TestNobodyAnswers(t *testing.T) {
 func TestSlowHostBesideFastOnes(t *testing.T) {
 	slow := newWeb(t, map[string]page{"/a": stall})
 	fast := newWeb(t, map[string]page{"/a": send})
-	c := newClient(t, Options{AllowPrivate: true, Concurrency: 8, PerHost: 3, Timeout: time.Minute})
+	c := newClient(t, DownloadOptions{AllowPrivate: true, Concurrency: 8, PerHost: 3, Timeout: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	for range 200 {
@@ -350,7 +350,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	s := newWeb(t, pages)
 	u, err := url.Parse(s.url)
 	require.NoError(t, err)
-	c := newClient(t, Options{AllowPrivate: true, Concurrency: 3, PerHost: 2})
+	c := newClient(t, DownloadOptions{AllowPrivate: true, Concurrency: 3, PerHost: 2})
 	var all sync.WaitGroup
 	for k := range 100 {
 		// One server under many names.
@@ -367,7 +367,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 
 func TestCancelledWithinASecond(t *testing.T) {
 	s := newWeb(t, map[string]page{"/stall": stall, "/later": with("Retry-After", "5", status(503, 9))})
-	c := newClient(t, Options{AllowPrivate: true, Timeout: time.Minute, PerHost: 1})
+	c := newClient(t, DownloadOptions{AllowPrivate: true, Timeout: time.Minute, PerHost: 1})
 	for _, path := range []string{"/stall", "/later"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)

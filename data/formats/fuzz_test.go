@@ -114,7 +114,7 @@ func TestDamagedFiles(t *testing.T) {
 // whatever memory; damaged files among them change nothing.
 func TestDecodersKeepNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	used := jpeg.NewDecoder(jpeg.Options{MaxPixels: 1 << 20})
+	used := jpeg.NewDecoder(jpeg.DecodeOptions{MaxPixels: 1 << 20})
 	defer used.Close()
 	for _, a := range archives(t) {
 		for name, data := range a.files {
@@ -126,7 +126,7 @@ func TestDecodersKeepNothing(t *testing.T) {
 				damaged[rng.IntN(len(damaged))] ^= byte(1 << rng.IntN(8))
 			}
 			_, _ = used.Decode(formats.Checksums(damaged))
-			fresh := jpeg.NewDecoder(jpeg.Options{MaxPixels: 1 << 20})
+			fresh := jpeg.NewDecoder(jpeg.DecodeOptions{MaxPixels: 1 << 20})
 			want, errWant := fresh.Decode(data)
 			got, errGot := used.Decode(data)
 			fresh.Close()

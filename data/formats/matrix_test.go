@@ -83,7 +83,7 @@ func unzip(t testing.TB, name string) map[string][]byte {
 // Every file of the archives decodes to Pillow's pixels, or is refused where
 // Pillow refuses it, in both ways through a decoder: as stored and upright.
 func TestDecodesAsPillow(t *testing.T) {
-	plain, turned := jpeg.NewDecoder(jpeg.Options{}), jpeg.NewDecoder(jpeg.Options{Orient: true})
+	plain, turned := jpeg.NewDecoder(jpeg.DecodeOptions{}), jpeg.NewDecoder(jpeg.DecodeOptions{Orient: true})
 	defer plain.Close()
 	defer turned.Close()
 	for _, a := range archives(t) {

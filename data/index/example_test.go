@@ -14,7 +14,7 @@ import (
 func ExampleCreate() {
 	dir, _ := os.MkdirTemp("", "index")
 	defer os.RemoveAll(dir)
-	b, err := index.Create(filepath.Join(dir, "pets.seeridx"), index.Options{
+	b, err := index.Create(filepath.Join(dir, "pets.seeridx"), index.FileOptions{
 		Layout: index.Layout{Labels: true},
 		Sort:   true,
 	})

@@ -52,7 +52,7 @@ func TestFinishReportsFailedWrites(t *testing.T) {
 			}
 			return nil
 		}}
-		b, err := createOn(full, path, Options{})
+		b, err := createOn(full, path, FileOptions{})
 		require.NoError(t, err)
 		fill(t, b, entries(100, Layout{}, 1))
 		_, err = b.Finish(Meta{})
@@ -60,7 +60,7 @@ func TestFinishReportsFailedWrites(t *testing.T) {
 		require.ErrorContains(t, err, path)
 		requireOnly(t, dir)
 	}
-	b, err := Create(path, Options{})
+	b, err := Create(path, FileOptions{})
 	require.NoError(t, err)
 	fill(t, b, entries(100, Layout{}, 1))
 	require.NoError(t, b.file.side.Close())
@@ -71,15 +71,15 @@ func TestFinishReportsFailedWrites(t *testing.T) {
 }
 
 func TestSpecialFilesAreRefused(t *testing.T) {
-	_, err := Create("/dev/null", Options{})
+	_, err := Create("/dev/null", FileOptions{})
 	require.ErrorContains(t, err, "a device")
-	_, err = Create(t.TempDir(), Options{})
+	_, err = Create(t.TempDir(), FileOptions{})
 	require.ErrorContains(t, err, "a folder")
 }
 
 func TestSortingReportsLostRuns(t *testing.T) {
 	dir := t.TempDir()
-	b, err := Create(filepath.Join(dir, "x.idx"), Options{Sort: true, Memory: 1000})
+	b, err := Create(filepath.Join(dir, "x.idx"), FileOptions{Sort: true, Memory: 1000})
 	require.NoError(t, err)
 	fill(t, b, entries(500, Layout{}, 1))
 	require.NotEmpty(t, b.sorter.runs)
@@ -94,7 +94,7 @@ func TestSortingReportsLostRuns(t *testing.T) {
 func TestRebuildingLeavesReadersAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.idx")
 	make := func(n int) *Table {
-		b, err := Create(path, Options{})
+		b, err := Create(path, FileOptions{})
 		require.NoError(t, err)
 		defer b.Abort()
 		fill(t, b, entries(n, Layout{}, 7))
@@ -104,7 +104,7 @@ func TestRebuildingLeavesReadersAlone(t *testing.T) {
 	}
 	old := make(100)
 	defer old.Close()
-	b, err := Create(path, Options{})
+	b, err := Create(path, FileOptions{})
 	require.NoError(t, err)
 	fill(t, b, entries(50, Layout{}, 8))
 	b.Abort()

@@ -26,8 +26,8 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Options of a table on disk.
-type Options struct {
+// FileOptions say how a table is written.
+type FileOptions struct {
 	Layout
 	// Sort orders entries by name, bytewise; equal names keep their order.
 	// Without it the order is that of insertion.
@@ -41,7 +41,7 @@ type Options struct {
 }
 
 // perm are the permission bits, 0 for those that files have.
-func (o Options) perm() fs.FileMode {
+func (o FileOptions) perm() fs.FileMode {
 	if o.Private {
 		return 0o600
 	}
@@ -59,9 +59,9 @@ type file struct {
 
 // Create builds a table in a file. The file appears under its name only when
 // Finish succeeds; temporary files lie beside it.
-func Create(path string, opt Options) (*Builder, error) { return createOn(durable.Disk, path, opt) }
+func Create(path string, opt FileOptions) (*Builder, error) { return createOn(durable.Disk, path, opt) }
 
-func createOn(disk durable.FS, path string, opt Options) (*Builder, error) {
+func createOn(disk durable.FS, path string, opt FileOptions) (*Builder, error) {
 	f := &file{path: path}
 	b := &Builder{file: f}
 	dir := filepath.Dir(path)

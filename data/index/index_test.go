@@ -87,7 +87,7 @@ func TestRoundTripInMemoryAndOnDisk(t *testing.T) {
 				inMemory := finish(t, mem, meta)
 				requireEntries(t, es, inMemory)
 
-				disk, err := Create(filepath.Join(t.TempDir(), "x.idx"), Options{Layout: l})
+				disk, err := Create(filepath.Join(t.TempDir(), "x.idx"), FileOptions{Layout: l})
 				require.NoError(t, err)
 				fill(t, disk, es)
 				require.EqualValues(t, n, disk.Len())
@@ -108,7 +108,7 @@ func TestSortingOnDiskIsAStableSort(t *testing.T) {
 		for _, memory := range []int{0, 4096} {
 			es := entries(5000, l, 3)
 			dir := t.TempDir()
-			b, err := Create(filepath.Join(dir, "x.idx"), Options{Layout: l, Sort: true, Memory: memory})
+			b, err := Create(filepath.Join(dir, "x.idx"), FileOptions{Layout: l, Sort: true, Memory: memory})
 			require.NoError(t, err)
 			fill(t, b, es)
 			require.EqualValues(t, 5000, b.Len())
@@ -133,12 +133,12 @@ func requireOnly(t *testing.T, dir string, want ...string) {
 
 func TestAbortLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	b, err := Create(filepath.Join(dir, "x.idx"), Options{Sort: true, Memory: 1000})
+	b, err := Create(filepath.Join(dir, "x.idx"), FileOptions{Sort: true, Memory: 1000})
 	require.NoError(t, err)
 	fill(t, b, entries(100, Layout{}, 1))
 	b.Abort()
 	requireOnly(t, dir)
-	_, err = Create(filepath.Join(dir, "missing", "x.idx"), Options{})
+	_, err = Create(filepath.Join(dir, "missing", "x.idx"), FileOptions{})
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -227,7 +227,7 @@ func TestAddRefusesWhatTheFormatCannotHold(t *testing.T) {
 // build returns the bytes of a small file.
 func build(t testing.TB, n int, l Layout) []byte {
 	path := filepath.Join(t.TempDir(), "x.idx")
-	b, err := Create(path, Options{Layout: l})
+	b, err := Create(path, FileOptions{Layout: l})
 	require.NoError(t, err)
 	for _, e := range entries(n, l, 9) {
 		require.NoError(t, b.Add(e))
@@ -287,7 +287,7 @@ func TestEachStopsAtAnError(t *testing.T) {
 
 func TestLookupDoesNotAllocate(t *testing.T) {
 	l := Layout{Labels: true, Spans: true}
-	disk, err := Create(filepath.Join(t.TempDir(), "x.idx"), Options{Layout: l})
+	disk, err := Create(filepath.Join(t.TempDir(), "x.idx"), FileOptions{Layout: l})
 	require.NoError(t, err)
 	for _, b := range []*Builder{NewBuilder(l), disk} {
 		fill(t, b, entries(1000, l, 2))

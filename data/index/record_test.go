@@ -40,7 +40,7 @@ func TestRecordBytes(t *testing.T) {
 
 func TestFileBytes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.idx")
-	b, err := Create(path, Options{Layout: Layout{Labels: true}})
+	b, err := Create(path, FileOptions{Layout: Layout{Labels: true}})
 	require.NoError(t, err)
 	require.NoError(t, b.Add(Entry{Name: []byte("a"), Label: 0}))
 	require.NoError(t, b.Add(Entry{Name: []byte("ab"), Label: 1}))

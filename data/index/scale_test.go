@@ -43,7 +43,7 @@ func resident(t testing.TB) (all, anon int64) {
 
 // synthesise writes n sorted paths with labels and spans, as tar shards of
 // 10,000 images have them.
-func synthesise(t testing.TB, path string, n int64, opt Options) *Table {
+func synthesise(t testing.TB, path string, n int64, opt FileOptions) *Table {
 	b, err := Create(path, opt)
 	require.NoError(t, err)
 	defer b.Abort()
@@ -63,7 +63,7 @@ func synthesise(t testing.TB, path string, n int64, opt Options) *Table {
 // A file that is looked at all over must not become resident.
 func TestLookupsKeepMemoryFlat(t *testing.T) {
 	const n = 1_000_000
-	tab := synthesise(t, filepath.Join(t.TempDir(), "x.idx"), n, Options{Layout: Layout{Labels: true, Spans: true}})
+	tab := synthesise(t, filepath.Join(t.TempDir(), "x.idx"), n, FileOptions{Layout: Layout{Labels: true, Spans: true}})
 	defer tab.Close()
 	runtime.GC()
 	before, _ := resident(t)
@@ -82,7 +82,7 @@ func TestLookupsKeepMemoryFlat(t *testing.T) {
 func BenchmarkScale(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "x.idx")
 	start := time.Now()
-	built := synthesise(b, path, *scaleEntries, Options{Layout: Layout{Labels: true, Spans: true}})
+	built := synthesise(b, path, *scaleEntries, FileOptions{Layout: Layout{Labels: true, Spans: true}})
 	took := time.Since(start)
 	require.NoError(b, built.Close())
 	start = time.Now()

@@ -33,7 +33,7 @@ type ref struct {
 
 const refBytes = 16
 
-func newSorter(dir string, opt Options) *sorter {
+func newSorter(dir string, opt FileOptions) *sorter {
 	limit := opt.Memory
 	if limit <= 0 {
 		limit = 256 << 20

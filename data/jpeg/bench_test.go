@@ -88,7 +88,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func benchmarkCrops(b *testing.B, files [][]byte, spec augment.MultiCrop) {
-	d := NewDecoder(Options{})
+	d := NewDecoder(DecodeOptions{})
 	defer d.Close()
 	dsts := destinations(spec)
 	var crops []augment.Crop
@@ -140,7 +140,7 @@ func destinations(spec augment.MultiCrop) [][]byte {
 func BenchmarkStages(b *testing.B) {
 	files := benchmarkFiles(b)
 	spec := augment.SEER()
-	d, dsts := NewDecoder(Options{}), destinations(spec)
+	d, dsts := NewDecoder(DecodeOptions{}), destinations(spec)
 	defer d.Close()
 	var sum [4]time.Duration
 	for b.Loop() {

@@ -21,9 +21,9 @@ import (
 	"seer/data/formats"
 )
 
-// Options are the choices that change pixels or limits. The zero value is PIL's
+// DecodeOptions are the choices that change pixels or limits. The zero value is PIL's
 // behaviour but for the limit on the number of pixels, which is always on.
-type Options struct {
+type DecodeOptions struct {
 	// Orient applies the EXIF orientation of JPEG, PNG and WebP. PIL's
 	// convert("RGB") and torchvision's loaders leave it alone. A TIFF's is applied
 	// always, as PIL does.
@@ -51,7 +51,7 @@ type Timing struct {
 // Decoder holds the working memory of one worker. It is not safe for concurrent
 // use; Close releases its C memory.
 type Decoder struct {
-	opt   Options
+	opt   DecodeOptions
 	state *C.sj_state
 	crops []C.sj_crop // handed to C; reused
 	time  C.sj_timing // filled by C; here because a local one would be allocated
@@ -60,7 +60,7 @@ type Decoder struct {
 
 // NewDecoder returns a decoder with the given options. It panics if there is no
 // memory for its few kilobytes.
-func NewDecoder(opt Options) *Decoder {
+func NewDecoder(opt DecodeOptions) *Decoder {
 	if opt.MaxPixels <= 0 {
 		opt.MaxPixels = formats.DefaultMaxPixels
 	}

@@ -63,7 +63,7 @@ func TestErrorsNameTheReason(t *testing.T) {
 		{"png bomb", pngBomb(), formats.TooLarge, "60000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := NewDecoder(Options{})
+			d := NewDecoder(DecodeOptions{})
 			defer d.Close()
 			_, err := d.Decode(c.data)
 			if formats.ReasonOf(err) != c.want || err == nil || !strings.Contains(err.Error(), c.text) {
@@ -89,7 +89,7 @@ func pngBomb() []byte {
 }
 
 func TestMisuseIsReported(t *testing.T) {
-	d := NewDecoder(Options{})
+	d := NewDecoder(DecodeOptions{})
 	img := formats.Image{W: 4, H: 3, Channels: 3, Pix: make([]byte, 36)}
 	ok := augment.Crop{W: 4, H: 3, ScaledW: 2, ScaledH: 2, Size: 2}
 	change := func(f func(*augment.Crop)) augment.Crop {
@@ -136,7 +136,7 @@ func TestMisuseIsReported(t *testing.T) {
 // coefficients (which have no end of block), with codes and values that are
 // longer than the fast one's tables. It must not need libjpeg's for any of them.
 func TestEntropyDecodersAgree(t *testing.T) {
-	plain, fast := NewDecoder(Options{PlainHuffman: true}), NewDecoder(Options{})
+	plain, fast := NewDecoder(DecodeOptions{PlainHuffman: true}), NewDecoder(DecodeOptions{})
 	defer plain.Close()
 	defer fast.Close()
 	files := map[string][]byte{}
@@ -180,9 +180,9 @@ func drawNoise(w, h int) image.Image {
 func TestDecodingWaysAgree(t *testing.T) {
 	data := encode(t, drawPhoto(203, 151))
 	rng := rand.New(rand.NewPCG(3, 4))
-	full := NewDecoder(Options{PlainHuffman: true})
+	full := NewDecoder(DecodeOptions{PlainHuffman: true})
 	defer full.Close()
-	fast := NewDecoder(Options{})
+	fast := NewDecoder(DecodeOptions{})
 	defer fast.Close()
 	img, err := full.Decode(data)
 	if err != nil {
@@ -207,9 +207,9 @@ func TestDecodingWaysAgree(t *testing.T) {
 // Damaged data: the fast entropy decoder must give up wherever libjpeg would not
 // agree with it, so that errors and pixels are libjpeg's.
 func TestDamagedDataAgree(t *testing.T) {
-	plain := NewDecoder(Options{PlainHuffman: true})
+	plain := NewDecoder(DecodeOptions{PlainHuffman: true})
 	defer plain.Close()
-	fast := NewDecoder(Options{})
+	fast := NewDecoder(DecodeOptions{})
 	defer fast.Close()
 	rng := rand.New(rand.NewPCG(5, 6))
 	decoded := 0
@@ -244,9 +244,9 @@ func TestDamagedDataAgree(t *testing.T) {
 
 func TestScaledDecoding(t *testing.T) {
 	data := encode(t, drawPhoto(640, 480))
-	exact := NewDecoder(Options{})
+	exact := NewDecoder(DecodeOptions{})
 	defer exact.Close()
-	scaled := NewDecoder(Options{Scale: true})
+	scaled := NewDecoder(DecodeOptions{Scale: true})
 	defer scaled.Close()
 	for _, c := range []struct {
 		name  string
@@ -275,7 +275,7 @@ func TestScaledDecoding(t *testing.T) {
 
 func TestNoAllocationsForAJPEG(t *testing.T) {
 	data := encode(t, drawPhoto(300, 200))
-	d := NewDecoder(Options{})
+	d := NewDecoder(DecodeOptions{})
 	defer d.Close()
 	spec := augment.SEER()
 	dsts := destinations(spec)

@@ -28,7 +28,7 @@ func ExampleDecoder_DecodeAndRender() {
 		return
 	}
 
-	d := jpeg.NewDecoder(jpeg.Options{})
+	d := jpeg.NewDecoder(jpeg.DecodeOptions{})
 	defer d.Close()
 	spec := augment.Eval(40, 32)
 	var crops []augment.Crop

@@ -24,8 +24,8 @@ func addImages(f *testing.F) {
 // they decode is as large as the header says.
 func FuzzDecode(f *testing.F) {
 	addImages(f)
-	plain := NewDecoder(Options{MaxPixels: fuzzLimit, Orient: true, PlainHuffman: true})
-	fast := NewDecoder(Options{MaxPixels: fuzzLimit, Orient: true})
+	plain := NewDecoder(DecodeOptions{MaxPixels: fuzzLimit, Orient: true, PlainHuffman: true})
+	fast := NewDecoder(DecodeOptions{MaxPixels: fuzzLimit, Orient: true})
 	f.Cleanup(func() { plain.Close(); fast.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, errA := plain.Decode(data)
@@ -57,8 +57,8 @@ func FuzzRender(f *testing.F) {
 	for i, g := range loadImages(f) {
 		f.Add(g.data, uint64(i), i%2 == 0)
 	}
-	d := NewDecoder(Options{MaxPixels: fuzzLimit, Orient: true})
-	scaled := NewDecoder(Options{MaxPixels: fuzzLimit, Scale: true})
+	d := NewDecoder(DecodeOptions{MaxPixels: fuzzLimit, Orient: true})
+	scaled := NewDecoder(DecodeOptions{MaxPixels: fuzzLimit, Scale: true})
 	spec := augment.MultiCrop{Groups: []augment.Group{augment.Views(2, 24, .14, 1), augment.Views(2, 9, .05, .14),
 		augment.Eval(20, 31).Groups[0]}}
 	dsts := destinations(spec)

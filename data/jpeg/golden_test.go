@@ -95,7 +95,7 @@ func TestParityWithPIL(t *testing.T) {
 	for _, kernels := range availableKernels() {
 		t.Run(kernels, func(t *testing.T) {
 			useKernels(t, kernels)
-			d := NewDecoder(Options{})
+			d := NewDecoder(DecodeOptions{})
 			defer d.Close()
 			for i, c := range g.Cases {
 				crop := c.Crop.crop()

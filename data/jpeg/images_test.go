@@ -63,7 +63,7 @@ func gunzip(t testing.TB, name string) []byte {
 
 func TestDecodesAsPIL(t *testing.T) {
 	for _, orient := range []bool{false, true} {
-		d := NewDecoder(Options{Orient: orient})
+		d := NewDecoder(DecodeOptions{Orient: orient})
 		defer d.Close()
 		for _, g := range loadImages(t) {
 			want := g.Plain
@@ -90,7 +90,7 @@ func TestDecodesAsPIL(t *testing.T) {
 // A crop of everything must be the decoded image, for every format and
 // orientation: both ways through the package agree.
 func TestRendersWhatItDecodes(t *testing.T) {
-	d := NewDecoder(Options{Orient: true})
+	d := NewDecoder(DecodeOptions{Orient: true})
 	defer d.Close()
 	for _, g := range loadImages(t) {
 		img, err := d.Decode(g.data)

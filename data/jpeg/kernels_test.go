@@ -53,7 +53,7 @@ func randomCrop(rng *rand.Rand, w, h int) augment.Crop {
 
 // Every set of kernels gives the bytes of the portable one.
 func TestKernelsAgree(t *testing.T) {
-	d := NewDecoder(Options{})
+	d := NewDecoder(DecodeOptions{})
 	defer d.Close()
 	render := func(kernels string, img formats.Image, c augment.Crop) []byte {
 		if !UseKernels(kernels) {
@@ -82,7 +82,7 @@ func TestKernelsAgree(t *testing.T) {
 // The hue's single-precision steps stand for PIL's mixed ones; that they end in
 // the same byte is shown for every colour there is.
 func TestHueOfEveryColour(t *testing.T) {
-	d := NewDecoder(Options{})
+	d := NewDecoder(DecodeOptions{})
 	defer d.Close()
 	const side = 64
 	img := formats.Image{W: side, H: side, Channels: 3, Pix: make([]byte, side*side*3)}

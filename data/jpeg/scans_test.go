@@ -31,7 +31,7 @@ func without(data []byte, marker byte) []byte {
 // before: libjpeg would go on with the tables of the last image.
 func TestTablesAreNotThoseOfAnotherImage(t *testing.T) {
 	good := encode(t, drawPhoto(64, 48))
-	d := NewDecoder(Options{})
+	d := NewDecoder(DecodeOptions{})
 	defer d.Close()
 	for range 2 {
 		if _, err := d.Decode(without(good, 0xdb)); formats.ReasonOf(err) != formats.Corrupt {
@@ -66,7 +66,7 @@ func TestGiantsAreRefusedByTheirHeaders(t *testing.T) {
 		"turned":            {withExif(giant(t, 0xc0, 13000, 13000), 6), true, "bytes of memory"},
 		"pixels":            {giant(t, 0xc0, 13400, 13400), false, "178956970"},
 	} {
-		d := NewDecoder(Options{Orient: c.orient})
+		d := NewDecoder(DecodeOptions{Orient: c.orient})
 		defer d.Close()
 		if _, err := d.header(c.data); formats.ReasonOf(err) != formats.TooLarge || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want it too large with %q", name, err, c.want)

@@ -32,7 +32,7 @@ func imageNet() string {
 func ExampleOpen() {
 	root := imageNet()
 	defer os.RemoveAll(root)
-	all, err := labelled.Open(context.Background(), root, labelled.Options{Split: "train"})
+	all, err := labelled.Open(context.Background(), root, labelled.SetOptions{Split: "train"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -37,7 +37,7 @@ var flatVal = map[string]string{"val/ILSVRC2012_val_00000001.JPEG": "", "val/ILS
 var devkitFilesOfTwo = map[string]string{kit + "meta.mat": meta, kit + "ILSVRC2012_validation_ground_truth.txt": "1\n2\n2\n"}
 
 func TestImageNetTrainIsClassFoldersInTheOrderOfWordNetNumbers(t *testing.T) {
-	s := open(t, tree(t, with(examples["imagenet"], devkitFilesOfTwo)), Options{})
+	s := open(t, tree(t, with(examples["imagenet"], devkitFilesOfTwo)), SetOptions{})
 	names, labels, rows := contents(s)
 	assert.Equal(t, []string{"n01440764/n01440764_10.JPEG", "n01440764/n01440764_9.JPEG", "n02119789/n02119789_1.JPEG"}, names)
 	assert.Equal(t, []int{0, 0, 1}, labels)
@@ -63,14 +63,14 @@ func TestImageNetValByTheDevelopmentKit(t *testing.T) {
 	elsewhere := tree(t, devkitFilesOfTwo)
 	for name, tt := range map[string]struct {
 		files map[string]string
-		o     Options
+		o     SetOptions
 	}{
-		"folder":         {devkitFilesOfTwo, Options{}},
-		"archive":        {map[string]string{"ILSVRC2012_devkit_t12.tar.gz": archive}, Options{}},
-		"elsewhere":      {nil, Options{Kind: "imagenet", Annotations: filepath.Join(elsewhere, "ILSVRC2012_devkit_t12")}},
-		"its data":       {nil, Options{Kind: "imagenet", Annotations: filepath.Join(elsewhere, kit)}},
-		"what holds it":  {nil, Options{Kind: "imagenet", Annotations: elsewhere}},
-		"without a look": {devkitFilesOfTwo, Options{Unchecked: true}},
+		"folder":         {devkitFilesOfTwo, SetOptions{}},
+		"archive":        {map[string]string{"ILSVRC2012_devkit_t12.tar.gz": archive}, SetOptions{}},
+		"elsewhere":      {nil, SetOptions{Kind: "imagenet", Annotations: filepath.Join(elsewhere, "ILSVRC2012_devkit_t12")}},
+		"its data":       {nil, SetOptions{Kind: "imagenet", Annotations: filepath.Join(elsewhere, kit)}},
+		"what holds it":  {nil, SetOptions{Kind: "imagenet", Annotations: elsewhere}},
+		"without a look": {devkitFilesOfTwo, SetOptions{Unchecked: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.o.Split = "val"
@@ -96,12 +96,12 @@ func TestImageNetFromKaggleEqualsTheDevelopmentKit(t *testing.T) {
 		files["ILSVRC/Data/CLS-LOC/"+name] = ""
 	}
 	root := tree(t, files)
-	kaggle := open(t, root, Options{Split: "val"})
-	devkit := open(t, tree(t, with(flatVal, devkitFilesOfTwo)), Options{Split: "validation"})
+	kaggle := open(t, root, SetOptions{Split: "val"})
+	devkit := open(t, tree(t, with(flatVal, devkitFilesOfTwo)), SetOptions{Split: "validation"})
 	assert.Equal(t, devkit.Fingerprint(), kaggle.Fingerprint())
 	assert.Equal(t, devkit.Title(1), kaggle.Title(1))
 	requireReadable(t, kaggle)
-	train := open(t, root, Options{})
+	train := open(t, root, SetOptions{})
 	assert.Equal(t, kaggle.Classes(), train.Classes())
 	assert.Equal(t, "tench, Tinca tinca", train.Title(0))
 }
@@ -109,31 +109,31 @@ func TestImageNetFromKaggleEqualsTheDevelopmentKit(t *testing.T) {
 func TestImageNetLayoutsThatAreWrong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		files map[string]string
-		o     Options
+		o     SetOptions
 		want  []string
 	}{
-		"flat val, no labels": {flatVal, Options{Kind: "imagenet", Split: "val"},
+		"flat val, no labels": {flatVal, SetOptions{Kind: "imagenet", Split: "val"},
 			[]string{"val holds 3 files and no class folders", "ILSVRC2012_devkit_t12", "LOC_val_solution.csv", "give one of them"}},
-		"flat train": {map[string]string{"train/n01440764_1.JPEG": ""}, Options{Kind: "imagenet"},
+		"flat train": {map[string]string{"train/n01440764_1.JPEG": ""}, SetOptions{Kind: "imagenet"},
 			[]string{"train holds 1 files and no class folders", "unpack the archive of each class"}},
-		"no split": {devkitFilesOfTwo, Options{Split: "val"}, []string{`no folder of images for the split "val"`, "it holds ILSVRC2012_devkit_t12/"}},
-		"devkit without labels": {with(flatVal, map[string]string{kit + "meta.mat": meta}), Options{Split: "val"},
+		"no split": {devkitFilesOfTwo, SetOptions{Split: "val"}, []string{`no folder of images for the split "val"`, "it holds ILSVRC2012_devkit_t12/"}},
+		"devkit without labels": {with(flatVal, map[string]string{kit + "meta.mat": meta}), SetOptions{Split: "val"},
 			[]string{"has no data/ILSVRC2012_validation_ground_truth.txt"}},
-		"label out of range": {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1\n3\n"}), Options{Split: "val"},
+		"label out of range": {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1\n3\n"}), SetOptions{Split: "val"},
 			[]string{truthName, `line 2: label "3"`, "one of the 2 classes"}},
-		"an empty line":      {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1\n\n2\n"}), Options{Split: "val"}, []string{"1 of its 3 lines are empty"}},
-		"label of a concept": {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1001\n"}), Options{Split: "val"}, []string{`label "1001"`}},
-		"broken meta.mat":    {with(flatVal, map[string]string{kit + "meta.mat": "x", kit + truthName: "1\n"}), Options{Split: "val"}, []string{"meta.mat: 1 bytes are no MATLAB file"}},
-		"all images missing": {with(devkitFilesOfTwo, map[string]string{"val/other.JPEG": ""}), Options{Split: "val"},
+		"an empty line":      {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1\n\n2\n"}), SetOptions{Split: "val"}, []string{"1 of its 3 lines are empty"}},
+		"label of a concept": {with(flatVal, map[string]string{kit + "meta.mat": meta, kit + truthName: "1001\n"}), SetOptions{Split: "val"}, []string{`label "1001"`}},
+		"broken meta.mat":    {with(flatVal, map[string]string{kit + "meta.mat": "x", kit + truthName: "1\n"}), SetOptions{Split: "val"}, []string{"meta.mat: 1 bytes are no MATLAB file"}},
+		"all images missing": {with(devkitFilesOfTwo, map[string]string{"val/other.JPEG": ""}), SetOptions{Split: "val"},
 			[]string{"none of the 3 images", "the first being ILSVRC2012_val_00000001.JPEG", "give the folder of its images"}},
-		"a solution that is none": {with(flatVal, map[string]string{"LOC_val_solution.csv": "a,b\n"}), Options{Split: "val"}, []string{`line 1: the class "b" of "a"`}},
-		"an image outside": {with(flatVal, map[string]string{"LOC_val_solution.csv": "../../etc/passwd,n01440764 1 2 3 4\n"}), Options{Split: "val"},
+		"a solution that is none": {with(flatVal, map[string]string{"LOC_val_solution.csv": "a,b\n"}), SetOptions{Split: "val"}, []string{`line 1: the class "b" of "a"`}},
+		"an image outside": {with(flatVal, map[string]string{"LOC_val_solution.csv": "../../etc/passwd,n01440764 1 2 3 4\n"}), SetOptions{Split: "val"},
 			[]string{"it must be a path below the folder of images"}},
-		"two classes for one image": {with(flatVal, map[string]string{"LOC_val_solution.csv": "ILSVRC2012_val_00000001,n01440764\nILSVRC2012_val_00000001,n02119789\n"}), Options{Split: "val"},
+		"two classes for one image": {with(flatVal, map[string]string{"LOC_val_solution.csv": "ILSVRC2012_val_00000001,n01440764\nILSVRC2012_val_00000001,n02119789\n"}), SetOptions{Split: "val"},
 			[]string{"ILSVRC2012_val_00000001.JPEG has two different labels: n01440764 and n02119789"}},
 		"a class that the mapping lacks": {with(flatVal, map[string]string{"LOC_synset_mapping.txt": "n01440764 tench\n", "LOC_val_solution.csv": "ILSVRC2012_val_00000001,n02119789\n"}),
-			Options{Split: "val"}, []string{"has classes that the list of synsets", "it has 1, together they are 2"}},
-		"annotations that are no archive": {with(flatVal, map[string]string{"kit.tar.gz": "x"}), Options{Kind: "imagenet", Split: "val", Annotations: "kit.tar.gz"}, []string{"kit.tar.gz"}},
+			SetOptions{Split: "val"}, []string{"has classes that the list of synsets", "it has 1, together they are 2"}},
+		"annotations that are no archive": {with(flatVal, map[string]string{"kit.tar.gz": "x"}), SetOptions{Kind: "imagenet", Split: "val", Annotations: "kit.tar.gz"}, []string{"kit.tar.gz"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := tree(t, tt.files)
@@ -151,7 +151,7 @@ func TestImageNetLayoutsThatAreWrong(t *testing.T) {
 
 func TestMissingAndRepeatedImagesAreCounted(t *testing.T) {
 	files := with(flatVal, map[string]string{"LOC_val_solution.csv": "ILSVRC2012_val_00000001,n01440764\nILSVRC2012_val_00000001,n01440764\nILSVRC2012_val_00000007,n01440764\nILSVRC2012_val_00000002,n02119789\n"})
-	s := open(t, tree(t, files), Options{Split: "val"})
+	s := open(t, tree(t, files), SetOptions{Split: "val"})
 	names, labels, _ := contents(s)
 	assert.Equal(t, []string{"ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000002.JPEG"}, names)
 	assert.Equal(t, []int{0, 1}, labels)
@@ -162,13 +162,13 @@ func TestMissingAndRepeatedImagesAreCounted(t *testing.T) {
 
 func TestClassFolders(t *testing.T) {
 	root := tree(t, map[string]string{"train/owl/1.jpg": "", "train/ape/2.jpg": "", "val/ape/1.jpg": ""})
-	s := open(t, root, Options{})
+	s := open(t, root, SetOptions{})
 	assert.Equal(t, []string{"ape", "owl"}, s.Classes())
 	assert.Equal(t, "ape", s.Title(0))
-	assert.EqualValues(t, 1, open(t, root, Options{Split: "val"}).Len())
-	below := open(t, filepath.Join(root, "train"), Options{})
+	assert.EqualValues(t, 1, open(t, root, SetOptions{Split: "val"}).Len())
+	below := open(t, filepath.Join(root, "train"), SetOptions{})
 	assert.Equal(t, s.Fingerprint(), below.Fingerprint(), "the folder of the classes itself")
-	_, err := Open(context.Background(), root, Options{Split: "test", Kind: "folders"})
+	_, err := Open(context.Background(), root, SetOptions{Split: "test", Kind: "folders"})
 	assert.ErrorContains(t, err, `split "test"`)
 }
 
@@ -184,7 +184,7 @@ func TestManyImagesAreLookedForAtOnce(t *testing.T) {
 	}
 	datatest.Write(t, filepath.Join(root, "places365_train_standard.txt"), list.Bytes())
 	datatest.Write(t, filepath.Join(root, "categories_places365.txt"), []byte("/a/a 0\n/b/b 1\n"))
-	s := open(t, root, Options{})
+	s := open(t, root, SetOptions{})
 	assert.EqualValues(t, 2000, s.Len())
 	assert.EqualValues(t, 1000, skipped(s, gone))
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func TestINaturalistKeepsTheOrderOfItsImagesAndCountsClassesById(t *testing.T) {
-	s := open(t, tree(t, examples["inaturalist 2018"]), Options{})
+	s := open(t, tree(t, examples["inaturalist 2018"]), SetOptions{})
 	names, labels, _ := contents(s)
 	assert.Equal(t, []string{"train_val2018/Aves/12/b.jpg", "train_val2018/Aves/5/a.jpg"}, names)
 	assert.Equal(t, []int{1, 0}, labels)
@@ -27,7 +27,7 @@ func TestINaturalistKeepsTheOrderOfItsImagesAndCountsClassesById(t *testing.T) {
 }
 
 func TestCOCOAsRowsInTheOrderOfIds(t *testing.T) {
-	s := open(t, tree(t, examples["coco 2017"]), Options{})
+	s := open(t, tree(t, examples["coco 2017"]), SetOptions{})
 	names, labels, rows := contents(s)
 	assert.Equal(t, []string{"000000000004.jpg", "000000000005.jpg", "000000000009.jpg"}, names)
 	assert.Equal(t, []int{-1, -1, -1}, labels)
@@ -57,28 +57,28 @@ func TestInstancesThatAreWrong(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		files map[string]string
-		o     Options
+		o     SetOptions
 		want  []string
 	}{
-		"unknown category":     {inat(`"category_id": 5`, `"category_id": 6`), Options{}, []string{"train2018.json", "annotation 0 of image 3: category 6 is none of the 2"}},
-		"two labels":           {inat(`"image_id": 7`, `"image_id": 3`), Options{}, []string{"a.jpg has two different labels: jay and owl", "is read as coco"}},
-		"an id twice":          {inat(`{"id": 7,`, `{"id": 3,`), Options{}, []string{"two images have the id 3"}},
-		"a category twice":     {inat(`{"id": 12,`, `{"id": 5,`), Options{}, []string{"two categories have the id 5"}},
-		"no id":                {inat(`{"id": 7, `, `{`), Options{}, []string{"images[0]", "must have an id and a file_name"}},
-		"no category":          {inat(`"image_id": 7,`, ``), Options{}, []string{"annotations[1]", "must have an image_id and a category_id"}},
-		"a text for a number":  {coco(`"image_id": 4`, `"image_id": "4"`), Options{}, []string{"annotations[3]", "image_id"}},
-		"cut short":            {inat(`"category_id": 12}]}`, ``), Options{}, []string{"it ends early; copy it again"}},
-		"a list":               {map[string]string{"train2018.json": "[1]"}, Options{}, []string{`"[" where "{" is expected`, "the format is COCO's"}},
-		"images no list":       {map[string]string{"train2018.json": `{"images": {}}`}, Options{}, []string{`images: "{" where "["`}},
-		"no images":            {map[string]string{"train2018.json": `{"info": 1, "categories": [{"id": 1, "name": "x"}]}`}, Options{}, []string{"names no images: it has info, categories"}},
-		"no categories":        {map[string]string{"train2018.json": `{"images": []}`}, Options{}, []string{"0 classes; allowed are 1"}},
-		"published test split": {inat(`"annotations"`, `"licenses"`), Options{}, []string{"names no image with a label", "2 images without a label"}},
-		"no JSON":              {map[string]string{"train2018.json": "hello"}, Options{}, []string{"train2018.json: invalid character 'h'"}},
-		"another place":        {coco(`"file_name": "000000000004.jpg"`, `"file_name": "/etc/passwd"`), Options{}, []string{"below the folder of images"}},
-		"two files": {with(examples["coco 2017"], map[string]string{"annotations/instances_train2014.json": "{}"}), Options{},
+		"unknown category":     {inat(`"category_id": 5`, `"category_id": 6`), SetOptions{}, []string{"train2018.json", "annotation 0 of image 3: category 6 is none of the 2"}},
+		"two labels":           {inat(`"image_id": 7`, `"image_id": 3`), SetOptions{}, []string{"a.jpg has two different labels: jay and owl", "is read as coco"}},
+		"an id twice":          {inat(`{"id": 7,`, `{"id": 3,`), SetOptions{}, []string{"two images have the id 3"}},
+		"a category twice":     {inat(`{"id": 12,`, `{"id": 5,`), SetOptions{}, []string{"two categories have the id 5"}},
+		"no id":                {inat(`{"id": 7, `, `{`), SetOptions{}, []string{"images[0]", "must have an id and a file_name"}},
+		"no category":          {inat(`"image_id": 7,`, ``), SetOptions{}, []string{"annotations[1]", "must have an image_id and a category_id"}},
+		"a text for a number":  {coco(`"image_id": 4`, `"image_id": "4"`), SetOptions{}, []string{"annotations[3]", "image_id"}},
+		"cut short":            {inat(`"category_id": 12}]}`, ``), SetOptions{}, []string{"it ends early; copy it again"}},
+		"a list":               {map[string]string{"train2018.json": "[1]"}, SetOptions{}, []string{`"[" where "{" is expected`, "the format is COCO's"}},
+		"images no list":       {map[string]string{"train2018.json": `{"images": {}}`}, SetOptions{}, []string{`images: "{" where "["`}},
+		"no images":            {map[string]string{"train2018.json": `{"info": 1, "categories": [{"id": 1, "name": "x"}]}`}, SetOptions{}, []string{"names no images: it has info, categories"}},
+		"no categories":        {map[string]string{"train2018.json": `{"images": []}`}, SetOptions{}, []string{"0 classes; allowed are 1"}},
+		"published test split": {inat(`"annotations"`, `"licenses"`), SetOptions{}, []string{"names no image with a label", "2 images without a label"}},
+		"no JSON":              {map[string]string{"train2018.json": "hello"}, SetOptions{}, []string{"train2018.json: invalid character 'h'"}},
+		"another place":        {coco(`"file_name": "000000000004.jpg"`, `"file_name": "/etc/passwd"`), SetOptions{}, []string{"below the folder of images"}},
+		"two files": {with(examples["coco 2017"], map[string]string{"annotations/instances_train2014.json": "{}"}), SetOptions{},
 			[]string{"holds annotations/instances_train2014.json and annotations/instances_train2017.json", "name the one that is meant"}},
-		"no split":        {examples["coco 2017"], Options{Split: "val"}, []string{`no labels of the split "val"`, "annotations/instances_val20[0-9][0-9].json"}},
-		"no images of it": {map[string]string{"annotations/instances_train2017.json": "{\"images\": []}"}, Options{}, []string{"no folder of images", "train2017, images/train2017"}},
+		"no split":        {examples["coco 2017"], SetOptions{Split: "val"}, []string{`no labels of the split "val"`, "annotations/instances_val20[0-9][0-9].json"}},
+		"no images of it": {map[string]string{"annotations/instances_train2017.json": "{\"images\": []}"}, SetOptions{}, []string{"no folder of images", "train2017, images/train2017"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(context.Background(), tree(t, tt.files), tt.o)
@@ -92,19 +92,19 @@ func TestInstancesThatAreWrong(t *testing.T) {
 
 func TestOneOfTwoFilesOfLabelsByName(t *testing.T) {
 	root := tree(t, with(examples["coco 2017"], map[string]string{"annotations/instances_train2014.json": "{}"}))
-	s := open(t, root, Options{Annotations: filepath.Join(root, "annotations/instances_train2017.json")})
+	s := open(t, root, SetOptions{Annotations: filepath.Join(root, "annotations/instances_train2017.json")})
 	assert.EqualValues(t, 3, s.Len())
 }
 
 func TestCategoriesOfOneNameAreToldApart(t *testing.T) {
-	s := open(t, tree(t, edit(t, "inaturalist 2018", "train2018.json", `"name": "owl"`, `"name": "jay"`)), Options{})
+	s := open(t, tree(t, edit(t, "inaturalist 2018", "train2018.json", `"name": "owl"`, `"name": "jay"`)), SetOptions{})
 	assert.Equal(t, []string{"jay #5", "jay #12"}, s.Classes())
 }
 
 func TestMissingImagesKeepTheRowsOfTheOthers(t *testing.T) {
 	files := with(examples["coco 2017"], nil)
 	delete(files, "train2017/000000000005.jpg")
-	s := open(t, tree(t, files), Options{})
+	s := open(t, tree(t, files), SetOptions{})
 	names, _, rows := contents(s)
 	assert.Equal(t, []string{"000000000004.jpg", "000000000009.jpg"}, names)
 	assert.Equal(t, [][]int8{{1, 0}, {0, 1}}, rows)
@@ -146,7 +146,7 @@ func TestInstancesInAnyOrder(t *testing.T) {
 		sections := []string{section(t, "images", ims), section(t, "categories", cats), section(t, "annotations", anns), `"info": {"a": [[{}], "x", null]}`}
 		rng.Shuffle(len(sections), func(a, b int) { sections[a], sections[b] = sections[b], sections[a] })
 		root := tree(t, map[string]string{"instances_train2017.json": "{" + strings.Join(sections, ",") + "}", "train2017/": "x"})
-		_, _, rows := contents(open(t, root, Options{Unchecked: true}))
+		_, _, rows := contents(open(t, root, SetOptions{Unchecked: true}))
 		require.Equal(t, want, rows)
 	}
 }
@@ -169,7 +169,7 @@ func FuzzInstances(f *testing.F) {
 		datatest.Write(t, filepath.Join(root, "train2018.json"), file)
 		datatest.Write(t, filepath.Join(root, "instances_train2017.json"), file)
 		for _, kind := range []string{"inaturalist", "coco"} {
-			s, err := Open(context.Background(), root, Options{Kind: kind, Images: root, Unchecked: true})
+			s, err := Open(context.Background(), root, SetOptions{Kind: kind, Images: root, Unchecked: true})
 			if err != nil {
 				continue
 			}

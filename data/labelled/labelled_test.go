@@ -34,7 +34,7 @@ func tree(t testing.TB, files map[string]string) string {
 	return root
 }
 
-func open(t testing.TB, root string, o Options) *Set {
+func open(t testing.TB, root string, o SetOptions) *Set {
 	t.Helper()
 	s, err := Open(context.Background(), root, o)
 	require.NoError(t, err)
@@ -71,12 +71,12 @@ const gone = "images that do not exist"
 func TestEveryKindIsFoundByWhatLiesThere(t *testing.T) {
 	for kind, files := range examples {
 		t.Run(kind, func(t *testing.T) {
-			s := open(t, tree(t, files), Options{})
+			s := open(t, tree(t, files), SetOptions{})
 			assert.Equal(t, strings.Split(kind, " ")[0], s.Kind)
 			assert.Equal(t, "train", s.Split)
 			assert.NotEmpty(t, s.Classes())
 			requireReadable(t, s)
-			named := open(t, tree(t, files), Options{Kind: s.Kind})
+			named := open(t, tree(t, files), SetOptions{Kind: s.Kind})
 			assert.Equal(t, s.Fingerprint(), named.Fingerprint(), "the kind by name")
 		})
 	}
@@ -85,14 +85,14 @@ func TestEveryKindIsFoundByWhatLiesThere(t *testing.T) {
 func TestFoldersThatHoldNoDataSet(t *testing.T) {
 	for name, tt := range map[string]struct {
 		files map[string]string
-		o     Options
+		o     SetOptions
 		want  []string
 	}{
-		"empty":          {nil, Options{}, []string{"holds no labelled data set (it is empty", "imagenet: train/n01440764/*.JPEG", "coco: annotations/instances_train2017.json"}},
-		"something else": {map[string]string{"song.mp3": "x"}, Options{}, []string{"it holds song.mp3"}},
-		"two at once":    {map[string]string{"train2018.json": "{}", "annotations/instances_train2017.json": "{}"}, Options{}, []string{"looks like inaturalist and like coco", "set the kind"}},
-		"no such kind":   {nil, Options{Kind: "cifar"}, []string{`unknown kind "cifar"`, "folders, imagenet, places"}},
-		"no such split":  {map[string]string{"train/a/1.jpg": ""}, Options{Split: "test", Kind: "folders"}, []string{`no folder of images for the split "test"`, "it holds train/"}},
+		"empty":          {nil, SetOptions{}, []string{"holds no labelled data set (it is empty", "imagenet: train/n01440764/*.JPEG", "coco: annotations/instances_train2017.json"}},
+		"something else": {map[string]string{"song.mp3": "x"}, SetOptions{}, []string{"it holds song.mp3"}},
+		"two at once":    {map[string]string{"train2018.json": "{}", "annotations/instances_train2017.json": "{}"}, SetOptions{}, []string{"looks like inaturalist and like coco", "set the kind"}},
+		"no such kind":   {nil, SetOptions{Kind: "cifar"}, []string{`unknown kind "cifar"`, "folders, imagenet, places"}},
+		"no such split":  {map[string]string{"train/a/1.jpg": ""}, SetOptions{Split: "test", Kind: "folders"}, []string{`no folder of images for the split "test"`, "it holds train/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := tree(t, tt.files)
@@ -103,13 +103,13 @@ func TestFoldersThatHoldNoDataSet(t *testing.T) {
 			}
 		})
 	}
-	_, err := Open(context.Background(), filepath.Join(t.TempDir(), "nowhere"), Options{})
+	_, err := Open(context.Background(), filepath.Join(t.TempDir(), "nowhere"), SetOptions{})
 	assert.ErrorContains(t, err, "nowhere")
 }
 
 func TestAFileInPlaceOfAFolder(t *testing.T) {
 	root := tree(t, map[string]string{"train2018.json": "{}"})
-	_, err := Open(context.Background(), filepath.Join(root, "train2018.json"), Options{})
+	_, err := Open(context.Background(), filepath.Join(root, "train2018.json"), SetOptions{})
 	assert.ErrorContains(t, err, "give the folder of the data set")
 }
 
@@ -117,7 +117,7 @@ func TestReadingStopsWithItsContext(t *testing.T) {
 	root := tree(t, examples["places 365"])
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := Open(ctx, root, Options{})
+	_, err := Open(ctx, root, SetOptions{})
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
@@ -130,11 +130,11 @@ func TestRootsWithCharactersOfPatterns(t *testing.T) {
 		}
 		datatest.Write(t, filepath.Join(root, name), content)
 	}
-	assert.EqualValues(t, 3, open(t, root, Options{}).Len())
+	assert.EqualValues(t, 3, open(t, root, SetOptions{}).Len())
 }
 
 func TestASetIsASourceOfTheLoader(t *testing.T) {
-	var src source.Source = open(t, tree(t, examples["imagenet"]), Options{})
+	var src source.Source = open(t, tree(t, examples["imagenet"]), SetOptions{})
 	assert.Equal(t, []string{"n01440764", "n02119789"}, src.Classes())
 	assert.Equal(t, 1, src.Label(src.Len()-1))
 }
@@ -145,12 +145,12 @@ func TestFingerprintsTellTargetsApart(t *testing.T) {
 	for k, v := range examples["places 365"] {
 		files[k] = v
 	}
-	one := open(t, tree(t, files), Options{}).Fingerprint()
-	again := open(t, tree(t, files), Options{}).Fingerprint()
+	one := open(t, tree(t, files), SetOptions{}).Fingerprint()
+	again := open(t, tree(t, files), SetOptions{}).Fingerprint()
 	for k, v := range lists {
 		files[k] = v
 	}
-	other := open(t, tree(t, files), Options{}).Fingerprint()
+	other := open(t, tree(t, files), SetOptions{}).Fingerprint()
 	assert.Equal(t, one, again)
 	assert.NotEqual(t, one, other)
 }

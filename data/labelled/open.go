@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Options say how a labelled data set is read. The zero value is the training part of what lies in the folder.
-type Options struct {
+// SetOptions say how a labelled data set is read. The zero value is the training part of what lies in the folder.
+type SetOptions struct {
 	// Kind is one of [Kinds]; "" means "auto": what lies in the folder tells.
 	Kind string
 	// Split is the part of the data set; "" means "train". "val" and "validation" mean the same.
@@ -63,11 +63,11 @@ var layouts = []layout{
 	{"folders", nil, "train/<class>/*.jpg", reader.openFolders},
 }
 
-// Kinds are the values of [Options.Kind].
+// Kinds are the values of [SetOptions.Kind].
 var Kinds = []string{"auto", "folders", "imagenet", "places", "inaturalist", "openimages", "voc", "coco"}
 
 // Open reads the labels of a data set that lies in the folder root, and lists its images.
-func Open(ctx context.Context, root string, o Options) (*Set, error) {
+func Open(ctx context.Context, root string, o SetOptions) (*Set, error) {
 	o.Split = cmp.Or(o.Split, "train")
 	if o.Split == "validation" {
 		o.Split = "val"
@@ -91,10 +91,10 @@ func Open(ctx context.Context, root string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.open(reader{Options: o, ctx: ctx, root: root, kind: l.kind, last: new(time.Time)})
+	return l.open(reader{SetOptions: o, ctx: ctx, root: root, kind: l.kind, last: new(time.Time)})
 }
 
-func choose(root string, o Options) (layout, error) {
+func choose(root string, o SetOptions) (layout, error) {
 	if kind := cmp.Or(o.Kind, "auto"); kind != "auto" {
 		i := slices.IndexFunc(layouts, func(l layout) bool { return l.kind == kind })
 		if i < 0 {
@@ -118,7 +118,7 @@ func choose(root string, o Options) (layout, error) {
 }
 
 // chooseFolders tells class folders, those of ImageNet by their names.
-func chooseFolders(root string, o Options) (layout, error) {
+func chooseFolders(root string, o SetOptions) (layout, error) {
 	for _, dir := range []string{o.Images, filepath.Join(root, o.Split), root} {
 		if dir == "" {
 			continue
@@ -140,7 +140,7 @@ func chooseFolders(root string, o Options) (layout, error) {
 
 // reader is what the readers of all layouts share.
 type reader struct {
-	Options
+	SetOptions
 	ctx        context.Context
 	root, kind string
 	last       *time.Time // of the last report

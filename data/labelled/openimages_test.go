@@ -18,7 +18,7 @@ import (
 
 func TestOpenImagesRows(t *testing.T) {
 	root := tree(t, examples["openimages v6"])
-	s := open(t, root, Options{})
+	s := open(t, root, SetOptions{})
 	names, _, rows := contents(s)
 	assert.Equal(t, []string{"000000000000000a.jpg", "f00000000000000b.jpg"}, names, "the order of ids, each once")
 	assert.Equal(t, []string{"/m/01", "/m/03", "/m/02"}, s.Classes(), "the order of the trainable classes")
@@ -30,15 +30,15 @@ func TestOpenImagesRows(t *testing.T) {
 	assert.EqualValues(t, 1, l.Remarks["labels of machines that people have not verified, taken for unknown"].N)
 	assert.EqualValues(t, 1, l.Remarks["classes that are labelled as there and as not there, taken for unknown"].N)
 
-	_, _, rows = contents(open(t, root, Options{UnknownIsNegative: true}))
+	_, _, rows = contents(open(t, root, SetOptions{UnknownIsNegative: true}))
 	assert.Equal(t, [][]int8{{0, -1, 1}, {1, 0, -1}}, rows)
-	assert.EqualValues(t, 1, open(t, root, Options{Split: "val"}).Len())
+	assert.EqualValues(t, 1, open(t, root, SetOptions{Split: "val"}).Len())
 }
 
 func TestOpenImagesWithoutTheListOfTrainableClasses(t *testing.T) {
 	files := with(examples["openimages v6"], nil)
 	delete(files, "oidv6-classes-trainable.txt")
-	s := open(t, tree(t, files), Options{})
+	s := open(t, tree(t, files), SetOptions{})
 	assert.Equal(t, []string{"/m/01", "/m/02", "/m/03", "/m/04"}, s.Classes())
 }
 
@@ -47,7 +47,7 @@ func TestOpenImagesAsItsArchivesUnpack(t *testing.T) {
 		files := with(examples["openimages v6"], map[string]string{below + "train_0/000000000000000a.jpg": "", below + "train_f/f00000000000000b.jpg": ""})
 		delete(files, "train/000000000000000a.jpg")
 		delete(files, "train/f00000000000000b.jpg")
-		s := open(t, tree(t, files), Options{})
+		s := open(t, tree(t, files), SetOptions{})
 		requireReadable(t, s)
 		names, _, _ := contents(s)
 		assert.Equal(t, []string{"train_0/000000000000000a.jpg", "train_f/f00000000000000b.jpg"}, names)
@@ -80,7 +80,7 @@ func TestOpenImagesThatAreWrong(t *testing.T) {
 		"descriptions":      {with(examples["openimages v6"], map[string]string{"oidv6-class-descriptions.csv": "/m/01\n"}), []string{"class-descriptions.csv", "a row is a name and a description"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(context.Background(), tree(t, tt.files), Options{})
+			_, err := Open(context.Background(), tree(t, tt.files), SetOptions{})
 			require.Error(t, err)
 			for _, part := range tt.want {
 				assert.ErrorContains(t, err, part)
@@ -116,7 +116,7 @@ func TestOpenImagesRowsInAnyOrder(t *testing.T) {
 			fmt.Fprintf(&list, "/m/%d\n", c)
 		}
 		root := tree(t, map[string]string{"train-annotations-human-imagelabels.csv": strings.Join(lines, "\n"), "classes-trainable.txt": list.String(), "train/": "x"})
-		s := open(t, root, Options{Unchecked: true})
+		s := open(t, root, SetOptions{Unchecked: true})
 		require.EqualValues(t, len(want), s.Len())
 		row := make([]int8, classes)
 		for i := range s.Len() {
@@ -148,7 +148,7 @@ func FuzzOpenImages(f *testing.F) {
 		datatest.Write(t, filepath.Join(root, "train-human-imagelabels.csv"), []byte(rows))
 		datatest.Write(t, filepath.Join(root, "classes-trainable.txt"), []byte(classes))
 		datatest.Write(t, filepath.Join(root, "class-descriptions.csv"), []byte(descriptions))
-		s, err := Open(context.Background(), root, Options{Kind: "openimages", Images: root, Unchecked: true})
+		s, err := Open(context.Background(), root, SetOptions{Kind: "openimages", Images: root, Unchecked: true})
 		if err != nil {
 			return
 		}

@@ -41,7 +41,7 @@ func FuzzTextsOfLabels(f *testing.F) {
 		write("ImageSets/Main/cat_val.txt", labels)
 		write(kit+"meta.mat", meta)
 		write(kit+truthName, labels)
-		for _, o := range []Options{{Kind: "imagenet"}, {Kind: "imagenet", Annotations: filepath.Join(root, kit)}, {Kind: "voc"}} {
+		for _, o := range []SetOptions{{Kind: "imagenet"}, {Kind: "imagenet", Annotations: filepath.Join(root, kit)}, {Kind: "voc"}} {
 			o.Split, o.Unchecked = "val", true
 			s, err := Open(context.Background(), root, o)
 			if err != nil {

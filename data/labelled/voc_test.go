@@ -16,7 +16,7 @@ import (
 )
 
 func TestVOCFromTheFilesOfClasses(t *testing.T) {
-	s := open(t, tree(t, examples["voc 2007"]), Options{})
+	s := open(t, tree(t, examples["voc 2007"]), SetOptions{})
 	names, _, rows := contents(s)
 	assert.Equal(t, []string{"000012.jpg", "000007.jpg"}, names, "the order of the list")
 	assert.Equal(t, []string{"car", "cat"}, s.Classes())
@@ -61,11 +61,11 @@ func TestVOCFromAnnotationsEqualsTheFilesOfClasses(t *testing.T) {
 	}
 	lines = append(lines, ids...)
 	files["ImageSets/Main/test.txt"] = strings.Join(lines, "\n")
-	byAnnotation := open(t, tree(t, files), Options{Split: "test", Unchecked: true})
+	byAnnotation := open(t, tree(t, files), SetOptions{Split: "test", Unchecked: true})
 	for class, name := range vocClasses {
 		files["ImageSets/Main/"+name+"_test.txt"] = main[class].String()
 	}
-	byClass := open(t, tree(t, files), Options{Split: "test", Unchecked: true})
+	byClass := open(t, tree(t, files), SetOptions{Split: "test", Unchecked: true})
 	assert.Equal(t, byClass.Fingerprint(), byAnnotation.Fingerprint())
 	assert.Equal(t, vocClasses, byClass.Classes())
 	assert.True(t, slices.IsSorted(vocClasses))
@@ -78,22 +78,22 @@ func TestVOCThatIsWrong(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		files map[string]string
-		o     Options
+		o     SetOptions
 		want  []string
 	}{
-		"no images":            {map[string]string{main + "train.txt": "1"}, Options{Kind: "voc"}, []string{"no folder JPEGImages", "VOCdevkit/VOC2007"}},
-		"no split":             {voc(nil), Options{Split: "test"}, []string{`no labels of the split "test"`, "ImageSets/Main/test.txt"}},
-		"two years":            {map[string]string{"VOC2007/JPEGImages/1.jpg": "", "VOC2012/JPEGImages/1.jpg": ""}, Options{}, []string{"holds VOC2007/JPEGImages and VOC2012/JPEGImages"}},
-		"no annotation":        {voc(nil), Options{}, []string{"Annotations/1.xml", "labels are in ImageSets/Main/<class>_train.txt or"}},
-		"a value":              {voc(map[string]string{main + "cat_train.txt": "1 2\n2 1\n"}), Options{}, []string{"cat_train.txt: line 1", "allowed are 1, 0 and -1"}},
-		"an unknown image":     {voc(map[string]string{main + "cat_train.txt": "3 1\n"}), Options{}, []string{`the image "3" is not in the list`}},
-		"an image is missing":  {voc(map[string]string{main + "cat_train.txt": "1 1\n"}), Options{}, []string{"1 of the 2 images of the split; 2 is missing"}},
-		"an image twice":       {voc(map[string]string{main + "cat_train.txt": "1 1\n1 1\n"}), Options{}, []string{`line 2: the image "1" is named twice`}},
-		"the list names twice": {voc(map[string]string{main + "train.txt": "1\n1\n"}), Options{}, []string{"train.txt: line 2: the image 1 is named twice"}},
-		"a list of labels":     {voc(map[string]string{main + "train.txt": "1 1\n"}), Options{}, []string{"without its ending"}},
-		"another place":        {voc(map[string]string{main + "train.txt": "../1\n"}), Options{}, []string{"train.txt: line 1"}},
-		"an unknown class":     {voc(map[string]string{"Annotations/1.xml": "<annotation>" + object("zebra", false) + "</annotation>"}), Options{}, []string{"1.xml", `an object is a "zebra"`, "aeroplane, bicycle"}},
-		"no annotation inside": {voc(map[string]string{"Annotations/1.xml": "<html></html>"}), Options{}, []string{"1.xml", "annotation"}},
+		"no images":            {map[string]string{main + "train.txt": "1"}, SetOptions{Kind: "voc"}, []string{"no folder JPEGImages", "VOCdevkit/VOC2007"}},
+		"no split":             {voc(nil), SetOptions{Split: "test"}, []string{`no labels of the split "test"`, "ImageSets/Main/test.txt"}},
+		"two years":            {map[string]string{"VOC2007/JPEGImages/1.jpg": "", "VOC2012/JPEGImages/1.jpg": ""}, SetOptions{}, []string{"holds VOC2007/JPEGImages and VOC2012/JPEGImages"}},
+		"no annotation":        {voc(nil), SetOptions{}, []string{"Annotations/1.xml", "labels are in ImageSets/Main/<class>_train.txt or"}},
+		"a value":              {voc(map[string]string{main + "cat_train.txt": "1 2\n2 1\n"}), SetOptions{}, []string{"cat_train.txt: line 1", "allowed are 1, 0 and -1"}},
+		"an unknown image":     {voc(map[string]string{main + "cat_train.txt": "3 1\n"}), SetOptions{}, []string{`the image "3" is not in the list`}},
+		"an image is missing":  {voc(map[string]string{main + "cat_train.txt": "1 1\n"}), SetOptions{}, []string{"1 of the 2 images of the split; 2 is missing"}},
+		"an image twice":       {voc(map[string]string{main + "cat_train.txt": "1 1\n1 1\n"}), SetOptions{}, []string{`line 2: the image "1" is named twice`}},
+		"the list names twice": {voc(map[string]string{main + "train.txt": "1\n1\n"}), SetOptions{}, []string{"train.txt: line 2: the image 1 is named twice"}},
+		"a list of labels":     {voc(map[string]string{main + "train.txt": "1 1\n"}), SetOptions{}, []string{"without its ending"}},
+		"another place":        {voc(map[string]string{main + "train.txt": "../1\n"}), SetOptions{}, []string{"train.txt: line 1"}},
+		"an unknown class":     {voc(map[string]string{"Annotations/1.xml": "<annotation>" + object("zebra", false) + "</annotation>"}), SetOptions{}, []string{"1.xml", `an object is a "zebra"`, "aeroplane, bicycle"}},
+		"no annotation inside": {voc(map[string]string{"Annotations/1.xml": "<html></html>"}), SetOptions{}, []string{"1.xml", "annotation"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(context.Background(), tree(t, tt.files), tt.o)

@@ -21,10 +21,10 @@ const DefaultMaxBadFraction = .1
 // BatchOptions say which batches a [Loader] makes.
 type BatchOptions struct {
 	Source  source.Source
-	Sampler *sampler.Sampler  // nil: all images, shuffled by Seed
-	Crops   augment.MultiCrop // of an image
-	Decode  jpeg.Options      // EXIF orientation, limit on pixels
-	Seed    uint64            // of the augmentation
+	Sampler *sampler.Sampler   // nil: all images, shuffled by Seed
+	Crops   augment.MultiCrop  // of an image
+	Decode  jpeg.DecodeOptions // EXIF orientation, limit on pixels
+	Seed    uint64             // of the augmentation
 
 	// Batch is the number of images of a step on this rank. Rank and World
 	// say which part of the global batch that is; World 0 means 1.

@@ -92,7 +92,7 @@ func newCache(t testing.TB, dir string, limit int64) *remote.Cache {
 // cached opens an object of a server through a cache.
 func cached(t testing.TB, c *remote.Cache, url string) *remote.Object {
 	t.Helper()
-	o, err := remote.New(remote.Options{Cache: c, Pause: time.Millisecond}).Open(t.Context(), url)
+	o, err := remote.New(remote.StoreOptions{Cache: c, Pause: time.Millisecond}).Open(t.Context(), url)
 	require.NoError(t, err)
 	return o
 }

@@ -75,7 +75,7 @@ func readChild(args []string) error {
 }
 
 func readOne(cache *remote.Cache, url string, number, size, off, n int) error {
-	o, err := remote.New(remote.Options{Cache: cache}).Open(context.Background(), fmt.Sprint(url, "/", number))
+	o, err := remote.New(remote.StoreOptions{Cache: cache}).Open(context.Background(), fmt.Sprint(url, "/", number))
 	got := make([]byte, n)
 	if err == nil {
 		err = o.ReadAt(context.Background(), got, int64(off))

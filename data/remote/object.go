@@ -18,7 +18,7 @@ type Object struct {
 	size    int64
 	version string
 	backend backend
-	opt     Options
+	opt     StoreOptions
 	id      identity // in a cache
 }
 

@@ -18,7 +18,7 @@ import (
 	"seer/data/remote"
 )
 
-var impatient = remote.Options{Silence: 200 * time.Millisecond, Retries: 4, Pause: time.Millisecond}
+var impatient = remote.StoreOptions{Silence: 200 * time.Millisecond, Retries: 4, Pause: time.Millisecond}
 
 func noise(n int) []byte {
 	p := make([]byte, n)
@@ -156,7 +156,7 @@ func TestChangedObjectByDate(t *testing.T) {
 // A cancelled read returns at once, also while the server is silent or the reader pauses.
 func TestCancelledWithinASecond(t *testing.T) {
 	f, url := newFaulty(t, noise(100), nil)
-	store := remote.New(remote.Options{})
+	store := remote.New(remote.StoreOptions{})
 	o, err := store.Open(t.Context(), url)
 	require.NoError(t, err)
 	for name, fault := range map[string]func(int64, *faulty, http.ResponseWriter, *http.Request) bool{

@@ -21,8 +21,8 @@ import (
 // Schemes are those of the URLs that can be read.
 var Schemes = []string{"https", "http", "s3", "gs", "azblob"}
 
-// Options bound the patience with a store. The zero value is the default.
-type Options struct {
+// StoreOptions bound the patience with a store. The zero value is the default.
+type StoreOptions struct {
 	// Silence is how long an answer or the next bytes of one may take; 0 means 30 s.
 	Silence time.Duration
 	// Retries is how often a read is repeated in a row without a byte; 0 means 10. With the pauses between them that
@@ -34,7 +34,7 @@ type Options struct {
 	Cache *Cache
 }
 
-func (o Options) normal() Options {
+func (o StoreOptions) normal() StoreOptions {
 	if o.Silence == 0 {
 		o.Silence = 30 * time.Second
 	}
@@ -49,14 +49,14 @@ func (o Options) normal() Options {
 
 // A Store opens objects. All methods may be called from any number of goroutines.
 type Store struct {
-	opt Options
+	opt StoreOptions
 
 	mu      sync.Mutex
 	buckets map[string]*blob.Bucket
 }
 
 // New returns a store; connections are made when they are needed.
-func New(opt Options) *Store {
+func New(opt StoreOptions) *Store {
 	return &Store{opt: opt.normal(), buckets: map[string]*blob.Bucket{}}
 }
 

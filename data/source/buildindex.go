@@ -38,7 +38,7 @@ func BuildIndex(ctx context.Context, spec Location, path string, opt IndexOption
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return 0, fmt.Errorf("data: index %s is a %v; name a file to write", path, st.Mode().Type())
 	}
-	b, err := index.Create(path, index.Options{
+	b, err := index.Create(path, index.FileOptions{
 		Layout: scan.layout(), Sort: opt.Sort, Memory: opt.Memory, Private: kind == "urls" || redact.Has(spec.Path),
 	})
 	if err != nil {

@@ -59,13 +59,13 @@ func (c Cache) open() (*remote.Cache, error) {
 // store is where shards are read from that are far away. Where none is, the cache is left alone.
 func (c Cache) store(far bool) (*remote.Store, error) {
 	if !far || c.Dir == "" {
-		return remote.New(remote.Options{}), nil
+		return remote.New(remote.StoreOptions{}), nil
 	}
 	cache, err := c.open()
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
-	return remote.New(remote.Options{Cache: cache}), nil
+	return remote.New(remote.StoreOptions{Cache: cache}), nil
 }
 
 // Stats returns what this process has done with the folder so far.

@@ -83,7 +83,7 @@ type Location struct {
 	// Column is that of the URLs in parquet files; "" means "url" or "URL".
 	Column string
 	// URLs bounds how a list of URLs is downloaded.
-	URLs fetch.Options
+	URLs fetch.DownloadOptions
 	// WriteIndex stores the walk through each tar shard beside it, as
 	// <shard>.seeridx, for the next time.
 	WriteIndex bool

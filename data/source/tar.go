@@ -215,7 +215,7 @@ func (s *tarScan) table(name string) (*index.Table, error) {
 	}
 	b := index.NewBuilder(s.sideLayout())
 	if s.spec.WriteIndex {
-		if b, err = index.Create(sidePath(name), index.Options{Layout: s.sideLayout()}); err != nil {
+		if b, err = index.Create(sidePath(name), index.FileOptions{Layout: s.sideLayout()}); err != nil {
 			return nil, err
 		}
 		defer b.Abort()

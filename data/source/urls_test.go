@@ -72,7 +72,7 @@ func webOf(t *testing.T, n int, gone func(i int) bool) (s *pictureServer, files,
 
 func none(int) bool { return false }
 
-var private = fetch.Options{AllowPrivate: true, Timeout: 20 * time.Second, Retries: -1}
+var private = fetch.DownloadOptions{AllowPrivate: true, Timeout: 20 * time.Second, Retries: -1}
 
 // A third of the links is dead: the batches are those of a list whose files are missing, however many workers there are,
 // and no link is asked for twice though replacements try it again.
@@ -167,7 +167,7 @@ func TestBadLinksAreCountedByReason(t *testing.T) {
 // No network at all, or only private addresses: the run stops and says why.
 func TestNothingCanBeDownloaded(t *testing.T) {
 	_, _, urls := webOf(t, 100, none)
-	for want, opt := range map[string]fetch.Options{
+	for want, opt := range map[string]fetch.DownloadOptions{
 		"(refused-address: the host is at 127.0.0.1": {},
 		"(dead-link: nobody answers there":           private,
 	} {
@@ -193,7 +193,7 @@ func TestNothingCanBeDownloaded(t *testing.T) {
 func TestCancelledDownloads(t *testing.T) {
 	s, _, urls := webOf(t, 100, none)
 	s.fault = func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
-	spec := source.Location{Path: urls, URLs: fetch.Options{AllowPrivate: true, Timeout: time.Minute, PerHost: 10}}
+	spec := source.Location{Path: urls, URLs: fetch.DownloadOptions{AllowPrivate: true, Timeout: time.Minute, PerHost: 10}}
 	src, err := source.Open(spec)
 	require.NoError(t, err)
 	l, err := loader.New(t.Context(), loadertest.Options(src))

@@ -29,7 +29,7 @@ func ExampleRun() {
 		return
 	}
 	defer src.Close()
-	report, err := verify.Run(context.Background(), src, verify.Options{
+	report, err := verify.Run(context.Background(), src, verify.CheckOptions{
 		Find: func(f verify.Finding) { fmt.Println(f.Name, f.Kind) },
 	})
 	if err != nil {

@@ -39,10 +39,10 @@ type Finding struct {
 	Of string `json:"of,omitempty"`
 }
 
-// Options of a run.
-type Options struct {
-	Workers int          // 0: one for each CPU that the process may use
-	Decode  jpeg.Options // limit on pixels
+// CheckOptions say how thoroughly images are looked at.
+type CheckOptions struct {
+	Workers int                // 0: one for each CPU that the process may use
+	Decode  jpeg.DecodeOptions // limit on pixels
 	// MinSide is the length in pixels below which the shorter side of an
 	// image is tiny; 0 means 32.
 	MinSide int
@@ -64,7 +64,7 @@ const window = 1024
 // Run reads every image of src once and returns the counts. Only an end of ctx
 // is an error, which comes with the counts so far: whatever is wrong with
 // images is a finding.
-func Run(ctx context.Context, src source.Source, opt Options) (*Report, error) {
+func Run(ctx context.Context, src source.Source, opt CheckOptions) (*Report, error) {
 	if opt.Workers <= 0 {
 		opt.Workers = cpus.Workers().N
 	}
@@ -98,7 +98,7 @@ func Run(ctx context.Context, src source.Source, opt Options) (*Report, error) {
 // run is the state of one Run.
 type run struct {
 	src     source.Source
-	opt     Options
+	opt     CheckOptions
 	workers []*worker
 	report  *Report
 	hashes  []hashed // of usable images

@@ -44,7 +44,7 @@ func troubled(t *testing.T) source.Source {
 func TestRunFindsWhatIsWrong(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		var got []string
-		report, err := Run(t.Context(), troubled(t), Options{Workers: workers, Find: func(f Finding) {
+		report, err := Run(t.Context(), troubled(t), CheckOptions{Workers: workers, Find: func(f Finding) {
 			got = append(got, fmt.Sprint(f.Kind, " ", f.Name, " ", f.Of))
 		}})
 		require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 
 func TestDetailsSayWhy(t *testing.T) {
 	details := map[string]string{}
-	_, err := Run(t.Context(), troubled(t), Options{MinSide: 30, Find: func(f Finding) { details[string(f.Kind)+" "+f.Name] = f.Detail }})
+	_, err := Run(t.Context(), troubled(t), CheckOptions{MinSide: 30, Find: func(f Finding) { details[string(f.Kind)+" "+f.Name] = f.Detail }})
 	require.NoError(t, err)
 	for key, want := range map[string]string{
 		"corrupt ape/empty.jpg":        "empty: ",
@@ -85,7 +85,7 @@ func TestDetailsSayWhy(t *testing.T) {
 }
 
 func TestHeadersOnlyIsBlindInside(t *testing.T) {
-	report, err := Run(t.Context(), troubled(t), Options{HeadersOnly: true})
+	report, err := Run(t.Context(), troubled(t), CheckOptions{HeadersOnly: true})
 	require.NoError(t, err)
 	require.EqualValues(t, 8, report.Usable, "the cut one has its header")
 	require.Zero(t, report.Findings[Duplicate])
@@ -93,7 +93,7 @@ func TestHeadersOnlyIsBlindInside(t *testing.T) {
 }
 
 func TestLimitsApply(t *testing.T) {
-	report, err := Run(t.Context(), troubled(t), Options{Decode: jpeg.Options{MaxPixels: 4500}})
+	report, err := Run(t.Context(), troubled(t), CheckOptions{Decode: jpeg.DecodeOptions{MaxPixels: 4500}})
 	require.NoError(t, err)
 	require.Positive(t, report.Bad[source.TooLarge])
 }
@@ -102,7 +102,7 @@ func TestRawImagesAreLookedAtToo(t *testing.T) {
 	src, err := source.Open(source.Location{Path: datatest.MNIST(t, 2100, false), Labels: true})
 	require.NoError(t, err)
 	var progress []int64
-	report, err := Run(t.Context(), src, Options{Progress: func(done, total int64) {
+	report, err := Run(t.Context(), src, CheckOptions{Progress: func(done, total int64) {
 		require.EqualValues(t, 2100, total)
 		progress = append(progress, done)
 	}})
@@ -137,13 +137,13 @@ func TestCollisionsAreNotDuplicates(t *testing.T) {
 func TestRunStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Run(ctx, troubled(t), Options{})
+	_, err := Run(ctx, troubled(t), CheckOptions{})
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "after 0 of 10 images")
 }
 
 func TestReportIsReadable(t *testing.T) {
-	report, err := Run(t.Context(), troubled(t), Options{})
+	report, err := Run(t.Context(), troubled(t), CheckOptions{})
 	require.NoError(t, err)
 	var b bytes.Buffer
 	require.NoError(t, report.WriteText(&b))

@@ -165,7 +165,7 @@ func (p *problem) fit(ctx context.Context, cost float64, o Options) (*Model, err
 	if len(p.present) == 2 {
 		decay *= 2
 	}
-	r, err := lbfgs.Minimize(p.function(ctx, decay), p.w, lbfgs.Options{
+	r, err := lbfgs.Minimize(p.function(ctx, decay), p.w, lbfgs.SearchOptions{
 		Tolerance: o.Tolerance, MaxIterations: o.MaxIterations, Scale: p.scale(decay),
 	})
 	if err != nil {

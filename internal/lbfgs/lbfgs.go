@@ -15,8 +15,8 @@ import (
 // Function returns the value at x and writes the gradient.
 type Function func(x, gradient []float64) (value float64, err error)
 
-// Options of a search.
-type Options struct {
+// SearchOptions bound a search.
+type SearchOptions struct {
 	Memory        int       // pairs that are kept; 0 means 10
 	Tolerance     float64   // on the largest element of the gradient
 	MaxIterations int       // 0 means 1000
@@ -43,7 +43,7 @@ const (
 
 type search struct {
 	f     Function
-	o     Options
+	o     SearchOptions
 	x, g  []float64
 	value float64
 	next  []float64 // a trial, with its gradient
@@ -59,7 +59,7 @@ type pair struct {
 }
 
 // Minimize starts at x, which it leaves alone.
-func Minimize(f Function, x []float64, o Options) (*Result, error) {
+func Minimize(f Function, x []float64, o SearchOptions) (*Result, error) {
 	if o.Memory == 0 {
 		o.Memory = 10
 	}

@@ -30,7 +30,7 @@ func TestRosenbrocksValley(t *testing.T) {
 	for _, n := range []int{2, 10, 100} {
 		x := make([]float64, n)
 		x[0] = -1.2
-		r, err := lbfgs.Minimize(rosenbrock, x, lbfgs.Options{Tolerance: 1e-10})
+		r, err := lbfgs.Minimize(rosenbrock, x, lbfgs.SearchOptions{Tolerance: 1e-10})
 		require.NoError(t, err)
 		assert.True(t, r.Converged, "%+v", r)
 		for _, v := range r.X {
@@ -58,7 +58,7 @@ func TestTheScaleMakesSteepAndFlatAlike(t *testing.T) {
 		h[i] = math.Pow(10, float64(i%13)-6)
 		scale[i] = 1 / h[i]
 	}
-	r, err := lbfgs.Minimize(quadratic(h), make([]float64, 40), lbfgs.Options{Tolerance: 1e-12, Scale: scale})
+	r, err := lbfgs.Minimize(quadratic(h), make([]float64, 40), lbfgs.SearchOptions{Tolerance: 1e-12, Scale: scale})
 	require.NoError(t, err)
 	assert.True(t, r.Converged)
 	assert.LessOrEqual(t, r.Iterations, 3)
@@ -75,7 +75,7 @@ func TestTheGradientReachesItsOwnLastDigits(t *testing.T) {
 		for i := range h {
 			h[i] = math.Exp(rng.NormFloat64())
 		}
-		r, err := lbfgs.Minimize(quadratic(h), make([]float64, 12), lbfgs.Options{Tolerance: 1e-12})
+		r, err := lbfgs.Minimize(quadratic(h), make([]float64, 12), lbfgs.SearchOptions{Tolerance: 1e-12})
 		require.NoError(t, err)
 		require.True(t, r.Converged)
 		require.Less(t, r.Gradient, 1e-11)
@@ -84,7 +84,7 @@ func TestTheGradientReachesItsOwnLastDigits(t *testing.T) {
 
 func TestItEndsWhereRoundingAllowsNoStep(t *testing.T) {
 	steep := []float64{1e9, 1, 1e-3, 1e6}
-	r, err := lbfgs.Minimize(quadratic(steep), make([]float64, 4), lbfgs.Options{Tolerance: 0})
+	r, err := lbfgs.Minimize(quadratic(steep), make([]float64, 4), lbfgs.SearchOptions{Tolerance: 0})
 	require.NoError(t, err)
 	assert.True(t, r.Converged)
 	assert.Less(t, r.Iterations, 500)
@@ -92,14 +92,14 @@ func TestItEndsWhereRoundingAllowsNoStep(t *testing.T) {
 		g[0] = 2 * (x[0] - math.Pi)
 		return 1e20 + math.Pow(x[0]-math.Pi, 2), nil
 	}
-	r, err = lbfgs.Minimize(flat, []float64{0}, lbfgs.Options{})
+	r, err = lbfgs.Minimize(flat, []float64{0}, lbfgs.SearchOptions{})
 	require.NoError(t, err)
 	assert.True(t, r.Converged)
 	assert.InDelta(t, math.Pi, r.X[0], 1e-12)
 }
 
 func TestItStopsAfterMaxIterations(t *testing.T) {
-	r, err := lbfgs.Minimize(rosenbrock, []float64{-1.2, 1}, lbfgs.Options{MaxIterations: 3})
+	r, err := lbfgs.Minimize(rosenbrock, []float64{-1.2, 1}, lbfgs.SearchOptions{MaxIterations: 3})
 	require.NoError(t, err)
 	assert.Equal(t, 3, r.Iterations)
 	assert.False(t, r.Converged)
@@ -107,8 +107,8 @@ func TestItStopsAfterMaxIterations(t *testing.T) {
 
 func TestErrorsOfTheFunctionEndTheSearch(t *testing.T) {
 	broken := errors.New("broken")
-	_, err := lbfgs.Minimize(func(x, g []float64) (float64, error) { return 0, broken }, []float64{1}, lbfgs.Options{})
+	_, err := lbfgs.Minimize(func(x, g []float64) (float64, error) { return 0, broken }, []float64{1}, lbfgs.SearchOptions{})
 	assert.ErrorIs(t, err, broken)
-	_, err = lbfgs.Minimize(func(x, g []float64) (float64, error) { return math.NaN(), nil }, []float64{1}, lbfgs.Options{})
+	_, err = lbfgs.Minimize(func(x, g []float64) (float64, error) { return math.NaN(), nil }, []float64{1}, lbfgs.SearchOptions{})
 	assert.ErrorContains(t, err, "NaN in evaluation 1")
 }

@@ -40,7 +40,7 @@ func Load(w nn.Walker, file *checkpoint.File) error {
 	for i, e := range entries {
 		want[i] = checkpoint.Info{Name: e.Name, DType: toFileType[e.Tensor.DType()], Shape: e.Tensor.Shape()}
 	}
-	plan, err := weights.Match(file, want, weights.Options{Arch: "the experiment", Exact: true})
+	plan, err := weights.Match(file, want, weights.MatchOptions{Arch: "the experiment", Exact: true})
 	if err != nil {
 		return err
 	}

@@ -47,11 +47,11 @@ func TestTheAverageIsValidatedAndOffered(t *testing.T) {
 	torchtest.NoLeaks(t)
 	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 12)
 	plain := experiment(t, images, val)
-	_, _, err := goes(t, t.Context(), plain, scratch, launch.Options{})
+	_, _, err := goes(t, t.Context(), plain, scratch, launch.StartOptions{})
 	require.NoError(t, err)
 	averaged := experiment(t, images, val)
 	averaged.Finetune.EMA = 0.99
-	r, out, err := goes(t, t.Context(), averaged, scratch, launch.Options{})
+	r, out, err := goes(t, t.Context(), averaged, scratch, launch.StartOptions{})
 	require.NoError(t, err, out)
 
 	assert.Equal(t, r.Top1, top1(t, averaged.Run.Dir, val))
@@ -70,17 +70,17 @@ func TestTheAverageIsValidatedAndOffered(t *testing.T) {
 func TestAnAverageBeginsAndEndsInTheMidst(t *testing.T) {
 	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 6)
 	plain := experiment(t, images, val)
-	_, _, err := goes(t, t.Context(), plain, scratch, launch.Options{})
+	_, _, err := goes(t, t.Context(), plain, scratch, launch.StartOptions{})
 	require.NoError(t, err)
 	for name, decays := range map[string][2]float64{"begins": {0, 0.9}, "ends": {0.9, 0}} {
 		t.Run(name, func(t *testing.T) {
 			e := experiment(t, images, val)
 			e.Finetune.EMA = decays[0]
 			hook, stop := stopAt(5)
-			_, _, err := goes(t, t.Context(), copied(e), scratch, launch.Options{Hooks: []train.Hook{hook}})
+			_, _, err := goes(t, t.Context(), copied(e), scratch, launch.StartOptions{Hooks: []train.Hook{hook}})
 			require.ErrorIs(t, err, stop)
 			e.Finetune.EMA = decays[1]
-			_, out, err := goes(t, t.Context(), e, eval.Spec{}, launch.Options{})
+			_, out, err := goes(t, t.Context(), e, eval.Spec{}, launch.StartOptions{})
 			require.NoError(t, err, out)
 			trained := runfolder.ModelFile
 			if decays[1] > 0 {

@@ -26,7 +26,7 @@ type run struct {
 	*launch.Launch
 	images *launch.Images
 	val    *validation
-	plan   *config.Plan
+	plan   *config.Resolved
 
 	backbone *eval.Backbone // its trunk is the method's
 	method   *Method
@@ -37,7 +37,7 @@ type run struct {
 // Run fine-tunes to the end, or until ctx ends, and continues what the run folder holds. weights says where the trunk
 // begins; a run that is continued needs none. Everything that can be checked is checked before the start takes effect. The
 // result is nil for a run that was complete already, or was interrupted, which is an error after a checkpoint was saved.
-func Run(ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.Options) (result *probe.Result, err error) {
+func Run(ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.StartOptions) (result *probe.Result, err error) {
 	err = torch.OnThread(e.Run.Threads, func() (err error) {
 		warnings, err := e.Validate(config.FineTuning)
 		for _, w := range warnings {

@@ -50,7 +50,7 @@ func experiment(t *testing.T, images, val string) *config.Experiment {
 var scratch = eval.Spec{Random: true}
 
 // goes runs an experiment and returns what it says.
-func goes(t *testing.T, ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.Options) (*probe.Result, string, error) {
+func goes(t *testing.T, ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.StartOptions) (*probe.Result, string, error) {
 	t.Helper()
 	var out strings.Builder
 	o.Out, o.Version = &out, "test"
@@ -94,7 +94,7 @@ func TestFinetuningLearnsClasses(t *testing.T) {
 	e := experiment(t, evaltest.Coloured(t, 24), evaltest.Coloured(t, 12))
 	e.Optim.BaseLR, e.Schedule.Kind = 0.1, "cosine"
 	e.Train.Duration.Value, e.Finetune.ValidateEvery.Value = 20, 5
-	r, out, err := goes(t, t.Context(), e, scratch, launch.Options{})
+	r, out, err := goes(t, t.Context(), e, scratch, launch.StartOptions{})
 	require.NoError(t, err, out)
 	assert.Equal(t, 100.0, r.Top1, out)
 	assert.EqualValues(t, 12, r.ValImages)
@@ -112,7 +112,7 @@ func TestFinetuningLearnsClasses(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{"loss": 60, "train_top1": 60, "val_top1": 4, "val_top5": 4}, counted)
 
-	r, out, err = goes(t, t.Context(), copied(e), eval.Spec{}, launch.Options{})
+	r, out, err = goes(t, t.Context(), copied(e), eval.Spec{}, launch.StartOptions{})
 	require.NoError(t, err)
 	assert.Nil(t, r)
 	assert.Contains(t, out, "The run is complete: 60 of 60 steps")
@@ -141,16 +141,16 @@ func TestFinetuningResumesToTheBit(t *testing.T) {
 			torchtest.NoLeaks(t)
 			whole := experiment(t, images, val)
 			edit(whole)
-			_, _, err := goes(t, t.Context(), whole, scratch, launch.Options{})
+			_, _, err := goes(t, t.Context(), whole, scratch, launch.StartOptions{})
 			require.NoError(t, err)
 
 			parts := experiment(t, images, val)
 			edit(parts)
 			hook, stop := stopAt(5)
-			_, _, err = goes(t, t.Context(), copied(parts), scratch, launch.Options{Hooks: []train.Hook{hook}})
+			_, _, err = goes(t, t.Context(), copied(parts), scratch, launch.StartOptions{Hooks: []train.Hook{hook}})
 			require.ErrorIs(t, err, stop)
 			parts.Data.Workers = 1
-			_, out, err := goes(t, t.Context(), parts, eval.Spec{}, launch.Options{})
+			_, out, err := goes(t, t.Context(), parts, eval.Spec{}, launch.StartOptions{})
 			require.NoError(t, err)
 			assert.Contains(t, out, "Continuing at step 5 of 12")
 			assert.Equal(t, digest(t, whole.Run.Dir), digest(t, parts.Run.Dir))
@@ -162,14 +162,14 @@ func TestFinetuningResumesToTheBit(t *testing.T) {
 func TestFinetuningStartsFromARun(t *testing.T) {
 	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 6)
 	first := experiment(t, images, val)
-	_, _, err := goes(t, t.Context(), first, scratch, launch.Options{})
+	_, _, err := goes(t, t.Context(), first, scratch, launch.StartOptions{})
 	require.NoError(t, err)
 
 	second := experiment(t, images, val)
 	second.Model = config.Model{}
 	second.Augment.Mean = [3]float64{0.9, 0.9, 0.9}
 	second.Optim.BaseLR, second.Train.Duration = 1e-12, config.Duration{Value: 1, Unit: config.Steps}
-	_, out, err := goes(t, t.Context(), second, eval.Spec{Weights: first.Run.Dir}, launch.Options{})
+	_, out, err := goes(t, t.Context(), second, eval.Spec{Weights: first.Run.Dir}, launch.StartOptions{})
 	require.NoError(t, err, out)
 	resolved, err := config.Load(filepath.Join(second.Run.Dir, runfolder.ConfigFile), nil)
 	require.NoError(t, err)
@@ -217,7 +217,7 @@ func TestFinetuningRefuses(t *testing.T) {
 			if c.edit != nil {
 				c.edit(e)
 			}
-			_, _, err := goes(t, t.Context(), e, c.weights, launch.Options{})
+			_, _, err := goes(t, t.Context(), e, c.weights, launch.StartOptions{})
 			require.ErrorContains(t, err, c.want)
 			assert.NoDirExists(t, e.Run.Dir)
 		})
@@ -228,11 +228,11 @@ func TestFinetuningRefuses(t *testing.T) {
 func TestFinetuningKeepsItsClasses(t *testing.T) {
 	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 3)
 	e := experiment(t, images, val)
-	_, _, err := goes(t, t.Context(), copied(e), scratch, launch.Options{})
+	_, _, err := goes(t, t.Context(), copied(e), scratch, launch.StartOptions{})
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(filepath.Join(images, "blue"), filepath.Join(images, "white")))
 	require.NoError(t, os.Rename(filepath.Join(val, "blue"), filepath.Join(val, "white")))
 	e.Train.Duration.Value++
-	_, _, err = goes(t, t.Context(), e, eval.Spec{}, launch.Options{})
+	_, _, err = goes(t, t.Context(), e, eval.Spec{}, launch.StartOptions{})
 	require.ErrorContains(t, err, "with other names from number 0 on")
 }

@@ -14,7 +14,7 @@ import (
 
 func TestCacheIsWarnedAboutOnce(t *testing.T) {
 	var out strings.Builder
-	w := &cacheWatch{Launch: &Launch{Options: Options{Out: &out}}}
+	w := &cacheWatch{Launch: &Launch{StartOptions: StartOptions{Out: &out}}}
 	w.warn(1, remote.CacheStats{Hits: 5})
 	require.Empty(t, out.String())
 	for step := range int64(3) {

@@ -15,7 +15,7 @@ import (
 
 // NewEngine puts the optimizer of [optim], and for fp16 a loss scale, on a method. adjust sees each parameter with its
 // setting after the experiment's rules; nil leaves them.
-func NewEngine(m train.Method, e *config.Experiment, plan *config.Plan, dev torch.Device, channelsLast bool, adjust func(p nn.Entry, s *rules.Setting)) (*train.Engine, error) {
+func NewEngine(m train.Method, e *config.Experiment, plan *config.Resolved, dev torch.Device, channelsLast bool, adjust func(p nn.Entry, s *rules.Setting)) (*train.Engine, error) {
 	precision, err := train.ParsePrecision(e.Run.Precision)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func NewEngine(m train.Method, e *config.Experiment, plan *config.Plan, dev torc
 	return engine, err
 }
 
-func settingsOf(params []nn.Entry, e *config.Experiment, plan *config.Plan) ([]rules.Setting, error) {
+func settingsOf(params []nn.Entry, e *config.Experiment, plan *config.Resolved) ([]rules.Setting, error) {
 	names := make([]string, len(params))
 	for i, p := range params {
 		names[i] = p.Name
@@ -58,7 +58,7 @@ func settingsOf(params []nn.Entry, e *config.Experiment, plan *config.Plan) ([]r
 }
 
 // NewProgram makes the program of an engine that follows a plan.
-func (l *Launch) NewProgram(engine *train.Engine, plan *config.Plan) (*train.Program, error) {
+func (l *Launch) NewProgram(engine *train.Engine, plan *config.Resolved) (*train.Program, error) {
 	rate, falling, err := plan.Schedule()
 	if err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (r *Images) sayRefreshed(s refresh.Snapshot) {
 }
 
 // check refuses what the loader would refuse of a program.
-func (r *Images) check(p *train.Program, plan *config.Plan) error {
+func (r *Images) check(p *train.Program, plan *config.Resolved) error {
 	opt := r.options(p, plan)
 	opt.Source, opt.Sampler = r.Source, r.Sampler
 	if r.refresh == nil {
@@ -95,18 +95,18 @@ func (r *Images) check(p *train.Program, plan *config.Plan) error {
 	return errors.Join(opt.Check(), r.refresh.Check(p.Clock.Step, int64(plan.Batch)))
 }
 
-func (r *Images) options(p *train.Program, plan *config.Plan) loader.BatchOptions {
+func (r *Images) options(p *train.Program, plan *config.Resolved) loader.BatchOptions {
 	e := r.launch.Experiment
 	return loader.BatchOptions{
 		Crops:  e.Views(),
-		Decode: jpeg.Options{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
+		Decode: jpeg.DecodeOptions{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
 		Batch: plan.BatchPerRank, StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
 		Workers: e.Data.Workers, Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
 	}
 }
 
 // Start begins to load for a program; the start has taken effect.
-func (r *Images) Start(ctx context.Context, p *train.Program, plan *config.Plan) (err error) {
+func (r *Images) Start(ctx context.Context, p *train.Program, plan *config.Resolved) (err error) {
 	opt := r.options(p, plan)
 	opt.BadLog = r.launch.badImages()
 	if r.refresh != nil {

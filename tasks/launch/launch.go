@@ -20,8 +20,8 @@ import (
 	"seer/train"
 )
 
-// Options say how a run presents itself.
-type Options struct {
+// StartOptions say how a run presents itself.
+type StartOptions struct {
 	Out      io.Writer // messages and progress, for people
 	Terminal bool      // Out is a terminal: show a progress bar in place of lines
 	Version  string    // of seer, for the run folder
@@ -34,7 +34,7 @@ type Options struct {
 
 // Launch is a start while it is prepared, and the run that comes of it. Until [Launch.Begin] it changes nothing.
 type Launch struct {
-	Options
+	StartOptions
 	Experiment *config.Experiment
 	Folder     *runfolder.Folder
 	Newest     *runfolder.Checkpoint // to continue from; nil: none yet
@@ -48,13 +48,13 @@ type Launch struct {
 
 // Open takes the run folder of an experiment, finds the checkpoint to continue from, and tells what differs from the run
 // so far.
-func Open(e *config.Experiment, o Options) (l *Launch, err error) {
-	l = &Launch{Options: o, Experiment: e}
+func Open(e *config.Experiment, o StartOptions) (l *Launch, err error) {
+	l = &Launch{StartOptions: o, Experiment: e}
 	keep := e.Run.Keep
 	if keep == 0 {
 		keep = math.MaxInt32
 	}
-	l.Folder, err = runfolder.Open(e.Run.Dir, runfolder.Options{
+	l.Folder, err = runfolder.Open(e.Run.Dir, runfolder.KeepOptions{
 		Keep: keep, Needs: []string{runfolder.ModelFile, runfolder.OptimizerFile, runfolder.StateFile},
 		Warn: func(message string) { l.Say("warning: %s", message) },
 	})
@@ -149,7 +149,7 @@ func (l *Launch) SayComplete(c train.Clock, steps int64) error {
 
 // Accept is the end of every preparation: the program goes on where its run is, and what its loader would refuse, or would
 // only fail again, is refused now.
-func (l *Launch) Accept(p *train.Program, images *Images, plan *config.Plan) error {
+func (l *Launch) Accept(p *train.Program, images *Images, plan *config.Resolved) error {
 	if err := l.resume(p); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func TestExperimentWithSecretsIsPrivate(t *testing.T) {
 	} {
 		e := config.Default()
 		e.Data.Source, e.Run.Dir = source, filepath.Join(t.TempDir(), "run")
-		l, err := Open(e, Options{Out: io.Discard})
+		l, err := Open(e, StartOptions{Out: io.Discard})
 		require.NoError(t, err)
 		require.NoError(t, l.Begin())
 		experiment, err := l.experiment()

@@ -71,12 +71,12 @@ func TestResumedRunsEndWithTheSameBits(t *testing.T) {
 		t.Run(v.String(), func(t *testing.T) {
 			const steps = 4
 			whole := v.experiment(t, images, steps)
-			require.NoError(t, Run(t.Context(), whole, launch.Options{Out: io.Discard}))
+			require.NoError(t, Run(t.Context(), whole, launch.StartOptions{Out: io.Discard}))
 
 			parts := v.experiment(t, images, steps)
 			ctx, cancel := context.WithCancelCause(t.Context())
-			require.ErrorIs(t, Run(ctx, parts, launch.Options{Out: stopper{cancel}}), errStopped)
-			require.NoError(t, Run(t.Context(), parts, launch.Options{Out: io.Discard}))
+			require.ErrorIs(t, Run(ctx, parts, launch.StartOptions{Out: stopper{cancel}}), errStopped)
+			require.NoError(t, Run(t.Context(), parts, launch.StartOptions{Out: io.Discard}))
 			assert.Equal(t, digest(t, whole.Run.Dir), digest(t, parts.Run.Dir))
 		})
 	}
@@ -100,7 +100,7 @@ func TestRunsOnAnyGoroutineHaveTheSameBits(t *testing.T) {
 				}
 				var all sync.WaitGroup
 				for g, e := range runs {
-					all.Go(func() { assert.NoError(t, Run(context.Background(), e, launch.Options{Out: io.Discard})) })
+					all.Go(func() { assert.NoError(t, Run(context.Background(), e, launch.StartOptions{Out: io.Discard})) })
 					if g < goroutines/2 {
 						all.Wait() // one after another; the rest run at the same time
 					}

@@ -15,7 +15,7 @@ import (
 )
 
 // NewSystem allocates trunk, head, prototypes and queue of an experiment on dev, initialised from its seed.
-func NewSystem(e *config.Experiment, plan *config.Plan, dev torch.Device) (system *swav.SwAV, err error) {
+func NewSystem(e *config.Experiment, plan *config.Resolved, dev torch.Device) (system *swav.SwAV, err error) {
 	n, err := e.Model.Trunk()
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func NewSystem(e *config.Experiment, plan *config.Plan, dev torch.Device) (syste
 	return system, err
 }
 
-func newSystem(n sketch.Network, e *config.Experiment, plan *config.Plan, dev torch.Device) (*swav.SwAV, error) {
+func newSystem(n sketch.Network, e *config.Experiment, plan *config.Resolved, dev torch.Device) (*swav.SwAV, error) {
 	trunk, err := models.New(n, dev, 0)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func widths(ws []int) []int64 {
 
 // NewEngine puts an optimizer on a system. The prototypes rest for the first steps: while the trunk is random, moving
 // them too leads to collapse (section 5.1 of arXiv 2006.09882).
-func NewEngine(system *swav.SwAV, e *config.Experiment, plan *config.Plan, dev torch.Device, channelsLast bool) (*train.Engine, error) {
+func NewEngine(system *swav.SwAV, e *config.Experiment, plan *config.Resolved, dev torch.Device, channelsLast bool) (*train.Engine, error) {
 	return launch.NewEngine(&Method{SwAV: system}, e, plan, dev, channelsLast, func(p nn.Entry, s *rules.Setting) {
 		if p.Name == "prototypes.weight" {
 			s.FreezeUntil = max(s.FreezeUntil, plan.FreezePrototypes)

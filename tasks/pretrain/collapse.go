@@ -15,11 +15,11 @@ import (
 type collapse struct {
 	swav.CollapseDetector
 	method *Method
-	plan   *config.Plan
+	plan   *config.Resolved
 	say    func(format string, args ...any)
 }
 
-func newCollapse(m *Method, plan *config.Plan, say func(string, ...any)) *collapse {
+func newCollapse(m *Method, plan *config.Resolved, say func(string, ...any)) *collapse {
 	return &collapse{
 		CollapseDetector: swav.CollapseDetector{K: m.Options.Prototypes, Window: collapseWindow(plan.Steps)},
 		method:           m, plan: plan, say: say,

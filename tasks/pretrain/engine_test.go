@@ -29,7 +29,7 @@ func tiny() *config.Experiment {
 	return e
 }
 
-func newEngine(t *testing.T, e *config.Experiment, plan *config.Plan) *train.Engine {
+func newEngine(t *testing.T, e *config.Experiment, plan *config.Resolved) *train.Engine {
 	t.Helper()
 	system, err := pretrain.NewSystem(e, plan, torch.CPU)
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func snapshot(w nn.Walker) map[string][]byte {
 // Fifty steps on the same images teach the system something, keep the prototypes on the sphere, and leave no tensor behind.
 func TestStepsLearnAndFreeWhatTheyMake(t *testing.T) {
 	torchtest.NoLeaks(t)
-	tr, batch := newEngine(t, tiny(), &config.Plan{}), noise("learn")
+	tr, batch := newEngine(t, tiny(), &config.Resolved{}), noise("learn")
 	live := torch.LiveTensors()
 	var first, last train.Result
 	for step := range int64(50) {
@@ -101,7 +101,7 @@ func TestDetailedStepsEqualPlainOnes(t *testing.T) {
 	batch := noise("detail")
 	var states []map[string][]byte
 	for _, detailed := range []bool{false, true} {
-		tr := newEngine(t, tiny(), &config.Plan{})
+		tr := newEngine(t, tiny(), &config.Resolved{})
 		for step := range int64(3) {
 			_, err := tr.Step(step, 1, batch, detailed)
 			require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestDetailedStepsEqualPlainOnes(t *testing.T) {
 func TestPrototypesRestWhileFrozen(t *testing.T) {
 	torchtest.NoLeaks(t)
 	const frozen = 3
-	tr, batch := newEngine(t, tiny(), &config.Plan{FreezePrototypes: frozen}), noise("frozen")
+	tr, batch := newEngine(t, tiny(), &config.Resolved{FreezePrototypes: frozen}), noise("frozen")
 	prototypes := nntest.Find(t, tr.Method, "prototypes.weight")
 	stem := nntest.Find(t, tr.Method, "trunk.stem.0.weight")
 	start, stemStart := prototypes.Float32s(), stem.Float32s()
@@ -140,7 +140,7 @@ func TestPrecisions(t *testing.T) {
 	}{{"fp32", 0}, {"bf16", 0.04}, {"fp16", 0.02}} {
 		e := tiny()
 		e.Run.Precision = c.precision
-		tr := newEngine(t, e, &config.Plan{})
+		tr := newEngine(t, e, &config.Resolved{})
 		assert.Equal(t, c.precision == "fp16", tr.Scaler != nil)
 		if tr.Scaler != nil { // else the first steps only look for a scale that fits
 			nntest.Set(t, nntest.Find(t, tr.Scaler, "scale"), []float32{256})
@@ -167,7 +167,7 @@ func TestOverflowSkipsTheStep(t *testing.T) {
 	torchtest.NoLeaks(t)
 	e := tiny()
 	e.Run.Precision = "fp16"
-	tr, batch := newEngine(t, e, &config.Plan{}), noise("overflow")
+	tr, batch := newEngine(t, e, &config.Resolved{}), noise("overflow")
 	scale := nntest.Find(t, tr.Scaler, "scale")
 	const huge = 1 << 40
 	nntest.Set(t, scale, []float32{huge})
@@ -197,7 +197,7 @@ func TestOverflowSkipsTheStep(t *testing.T) {
 // A batch that does not fit is an error, and the trainer goes on with the next.
 func TestWrongBatchIsAnError(t *testing.T) {
 	torchtest.NoLeaks(t)
-	tr := newEngine(t, tiny(), &config.Plan{})
+	tr := newEngine(t, tiny(), &config.Resolved{})
 	before := snapshot(system(tr).Prototypes)
 	live := torch.LiveTensors()
 	for _, b := range []*train.Batch{

@@ -17,7 +17,7 @@ func ExampleNewEngine() {
 	e := config.Default()
 	e.Model = config.Model{Arch: "regnet_y", Depth: 4, W0: 16, WA: 16, WM: 2, GroupWidth: 8}
 	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes = []int{32}, 16, 8
-	plan := &config.Plan{FreezePrototypes: 10}
+	plan := &config.Resolved{FreezePrototypes: 10}
 	system, err := pretrain.NewSystem(e, plan, torch.CPU)
 	if err != nil {
 		fmt.Println(err)

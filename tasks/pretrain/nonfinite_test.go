@@ -21,7 +21,7 @@ import (
 // broken runs one step of a system with a weight that is not a number.
 func broken(t *testing.T) (*train.Engine, map[string][]byte, *train.NonFiniteError) {
 	t.Helper()
-	tr := newEngine(t, tiny(), &config.Plan{})
+	tr := newEngine(t, tiny(), &config.Resolved{})
 	weight := nntest.Find(t, tr.Method, "head.projection_head.0.weight")
 	values := weight.Float32s()
 	values[5] = float32(math.NaN())

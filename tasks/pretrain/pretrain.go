@@ -19,7 +19,7 @@ import (
 type run struct {
 	*launch.Launch
 	images  *launch.Images
-	plan    *config.Plan
+	plan    *config.Resolved
 	engine  *train.Engine
 	method  *Method
 	program *train.Program
@@ -29,7 +29,7 @@ type run struct {
 // Run runs an experiment to its end, or until ctx ends, and continues what its run folder holds. Everything that can be
 // checked is checked first, then the start takes effect: one that is refused has changed nothing. It returns nil when the
 // run is complete, and the context's cause when it was interrupted, after saving a checkpoint.
-func Run(ctx context.Context, e *config.Experiment, o launch.Options) error {
+func Run(ctx context.Context, e *config.Experiment, o launch.StartOptions) error {
 	return torch.OnThread(e.Run.Threads, func() (err error) {
 		warnings, err := e.Validate(config.Pretrain)
 		for _, w := range warnings {

@@ -18,12 +18,12 @@ import (
 func TestProbesOnTheWayChangeNothing(t *testing.T) {
 	images, labelled := drawnImages(t), datatest.Folder(t, 12, "a", "b", "c")
 	plain, straight := smallRun(t, images, 1, 6)
-	_, err := goes(t, loaded(t, plain), launch.Options{})
+	_, err := goes(t, loaded(t, plain), launch.StartOptions{})
 	require.NoError(t, err)
 
 	looked, run := smallRun(t, images, 2, 6)
 	out, err := goes(t, loaded(t, looked, "probe.every=2it", "probe.images=8", "knn.train="+labelled, "knn.val="+labelled,
-		"knn.k=3", "knn.resize=32", "knn.crop=32"), launch.Options{})
+		"knn.k=3", "knn.resize=32", "knn.crop=32"), launch.StartOptions{})
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "k-NN top-1")
 	assert.Contains(t, out, "RankMe")
@@ -50,11 +50,11 @@ func TestProbesAreCheckedAtTheStart(t *testing.T) {
 		"knn.k":        {"probe.every=2it", "knn.train=" + images, "knn.val=" + images, "knn.k=0"},
 		"probe.images": {"probe.every=2it", "probe.images=0"},
 	} {
-		_, err := goes(t, loaded(t, file, sets...), launch.Options{})
+		_, err := goes(t, loaded(t, file, sets...), launch.StartOptions{})
 		require.ErrorContains(t, err, want)
 		assert.NoDirExists(t, run)
 	}
-	out, err := goes(t, loaded(t, file, "probe.every=3it", "probe.images=8", "knn.resize=32", "knn.crop=32"), launch.Options{})
+	out, err := goes(t, loaded(t, file, "probe.every=3it", "probe.images=8", "knn.resize=32", "knn.crop=32"), launch.StartOptions{})
 	require.NoError(t, err, out)
 	assert.Contains(t, out, "step 6/6  RankMe")
 	assert.NotContains(t, out, "k-NN")

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 func pretrainChild(file string) int {
 	e, err := config.Load(file, nil)
 	if err == nil {
-		err = Run(context.Background(), e, launch.Options{Out: io.Discard, Version: "test"})
+		err = Run(context.Background(), e, launch.StartOptions{Out: io.Discard, Version: "test"})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -127,7 +127,7 @@ func pretrain(ctx context.Context, t *testing.T, file string) (string, error) {
 	e, err := config.Load(file, nil)
 	require.NoError(t, err)
 	var out strings.Builder
-	err = Run(ctx, e, launch.Options{Out: &out, Version: "test"})
+	err = Run(ctx, e, launch.StartOptions{Out: &out, Version: "test"})
 	return out.String(), err
 }
 
@@ -306,17 +306,17 @@ func TestChangedExperimentsAreToldOrRefused(t *testing.T) {
 	e, err := config.Load(file, []string{"optim.momentum=0.5", "train.duration=7it"})
 	require.NoError(t, err)
 	var out strings.Builder
-	require.NoError(t, Run(t.Context(), e, launch.Options{Out: &out}))
+	require.NoError(t, Run(t.Context(), e, launch.StartOptions{Out: &out}))
 	assert.Contains(t, out.String(), "continuing a run with another optim.momentum: 0.9, now 0.5")
 	assert.Contains(t, out.String(), "data.source: left out: 1 .txt (notes.txt)\n")
 
 	e, err = config.Load(file, []string{"swav.prototypes=5", "train.duration=8it"})
 	require.NoError(t, err)
-	err = Run(t.Context(), e, launch.Options{Out: io.Discard})
+	err = Run(t.Context(), e, launch.StartOptions{Out: io.Discard})
 	require.ErrorContains(t, err, "prototypes.weight: F32 [6 8] in the file, F32 [5 8] in the model")
 	assert.ErrorContains(t, err, "give a new experiment another run.dir")
 
-	owner, err := runfolder.Open(run, runfolder.Options{})
+	owner, err := runfolder.Open(run, runfolder.KeepOptions{})
 	require.NoError(t, err)
 	defer owner.Close()
 	_, err = pretrain(t.Context(), t, file)

@@ -74,7 +74,7 @@ func TestRefusedRestartChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, err := config.Load(file, append([]string{"train.duration=8it"}, tt.sets...))
 			require.NoError(t, err)
-			require.ErrorContains(t, Run(t.Context(), e, launch.Options{Out: io.Discard}), tt.want)
+			require.ErrorContains(t, Run(t.Context(), e, launch.StartOptions{Out: io.Discard}), tt.want)
 			assert.Equal(t, before, tree(t, run))
 		})
 	}
@@ -92,7 +92,7 @@ func TestRefusedFirstStartLeavesNothing(t *testing.T) {
 				sets := append([]string{"run.channels_last=auto", "data.refresh=" + refresh, "run.dir=" + filepath.Join(dir, "a", "b")}, refusals[name].sets...)
 				e, err := config.Load(file, sets)
 				require.NoError(t, err)
-				require.ErrorContains(t, Run(t.Context(), e, launch.Options{Out: io.Discard}), refusals[name].want)
+				require.ErrorContains(t, Run(t.Context(), e, launch.StartOptions{Out: io.Discard}), refusals[name].want)
 				assert.Len(t, tree(t, dir), 1, "only the folder itself")
 			})
 		}
@@ -141,7 +141,7 @@ func TestRunWhoseCheckpointsAreAllDamagedDoesNotBeginAnew(t *testing.T) {
 			before := tree(t, run)
 			e, err := config.Load(file, []string{"train.duration=8it"})
 			require.NoError(t, err)
-			err = Run(t.Context(), e, launch.Options{Out: io.Discard})
+			err = Run(t.Context(), e, launch.StartOptions{Out: io.Discard})
 			var unusable *runfolder.UnusableError
 			require.ErrorAs(t, err, &unusable)
 			for _, c := range checkpoints {
@@ -194,7 +194,7 @@ func TestCheckpointHasItsExperiment(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"optim.momentum: 0.9, now 0.5", "train.duration: 6it, now 7it"}, config.Changes(of, e))
 	var out strings.Builder
-	require.NoError(t, Run(t.Context(), e, launch.Options{Out: &out}))
+	require.NoError(t, Run(t.Context(), e, launch.StartOptions{Out: &out}))
 	assert.Contains(t, out.String(), "another optim.momentum: 0.9, now 0.5")
 	assert.FileExists(t, filepath.Join(run, runfolder.ConfigFile))
 }

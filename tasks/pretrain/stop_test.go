@@ -30,7 +30,7 @@ func loaded(t *testing.T, file string, sets ...string) *config.Experiment {
 }
 
 // goes runs an experiment and returns what it says.
-func goes(t *testing.T, e *config.Experiment, opt launch.Options) (string, error) {
+func goes(t *testing.T, e *config.Experiment, opt launch.StartOptions) (string, error) {
 	t.Helper()
 	var out strings.Builder
 	opt.Out, opt.Version = &out, "test"
@@ -62,16 +62,16 @@ func TestAHooksErrorSavesTheStep(t *testing.T) {
 	images, broken := drawnImages(t), errors.New("broken")
 	file, run := smallRun(t, images, 2, 8)
 	for _, step := range []int64{3, 8} {
-		out, err := goes(t, loaded(t, file, rare), launch.Options{Hooks: breaksAfter(step, broken)})
+		out, err := goes(t, loaded(t, file, rare), launch.StartOptions{Hooks: breaksAfter(step, broken)})
 		require.ErrorIs(t, err, broken)
 		assert.ErrorContains(t, err, fmt.Sprintf("a test's hook after step %d", step))
 		assert.Contains(t, out, fmt.Sprintf("Stopped after step %d of 8; the same command continues from", step))
 		assert.Equal(t, step, newest(t, run).Step)
 	}
-	_, err := goes(t, loaded(t, file, rare), launch.Options{})
+	_, err := goes(t, loaded(t, file, rare), launch.StartOptions{})
 	require.NoError(t, err)
 	whole, straight := smallRun(t, images, 1, 8)
-	_, err = goes(t, loaded(t, whole), launch.Options{})
+	_, err = goes(t, loaded(t, whole), launch.StartOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, digest(t, straight), digest(t, run))
 }
@@ -86,7 +86,7 @@ func TestALoaderThatStopsSavesTheStepsBefore(t *testing.T) {
 		datatest.Write(t, filepath.Join(images, fmt.Sprintf("%02d.jpg", i)), content)
 	}
 	file, run := smallRun(t, images, 2, 100)
-	out, err := goes(t, loaded(t, file, rare, "data.max_bad_fraction=0.1"), launch.Options{})
+	out, err := goes(t, loaded(t, file, rare, "data.max_bad_fraction=0.1"), launch.StartOptions{})
 	require.ErrorContains(t, err, "raise data.max_bad_fraction")
 	const done = 24 // a hundred images are seen before they are judged, four a step
 	assert.Contains(t, out, "Stopped after step 24 of 100")
@@ -105,7 +105,7 @@ func TestWhatCannotBeSavedIsSaid(t *testing.T) {
 		checkpoints := filepath.Join(run, runfolder.CheckpointsDir) // nothing can be written there any more
 		return errors.Join(os.Rename(checkpoints, checkpoints+".away"), os.WriteFile(checkpoints, nil, 0o644), broken)
 	}
-	_, err := goes(t, loaded(t, file), launch.Options{Hooks: hook})
+	_, err := goes(t, loaded(t, file), launch.StartOptions{Hooks: hook})
 	require.ErrorIs(t, err, broken)
 	assert.ErrorContains(t, err, "saving step 3, the last that was complete")
 }
@@ -113,10 +113,10 @@ func TestWhatCannotBeSavedIsSaid(t *testing.T) {
 // dead runs three sound steps and then some with a rate that no network stands.
 func dead(t *testing.T, file string) (nan []string, err error) {
 	t.Helper()
-	_, err = goes(t, loaded(t, file), launch.Options{Hooks: breaksAfter(3, errStopped)})
+	_, err = goes(t, loaded(t, file), launch.StartOptions{Hooks: breaksAfter(3, errStopped)})
 	require.ErrorIs(t, err, errStopped)
 	nan = []string{"optim.base_lr=1e36", "optim.adaptation=none", "schedule.warmup=0it"}
-	_, err = goes(t, loaded(t, file, nan...), launch.Options{})
+	_, err = goes(t, loaded(t, file, nan...), launch.StartOptions{})
 	return nan, err
 }
 
@@ -133,18 +133,18 @@ func TestANonFiniteStepHasAWayBack(t *testing.T) {
 	}
 	assert.FileExists(t, broken.Path)
 	before := tree(t, run)
-	_, err = goes(t, loaded(t, file, nan...), launch.Options{})
+	_, err = goes(t, loaded(t, file, nan...), launch.StartOptions{})
 	require.ErrorContains(t, err, "nothing has changed since")
 	assert.ErrorContains(t, err, fmt.Sprintf("the last start ended in step %d, because its loss, its gradient", broken.Step))
 	assert.Equal(t, before, tree(t, run))
 
-	_, err = goes(t, loaded(t, file, nan...), launch.Options{From: runfolder.FromLatest})
+	_, err = goes(t, loaded(t, file, nan...), launch.StartOptions{From: runfolder.FromLatest})
 	require.ErrorAs(t, err, &broken, "once more, because the user insists")
-	_, err = goes(t, loaded(t, file), launch.Options{From: "3"})
+	_, err = goes(t, loaded(t, file), launch.StartOptions{From: "3"})
 	require.NoError(t, err)
 	assert.NoFileExists(t, filepath.Join(run, "dead_end.json"))
 	whole, straight := smallRun(t, images, 1, 8)
-	_, err = goes(t, loaded(t, whole), launch.Options{})
+	_, err = goes(t, loaded(t, whole), launch.StartOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, digest(t, straight), digest(t, run))
 	assert.Equal(t, metricSteps(t, straight), metricSteps(t, run))
@@ -153,10 +153,10 @@ func TestANonFiniteStepHasAWayBack(t *testing.T) {
 // Another seed gives other images from the checkpoint on, with the weights that were learned.
 func TestARunGoesBackWithAnotherOrder(t *testing.T) {
 	file, run := smallRun(t, drawnImages(t), 2, 8)
-	_, err := goes(t, loaded(t, file), launch.Options{Hooks: breaksAfter(5, errStopped)})
+	_, err := goes(t, loaded(t, file), launch.StartOptions{Hooks: breaksAfter(5, errStopped)})
 	require.ErrorIs(t, err, errStopped)
 	require.EqualValues(t, 5, newest(t, run).Step)
-	out, err := goes(t, loaded(t, file, "run.seed=77"), launch.Options{From: runfolder.FromPrevious})
+	out, err := goes(t, loaded(t, file, "run.seed=77"), launch.StartOptions{From: runfolder.FromPrevious})
 	require.NoError(t, err)
 	assert.Contains(t, out, "continuing a run with another run.seed: 5, now 77")
 	assert.Contains(t, out, "Continuing at step 4 of 8")
@@ -165,7 +165,7 @@ func TestARunGoesBackWithAnotherOrder(t *testing.T) {
 	for from, want := range map[string]string{
 		"previously": `--from-checkpoint "previously": allowed are latest, previous and the number of a step`, "3": "no checkpoint of step 3",
 	} {
-		_, err = goes(t, loaded(t, file), launch.Options{From: from})
+		_, err = goes(t, loaded(t, file), launch.StartOptions{From: from})
 		assert.ErrorContains(t, err, want)
 	}
 }
@@ -175,7 +175,7 @@ func TestFloat16ThatAlwaysOverflowsIsAnError(t *testing.T) {
 	images := drawnImages(t)
 	overflow := []string{"run.precision=fp16", "swav.temperature=1e-4", rare}
 	file, run := smallRun(t, images, 1, 8)
-	_, err := goes(t, loaded(t, file, append(overflow, "run.max_skipped_steps=3")...), launch.Options{})
+	_, err := goes(t, loaded(t, file, append(overflow, "run.max_skipped_steps=3")...), launch.StartOptions{})
 	var skipped *train.SkippedError
 	require.ErrorAs(t, err, &skipped)
 	assert.EqualValues(t, 3, skipped.InARow)
@@ -186,14 +186,14 @@ func TestFloat16ThatAlwaysOverflowsIsAnError(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, lines, 3)
 	assert.EqualValues(t, 3, lines[2].SkippedSteps)
-	_, err = goes(t, loaded(t, file, append(overflow, "run.max_skipped_steps=3")...), launch.Options{})
+	_, err = goes(t, loaded(t, file, append(overflow, "run.max_skipped_steps=3")...), launch.StartOptions{})
 	require.ErrorContains(t, err, "3 steps in a row overflowed float16, and nothing has changed")
-	_, err = goes(t, loaded(t, file, "run.precision=bf16", "train.duration=6it"), launch.Options{})
+	_, err = goes(t, loaded(t, file, "run.precision=bf16", "train.duration=6it"), launch.StartOptions{})
 	require.NoError(t, err, "the advice helps")
 
 	short, _ := smallRun(t, images, 1, 12)
 	for range 2 { // at its end, and when it is asked again
-		_, err = goes(t, loaded(t, short, overflow...), launch.Options{})
+		_, err = goes(t, loaded(t, short, overflow...), launch.StartOptions{})
 		require.ErrorAs(t, err, &skipped, "no step has changed anything")
 	}
 }
@@ -202,7 +202,7 @@ func TestFloat16ThatAlwaysOverflowsIsAnError(t *testing.T) {
 func TestPrecisionMayChangeOnTheWay(t *testing.T) {
 	file, _ := smallRun(t, drawnImages(t), 1, 6)
 	for i, precision := range []string{"fp32", "fp16", "bf16"} {
-		out, err := goes(t, loaded(t, file, "run.precision="+precision, fmt.Sprintf("train.duration=%dit", 5+i)), launch.Options{})
+		out, err := goes(t, loaded(t, file, "run.precision="+precision, fmt.Sprintf("train.duration=%dit", 5+i)), launch.StartOptions{})
 		require.NoError(t, err, precision)
 		assert.Contains(t, out, "Done")
 	}
@@ -213,18 +213,18 @@ func TestAFinishedRunSaysSoWithoutItsSource(t *testing.T) {
 	images := drawnImages(t)
 	file, run := smallRun(t, images, 1, 5)
 	epochs := "train.duration=1ep" // its steps are known from the images only
-	_, err := goes(t, loaded(t, file, epochs), launch.Options{})
+	_, err := goes(t, loaded(t, file, epochs), launch.StartOptions{})
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(images))
 	before := tree(t, run)
 	for _, sets := range [][]string{{epochs}, {"train.duration=5it"}, {epochs, "run.device=cuda:7"}} {
-		out, err := goes(t, loaded(t, file, sets...), launch.Options{})
+		out, err := goes(t, loaded(t, file, sets...), launch.StartOptions{})
 		require.NoError(t, err)
 		assert.Contains(t, out, "The run is complete: 5 of 5 steps")
 	}
-	_, err = goes(t, loaded(t, file, epochs, "swav.prototypes=5"), launch.Options{})
+	_, err = goes(t, loaded(t, file, epochs, "swav.prototypes=5"), launch.StartOptions{})
 	require.Error(t, err, "another model is not this run")
-	_, err = goes(t, loaded(t, file, "train.duration=2ep"), launch.Options{})
+	_, err = goes(t, loaded(t, file, "train.duration=2ep"), launch.StartOptions{})
 	require.ErrorContains(t, err, images, "more to do needs the images")
 	assert.Equal(t, before, tree(t, run))
 }
@@ -233,9 +233,9 @@ func TestAFinishedRunSaysSoWithoutItsSource(t *testing.T) {
 func TestAPlateauTakesANewRate(t *testing.T) {
 	file, run := smallRun(t, drawnImages(t), 1, 8)
 	plateau := []string{"schedule.kind=plateau", "schedule.window=1it", "schedule.threshold=0.99", "schedule.warmup=0it", "optim.base_batch=4"}
-	_, err := goes(t, loaded(t, file, append(plateau, "optim.base_lr=0.4")...), launch.Options{Hooks: breaksAfter(3, errStopped)})
+	_, err := goes(t, loaded(t, file, append(plateau, "optim.base_lr=0.4")...), launch.StartOptions{Hooks: breaksAfter(3, errStopped)})
 	require.ErrorIs(t, err, errStopped)
-	_, err = goes(t, loaded(t, file, append(plateau, "optim.base_lr=0.04")...), launch.Options{})
+	_, err = goes(t, loaded(t, file, append(plateau, "optim.base_lr=0.04")...), launch.StartOptions{})
 	require.NoError(t, err)
 	lines, err := runfolder.ReadLog[train.Record](filepath.Join(run, runfolder.MetricsLog))
 	require.NoError(t, err)
@@ -250,7 +250,7 @@ func TestAPlateauTakesANewRate(t *testing.T) {
 func TestCollapseWarningsAreMeasured(t *testing.T) {
 	file, run := smallRun(t, drawnImages(t), 1, 130)
 	// A temperature so high that every prediction is uniform: the loss is ln K, with embeddings as they should be.
-	out, err := goes(t, loaded(t, file, "swav.temperature=1000", "run.log_every=7it", "swav.freeze_prototypes=0it", "schedule.warmup=0it", "optim.base_lr=0.01", rare), launch.Options{})
+	out, err := goes(t, loaded(t, file, "swav.temperature=1000", "run.log_every=7it", "swav.freeze_prototypes=0it", "schedule.warmup=0it", "optim.base_lr=0.01", rare), launch.StartOptions{})
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(out, "the loss has stayed at ln(6)"), out)
 	assert.Contains(t, out, "warning: step 100:")

@@ -110,7 +110,7 @@ func crops(ctx context.Context, im eval.Images, steps int64, o LinearOptions) (*
 	spec := augment.RandomResizedCropFlip(im.Crop)
 	spec.Groups[0].Scale = o.Config.Scale
 	return loader.New(ctx, loader.BatchOptions{
-		Source: im.Source, Sampler: im.Sampler, Crops: spec, Decode: jpeg.Options{Orient: im.Orient}, Seed: o.Seed,
+		Source: im.Source, Sampler: im.Sampler, Crops: spec, Decode: jpeg.DecodeOptions{Orient: im.Orient}, Seed: o.Seed,
 		Batch: o.Config.Batch, Workers: im.Workers, Steps: steps, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})
 }

@@ -34,7 +34,7 @@ func decodeFiles(dir, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	d := jpeg.NewDecoder(jpeg.Options{})
+	d := jpeg.NewDecoder(jpeg.DecodeOptions{})
 	defer d.Close()
 	w := json.NewEncoder(f)
 	for _, e := range entries {

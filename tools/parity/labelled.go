@@ -19,7 +19,7 @@ type listed struct {
 }
 
 // listLabelled writes the classes of a data set as the first line, then a line for each image.
-func listLabelled(root string, o labelled.Options, out string) (err error) {
+func listLabelled(root string, o labelled.SetOptions, out string) (err error) {
 	set, err := labelled.Open(context.Background(), root, o)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func main() {
 	images := flag.String("images", "", "folder with JPEG files")
 	files := flag.String("files", "", "folder with image files to decode; --out is then a file of JSON lines")
 	set := flag.String("labelled", "", "folder of a labelled data set to list; --out is then a file of JSON lines")
-	var o labelled.Options
+	var o labelled.SetOptions
 	flag.StringVar(&o.Kind, "kind", "", "kind of the data set")
 	flag.StringVar(&o.Split, "split", "", "part of the data set")
 	flag.StringVar(&o.Images, "set-images", "", "folder of its images")
@@ -108,7 +108,7 @@ func run(images, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
-	d := jpeg.NewDecoder(jpeg.Options{})
+	d := jpeg.NewDecoder(jpeg.DecodeOptions{})
 	defer d.Close()
 	w := bufio.NewWriterSize(pixels, 1<<20)
 	for i, name := range names {
