@@ -33,7 +33,7 @@ func NewSelfAttention(dev torch.Device, width, heads int64) *SelfAttention {
 func (a *SelfAttention) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
 	n, l, width := x.Size(0), x.Size(1), x.Size(2)
 	// [N,L,3D] to [3,N,heads,L,d]
-	qkv := torch.Linear(x, a.Weight, a.Bias).Reshape(n, l, 3, a.Heads, width/a.Heads).Permute(2, 0, 3, 1, 4)
+	qkv := linear(ctx, x, a.Weight, a.Bias).Reshape(n, l, 3, a.Heads, width/a.Heads).Permute(2, 0, 3, 1, 4)
 	part := func(i int64) *torch.Tensor { return qkv.Narrow(0, i, 1).Squeeze(0) }
 	y := torch.Attention(part(0), part(1), part(2))
 	return a.Out.Forward(ctx, y.Transpose(1, 2).Reshape(n, l, width))

@@ -35,8 +35,16 @@ func NewClassifier(dev torch.Device, in, out int64) *Linear {
 }
 
 // Forward maps [..., in] to [..., out].
-func (l *Linear) Forward(_ *Context, x *torch.Tensor) *torch.Tensor {
-	return torch.Linear(x, l.Weight, l.Bias)
+func (l *Linear) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
+	return linear(ctx, x, l.Weight, l.Bias)
+}
+
+func linear(ctx *Context, x, weight, bias *torch.Tensor) *torch.Tensor {
+	return ctx.product(func() *torch.Tensor {
+		return torch.Linear(x, weight, bias)
+	}, func(y *torch.Tensor) *torch.Tensor {
+		return torch.LinearKept(y, x, weight, bias)
+	})
 }
 
 // Walk visits weight and bias.

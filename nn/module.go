@@ -16,6 +16,10 @@ type Context struct {
 	KeepStatistics bool
 	// Norm are the processes over whose batches batch norm takes its statistics while training; nil: this one alone.
 	Norm *dist.Group
+	// Tape, if set, has trunks run on it, so that their backward pass goes segment by segment.
+	Tape *Tape
+
+	products *products // of the span that runs; nil: none are kept
 }
 
 // Kind tells what a tensor of a module is for.

@@ -28,6 +28,21 @@ func (s Sequential) Walk(prefix string, visit func(Entry)) {
 	}
 }
 
+// Run feeds x through modules in order. Each activation's handle goes as soon as the next one is there, so that it lives
+// only as long as autograd needs it.
+func Run(ctx *Context, modules []Module, x *torch.Tensor) *torch.Tensor {
+	return torch.Scoped(func() *torch.Tensor {
+		y := x
+		for _, m := range modules {
+			in := y
+			if y = m.Forward(ctx, in); in != x {
+				in.Close()
+			}
+		}
+		return y
+	})
+}
+
 // ReLU is max(x, 0), in place: the layers that it follows do not need their own output for the backward pass.
 type ReLU struct{}
 

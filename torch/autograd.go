@@ -97,6 +97,35 @@ func NoAutocast(dev Device, f func()) {
 	autocast(dev, C.ct_autocast_state{enabled: 0, dtype: C.int32_t(BFloat16), cache: 1}, f)
 }
 
+// AutocastMode is the mixed precision that a piece of code runs in, to run another in the same later.
+type AutocastMode struct {
+	device Device
+	state  C.ct_autocast_state
+}
+
+// CurrentAutocast is the mode that the caller is in.
+func CurrentAutocast(dev Device) AutocastMode {
+	m := AutocastMode{device: dev}
+	check("autocast_mode", C.ct_autocast_get(C.int32_t(dev.Type), &m.state))
+	return m
+}
+
+// Run runs f in this mode.
+func (m AutocastMode) Run(f func()) {
+	if m.state.enabled == 0 {
+		f()
+		return
+	}
+	autocast(m.device, m.state, f)
+}
+
+// Uncached runs f in this mode without the cache of cast parameters. Work without gradients needs it: a cast that it
+// cached would have no history, and whoever finds it there loses the parameter's gradient without an error.
+func (m AutocastMode) Uncached(f func()) {
+	m.state.cache = 0
+	m.Run(f)
+}
+
 func autocast(dev Device, next C.ct_autocast_state, f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -22,6 +22,24 @@ func Conv2d(x, weight, bias *Tensor, stride, padding, groups int64) *Tensor {
 	return adopt(out)
 }
 
+// LinearKept is [Linear] where the result is known already: nothing is multiplied. The result shares kept's memory; its
+// gradient is that of the layer, under autocast as in full precision.
+func LinearKept(kept, x, weight, bias *Tensor) *Tensor {
+	var out C.ct_ref
+	msg := C.ct_linear_kept(kept.ptr(), x.ptr(), weight.ptr(), bias.optional(), &out)
+	check("linear_kept", msg, kept, x, weight, bias)
+	return adopt(out)
+}
+
+// Conv2dKept is [Conv2d] where the result is known already, see [LinearKept].
+func Conv2dKept(kept, x, weight, bias *Tensor, stride, padding, groups int64) *Tensor {
+	var out C.ct_ref
+	msg := C.ct_conv2d_kept(kept.ptr(), x.ptr(), weight.ptr(), bias.optional(), C.int64_t(stride), C.int64_t(padding),
+		C.int64_t(groups), &out)
+	check("conv2d_kept", msg, kept, x, weight, bias)
+	return adopt(out)
+}
+
 // BatchNorm normalises x [N,C,...] per channel (torch.nn.functional.batch_norm). In training it uses the batch's own
 // statistics and moves mean and variance towards them by momentum, unless they are nil; otherwise it uses them.
 func BatchNorm(x, weight, bias, mean, variance *Tensor, training bool, momentum, eps float64) *Tensor {

@@ -8,6 +8,7 @@ import (
 
 	"seer/nn"
 	"seer/optim"
+	"seer/recompute"
 	"seer/torch"
 )
 
@@ -24,6 +25,13 @@ type Engine struct {
 	Scaler       *Scaler    // for Float16, else nil
 	// Average of the method's weights, which checkpoints offer in place of the weights themselves; nil: none.
 	Average *optim.EMA
+	// Plan is what of the trunk's segments is computed again in the backward pass. Without one the backward pass is a
+	// single one of the whole graph.
+	Plan recompute.Plan
+	// Final, if set, is told of parameters whose gradients are final while the backward pass goes on: first those outside
+	// the trunk, then those of each segment of the plan, the last segment first. Each is named once a step, with or without
+	// a gradient.
+	Final func(params []*torch.Tensor)
 }
 
 // Result is what one step reports.
@@ -46,9 +54,11 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		e.prepare(b)
 
 		// 2. Forward.
+		tape := e.tape()
+		defer tape.Close()
 		var out Output
 		torch.Autocast(e.Device, e.Precision, func() {
-			out = e.Method.Forward(&nn.Context{Training: true}, b, step)
+			out = e.Method.Forward(&nn.Context{Training: true, Tape: tape}, b, step)
 		})
 
 		if detailed && out.Metrics != nil {
@@ -56,11 +66,11 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		}
 
 		// 3. Backward, of the scaled loss in Float16.
+		loss := out.Loss
 		if e.Scaler != nil {
-			e.Scaler.Scale(out.Loss).Backward()
-		} else {
-			out.Loss.Backward()
+			loss = e.Scaler.Scale(loss)
 		}
+		e.backward(loss, tape)
 
 		// 4. Unscale the gradients; in Float16 an overflow now and then is normal: the step is left out.
 		if r.Loss = out.Loss.Item(); e.Scaler != nil && !e.Scaler.Unscale(e.Optimizer.Gradients(step)) && finite(r.Loss) {
@@ -90,6 +100,27 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		return r, failure
 	}
 	return r, err
+}
+
+// tape is for one step; nil without a plan.
+func (e *Engine) tape() *nn.Tape {
+	if e.Plan == nil {
+		return nil
+	}
+	t := &nn.Tape{Plan: e.Plan}
+	if e.Final != nil {
+		t.Done = func(segment nn.Module) { e.Final(nn.Tensors(nn.Parameters(segment))) }
+	}
+	return t
+}
+
+// backward goes back from the loss to the trunk, and over that on the tape.
+func (e *Engine) backward(loss *torch.Tensor, tape *nn.Tape) {
+	loss.Backward()
+	if e.Final != nil {
+		e.Final(tape.Others(e.Method))
+	}
+	tape.Backward()
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -33,7 +33,7 @@ type rule struct {
 
 // descriptions are the architectures without tensors, which files of weights are compared with.
 var descriptions = []string{
-	"seer/models/sketch", "seer/models/arch", "seer/models/regnet/arch", "seer/models/resnet/arch", "seer/models/vit/arch",
+	"seer/models/sketch", "seer/recompute", "seer/models/arch", "seer/models/regnet/arch", "seer/models/resnet/arch", "seer/models/vit/arch",
 }
 
 var rules = []rule{

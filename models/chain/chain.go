@@ -44,20 +44,20 @@ func (c *Chain) Pool(x *torch.Tensor) *torch.Tensor {
 // Forward gives logits [N,classes] of images [N,3,H,W] when there is a classifier, pooled features [N,Width] otherwise.
 func (c *Chain) Forward(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
 	return torch.Scoped(func() *torch.Tensor {
-		x := images
-		for _, p := range c.Parts {
-			y := p.Module.Forward(ctx, x)
-			if x != images {
-				x.Close()
-			}
-			x = y
-		}
-		x = c.Pool(x)
+		x := c.Pool(c.last(ctx, images))
 		if c.Head != nil {
 			x = c.Head.Forward(ctx, x)
 		}
 		return x
 	})
+}
+
+// last is the output of the last segment, on the context's tape where there is one and gradients are recorded.
+func (c *Chain) last(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
+	if ctx.Tape != nil && torch.GradEnabled() {
+		return ctx.Tape.Run(ctx, c.Segments(), images)
+	}
+	return nn.Run(ctx, c.Segments(), images)
 }
 
 // Stages computes the outputs of the stages for images [N,3,H,W], finest first, which detectors take as their pyramid.

@@ -42,6 +42,7 @@ func newSqueeze(dev torch.Device, width, hidden int64) *squeeze {
 }
 
 func (s *squeeze) forward(ctx *nn.Context, x *torch.Tensor) *torch.Tensor {
+	ctx = ctx.WithoutProducts() // both are overwritten
 	gate := s.fc1.Forward(ctx, x.AdaptiveAvgPool2d(1, 1)).ReluInPlace()
 	return x.Mul(s.fc2.Forward(ctx, gate).SigmoidInPlace())
 }

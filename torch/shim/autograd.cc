@@ -71,4 +71,13 @@ char *ct_autocast_exit(int32_t device_type, ct_autocast_state previous) {
   });
 }
 
+char *ct_autocast_get(int32_t device_type, ct_autocast_state *out) {
+  return guard([&] {
+    auto device = static_cast<c10::DeviceType>(device_type);
+    out->enabled = at::autocast::is_autocast_enabled(device);
+    out->dtype = static_cast<int32_t>(at::autocast::get_autocast_dtype(device));
+    out->cache = at::autocast::is_autocast_cache_enabled();
+  });
+}
+
 }  // extern "C"

@@ -141,6 +141,21 @@ typedef struct {
 } ct_autocast_state;
 char *ct_autocast_enter(int32_t device_type, ct_autocast_state next, ct_autocast_state *previous);
 char *ct_autocast_exit(int32_t device_type, ct_autocast_state previous);
+char *ct_autocast_get(int32_t device_type, ct_autocast_state *out);
+
+/* ---- a backward pass in segments (segments.cc) ---- */
+char *ct_cut(ct_tensor x, ct_ref *out); /* the same memory as the begin of a graph, which keeps the gradient that arrives */
+char *ct_take_cut_gradient(ct_tensor x, ct_ref *out); /* once; out->ptr is NULL when none has arrived */
+char *ct_backward_from(ct_tensor *ts, ct_tensor *grads, int n); /* frees graph and grads: their handles hold no tensor then */
+
+/* ---- products whose result is known already (kept.cc) ---- */
+char *ct_conv2d_kept(ct_tensor kept, ct_tensor x, ct_tensor w, ct_tensor bias_or_null, int64_t stride, int64_t padding,
+                     int64_t groups, ct_ref *out);
+char *ct_linear_kept(ct_tensor kept, ct_tensor x, ct_tensor w, ct_tensor bias_or_null, ct_ref *out);
+
+/* ---- what tensors take (memory.cc): an account of this thread's allocations, host and device together ---- */
+void ct_account_open(void);
+void ct_account_close(int64_t *kept, int64_t *peak); /* bytes above those at its opening: now, and at most */
 
 /* ---- whole parameter lists in one call (foreach.cc) ---- */
 char *ct_foreach_norms(ct_tensor *ts, int n, ct_ref *out); /* float32 [n] of 2-norms, on the tensors' device */
