@@ -51,9 +51,9 @@ func Default() *Experiment {
 func defaultLinear() Linear {
 	return Linear{
 		Kind: "auto", Solver: "sgd", Duration: Duration{28, Epochs}, Batch: 256,
-		BaseLR: 0.01, Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4,
+		Layers: []Layer{{}}, BaseLR: Several[float64]{0.01}, Momentum: 0.9, Nesterov: true, WeightDecay: 5e-4,
 		Schedule: "step", Milestones: []Duration{{8, Epochs}, {16, Epochs}, {24, Epochs}}, Gamma: 0.1,
-		BatchNorm: true, Augment: true, Scale: [2]float64{0.08, 1}, Resize: 256, Crop: 224,
+		BatchNorm: Several[bool]{true}, Augment: true, Scale: [2]float64{0.08, 1}, Resize: 256, Crop: 224,
 	}
 }
 

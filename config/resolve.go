@@ -182,11 +182,32 @@ func (p *Resolved) Schedule() (schedule.Schedule, *schedule.Plateau, error) {
 	return schedule.WithWarmup(s, p.PeakLR, p.WarmupStartLR, p.Warmup), nil, nil
 }
 
-// LinearPlan is the linear probe in steps, its rate scaled by the batch.
+// LinearPlan is the linear probe in steps, its rates scaled by the batch.
 type LinearPlan struct {
 	Steps    int64
-	PeakLR   float64
-	Schedule schedule.Schedule
+	PeakLR   float64           // of the first of several rates
+	Schedule schedule.Schedule // likewise
+	Heads    []LinearHead
+}
+
+// LinearHead is one classifier of the grid.
+type LinearHead struct {
+	Layer     int // its place in [Linear.Layers]
+	BatchNorm bool
+	BaseLR    float64
+	Multiple  float64 // of the schedule's rate
+}
+
+// heads lists the grid, the rates innermost.
+func (l Linear) heads() (all []LinearHead) {
+	for layer := range l.Layers {
+		for _, norm := range l.BatchNorm {
+			for _, rate := range l.BaseLR {
+				all = append(all, LinearHead{layer, norm, rate, rate / l.BaseLR[0]})
+			}
+		}
+	}
+	return all
 }
 
 // Resolve converts the probe to steps, given the number of training images.
@@ -194,10 +215,11 @@ func (l Linear) Resolve(images int64) (*LinearPlan, error) {
 	r := resolver{scale: Scale{Images: images, Batch: int64(l.Batch)}}
 	r.refuse(images < 1, "linear.train", images, "holds no images")
 	r.atLeast("linear.batch", l.Batch, 1)
+	r.grid(l)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	p := &LinearPlan{PeakLR: scaledLR(l.BaseLR, "linear", l.Batch, 256), Steps: r.total("linear.duration", l.Duration)}
+	p := &LinearPlan{PeakLR: scaledLR(l.BaseLR[0], "linear", l.Batch, 256), Steps: r.total("linear.duration", l.Duration), Heads: l.heads()}
 	milestones := r.list("linear.milestones", l.Milestones)
 	switch l.Schedule {
 	case "step":

@@ -168,8 +168,10 @@ type Finetune struct {
 	Crop int `toml:"crop"`
 }
 
-// Linear is the linear probe: a frozen trunk and one Linear trained on its pooled
-// features. The defaults are VISSL's ImageNet probe of SEER.
+// Linear is the linear probe: a frozen trunk and one Linear trained on its features. The
+// defaults are VISSL's ImageNet probe of SEER. Several values of layers, batch_norm and
+// base_lr are a grid of classifiers, trained beside each other in one pass over the
+// images; the best on the validation images is the result.
 type Linear struct {
 	// Train and Val are labelled sources; Kind is as in [data], or the name of a data set
 	// that lies in one folder as it is published: "imagenet", "places", "inaturalist",
@@ -186,10 +188,16 @@ type Linear struct {
 	Solver string `toml:"solver"`
 	// Duration of the training. Default "28ep".
 	Duration Duration `toml:"duration"`
+	// Layers of the trunk whose outputs are features, each for classifiers of its own:
+	// "pool", the pooled features; "stage3:2x1", the maps behind a stage, averaged over 2×1
+	// cells (VISSL's res4 with AdaptiveAvgPool2d(2, 1)); of a transformer "blocks4", the
+	// class tokens of the last four blocks, or "blocks4+mean", with the mean of the last
+	// one's patches (DINOv2). Default ["pool"].
+	Layers []Layer `toml:"layers"`
 	// Batch of the training. Default 256.
 	Batch int `toml:"batch"`
-	// BaseLR for a batch of 256, scaled linearly. Default 0.01.
-	BaseLR float64 `toml:"base_lr"`
+	// BaseLR for a batch of 256, scaled linearly; one or a list. Default 0.01.
+	BaseLR Several[float64] `toml:"base_lr"`
 	// Momentum of SGD. Default 0.9.
 	Momentum float64 `toml:"momentum"`
 	// Nesterov momentum. Default true.
@@ -202,9 +210,9 @@ type Linear struct {
 	Milestones []Duration `toml:"milestones"`
 	// Gamma of "step". Default 0.1.
 	Gamma float64 `toml:"gamma"`
-	// BatchNorm puts a trainable batch norm before the Linear ("eval_mlp" in VISSL).
-	// Default true.
-	BatchNorm bool `toml:"batch_norm"`
+	// BatchNorm puts a trainable batch norm before the Linear ("eval_mlp" in VISSL); one or
+	// a list. Default true.
+	BatchNorm Several[bool] `toml:"batch_norm"`
 	// Augment trains on random resized crops with flips; without it on centre crops,
 	// whose features are computed once. Default true.
 	Augment bool `toml:"augment"`

@@ -151,6 +151,8 @@ func wanted(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Duration]():
 		return `a duration such as "10ep", "500it", "1e9img" or "2.5%"`
+	case t == reflect.TypeFor[Layer]():
+		return `a layer such as "pool", "stage3:2x1" or "blocks4+mean"`
 	case t == reflect.TypeFor[Bytes]():
 		return `a size such as "200GB" or "500GiB"`
 	case t.Kind() == reflect.Pointer:

@@ -5,6 +5,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"seer/data/augment"
 )
@@ -19,7 +20,7 @@ func (c *checker) linear(l Linear) {
 	c.length("linear.duration", l.Duration)
 	c.total("linear.duration", l.Duration)
 	c.within("linear.batch", l.Batch, 1, maxProbeBatch)
-	c.positive("linear.base_lr", l.BaseLR)
+	c.grid(l)
 	c.momentum("linear", l.Momentum, l.Nesterov)
 	c.notNegative("linear.weight_decay", l.WeightDecay)
 	c.oneOf("linear.schedule", l.Schedule, "step", "cosine", "constant")
@@ -29,6 +30,31 @@ func (c *checker) linear(l Linear) {
 	random.Groups[0].Scale = l.Scale
 	c.probeViews("linear", random)
 	c.resize("linear", l.Resize, l.Crop)
+}
+
+// maxHeads bounds the classifiers of a grid: each has weights, gradients and momentum.
+const maxHeads = 1000
+
+// grid checks what the probe tries at once.
+func (c *checker) grid(l Linear) {
+	c.refuse(len(l.Layers) == 0, "linear.layers", l.Layers, "name at least one, such as \"pool\"")
+	c.refuse(len(l.BaseLR) == 0, "linear.base_lr", l.BaseLR, "give at least one rate")
+	c.refuse(len(l.BatchNorm) == 0, "linear.batch_norm", l.BatchNorm, "give true, false or both")
+	for i, layer := range l.Layers {
+		c.refuse(slices.Contains(l.Layers[:i], layer), "linear.layers", layer.String(), "is named twice")
+	}
+	for i, rate := range l.BaseLR {
+		path := "linear.base_lr"
+		if len(l.BaseLR) > 1 {
+			path = entry(path, i)
+		}
+		c.positive(path, rate)
+		c.refuse(slices.Contains(l.BaseLR[:i], rate), path, rate, "is there twice")
+	}
+	c.refuse(len(l.BatchNorm) == 2 && l.BatchNorm[0] == l.BatchNorm[1] || len(l.BatchNorm) > 2, "linear.batch_norm", l.BatchNorm, "give true, false or both")
+	heads := len(l.Layers) * len(l.BaseLR) * len(l.BatchNorm)
+	c.refuse(heads > maxHeads, "linear.base_lr", heads, "classifiers in all, of %d layers, %d rates and %d kinds; allowed are up to %d", len(l.Layers), len(l.BaseLR), len(l.BatchNorm), maxHeads)
+	c.refuse(l.Solver == "lbfgs" && heads > 1, "linear.solver", l.Solver, "fits one classifier: give linear.layers, linear.base_lr and linear.batch_norm one value each")
 }
 
 func (c *checker) knn(k KNN, l Linear) {

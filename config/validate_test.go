@@ -229,7 +229,7 @@ func TestValidateEvalRefuses(t *testing.T) {
 		{LinearEval, func(e *Experiment) { e.Linear.Duration = Duration{} }, "linear.duration"},
 		{LinearEval, func(e *Experiment) { e.Linear.Duration = Duration{5, Percent} }, "linear.duration"},
 		{LinearEval, func(e *Experiment) { e.Linear.Batch = 0 }, "linear.batch"},
-		{LinearEval, func(e *Experiment) { e.Linear.BaseLR = 0 }, "linear.base_lr"},
+		{LinearEval, func(e *Experiment) { e.Linear.BaseLR = Several[float64]{0} }, "linear.base_lr"},
 		{LinearEval, func(e *Experiment) { e.Linear.Momentum = 0 }, "linear.nesterov"},
 		{LinearEval, func(e *Experiment) { e.Linear.Schedule = "plateau" }, "linear.schedule"},
 		{LinearEval, func(e *Experiment) { e.Linear.Milestones = nil }, "linear.milestones"},

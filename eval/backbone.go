@@ -24,14 +24,15 @@ type Backbone struct {
 	Origin       Origin     // where the weights come from
 	Model        config.Model
 
-	auto    bool   // the layout was left open
-	trained string // the layout that the weights were trained in, as in their metadata; "" where it is not known
+	layers  []layer // whose outputs are the features; nil: the pooled ones of the trunk
+	auto    bool    // the layout was left open
+	trained string  // the layout that the weights were trained in, as in their metadata; "" where it is not known
 }
 
 // Close frees the trunk.
 func (b *Backbone) Close() { nn.Close(b.Trunk) }
 
-// Features computes pooled features, float32 [N,Width] on the backbone's device, of uint8 images [N,S,S,3]. The open
+// Features computes features, float32 [N,Width] on the backbone's device, of uint8 images [N,S,S,3]. The open
 // scope owns them. The batch norms use their running statistics, so that an image's features do not depend on its batch.
 //
 // It is a border: a shape that does not fit or exhausted memory is an error. Between pieces of the batch it looks at
@@ -52,7 +53,7 @@ func (b *Backbone) Features(ctx context.Context, pixels *torch.Tensor) (features
 
 func (b *Backbone) pieces(ctx context.Context, pixels *torch.Tensor) (*torch.Tensor, error) {
 	n, piece := pixels.Size(0), b.piece(pixels.Size(1))
-	out := torch.Empty(torch.Float32, b.Device, n, b.Trunk.Width())
+	out := torch.Empty(torch.Float32, b.Device, n, b.Width())
 	for at := int64(0); at < n; at += piece {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -68,6 +69,10 @@ func (b *Backbone) into(out, pixels *torch.Tensor) {
 	defer scope.Close()
 	images := torch.Pixels(pixels.ToDevice(b.Device), b.Mean, b.Std, torch.Float32, b.ChannelsLast)
 	torch.Autocast(b.Device, b.Precision, func() {
+		if len(b.layers) > 0 {
+			b.read(out, images)
+			return
+		}
 		out.CopyInPlace(b.Trunk.Forward(&nn.Context{}, images))
 	})
 }

@@ -190,9 +190,9 @@ func (b *Backbone) Extract(ctx context.Context, im Images) (*Features, error) {
 	f := &Features{}
 	var all *torch.Tensor
 	if err := torch.Try(func() {
-		all = torch.Empty(torch.Float32, torch.CPU, im.Len(), b.Trunk.Width()).Release()
+		all = torch.Empty(torch.Float32, torch.CPU, im.Len(), b.Width()).Release()
 	}); err != nil {
-		return nil, fmt.Errorf("keeping the features of %d images of width %d: %w", im.Len(), b.Trunk.Width(), err)
+		return nil, fmt.Errorf("keeping the features of %d images of width %d: %w", im.Len(), b.Width(), err)
 	}
 	defer all.Close()
 	err := b.Each(ctx, im, func(batch *loader.Batch, features *torch.Tensor) error {

@@ -45,8 +45,13 @@ func WeightedSoftCrossEntropy(scores, shares, weights *torch.Tensor) *torch.Tens
 // [N, classes] of 1 and 0 (torch.nn.functional.binary_cross_entropy_with_logits). Entries of -1 do not count: the class
 // may be in the image or not (OpenImages, VOC's difficult objects).
 func BinaryCrossEntropy(scores, targets *torch.Tensor) *torch.Tensor {
+	return meanOfKnown(logistic(scores, targets), targets)
+}
+
+// logistic is the loss of each entry for targets of 1 and 0.
+func logistic(scores, targets *torch.Tensor) *torch.Tensor {
 	scores = scores.To(torch.Float32)
-	return meanOfKnown(scores.ClampMin(0).Sub(scores.Mul(targets)).Add(softplus(scores)), targets)
+	return scores.ClampMin(0).Sub(scores.Mul(targets)).Add(softplus(scores))
 }
 
 // WeightedBinaryCrossEntropy is BinaryCrossEntropy with a weight for the positives of each class, float32 [classes]
@@ -63,8 +68,11 @@ func WeightedBinaryCrossEntropy(scores, targets, weights *torch.Tensor) *torch.T
 // softplus is log(1 + exp(-|x|)), which does not overflow.
 func softplus(x *torch.Tensor) *torch.Tensor { return x.Abs().Neg().Exp().AddScalar(1).Log() }
 
+// known is 1 for each target that counts and 0 for others.
+func known(targets *torch.Tensor) *torch.Tensor { return targets.GtScalar(-0.5).To(torch.Float32) }
+
 // meanOfKnown is the mean of the losses [N, classes] whose target is not -1.
 func meanOfKnown(losses, targets *torch.Tensor) *torch.Tensor {
-	counts := targets.GtScalar(-0.5).To(torch.Float32)
+	counts := known(targets)
 	return losses.Mul(counts).Sum().Div(counts.Sum().ClampMin(1))
 }

@@ -65,3 +65,33 @@ func ExampleCrossEntropy() {
 	// 0.127
 	// 1.127
 }
+
+// VISSL's loss of OpenImages: each class is averaged over the images that are known for it, then all are added up.
+func TestClasswiseBinaryCrossEntropyAddsUpClasses(t *testing.T) {
+	torchtest.NoLeaks(t)
+	scores := []float64{2, -1, 30, -3, 0.5, -200, 4, 1, 7}
+	targets := []float32{1, 0, -1, 0, -1, -1, 1, 1, -1} // nothing is known of the last class
+	want := 0.0
+	for c := range 3 {
+		sum, n := 0.0, 0.0
+		for i := range 3 {
+			x, y := scores[3*i+c], float64(targets[3*i+c])
+			if y >= 0 {
+				sum, n = sum+math.Log1p(math.Exp(-math.Abs(x)))+max(x, 0)-x*y, n+1
+			}
+		}
+		want += sum / max(n, 1)
+	}
+	values := make([]float32, len(scores))
+	for i, v := range scores {
+		values[i] = float32(v)
+	}
+	x := torch.FromFloat32(values, 3, 3).SetRequiresGrad(true)
+	loss := supervised.ClasswiseBinaryCrossEntropy(x, torch.FromFloat32(targets, 3, 3))
+	assert.InDelta(t, want, loss.Item(), 1e-6)
+	loss.Backward()
+	grad := x.Grad().Float32s()
+	assert.InDelta(t, (1/(1+math.Exp(-2))-1)/3, grad[0], 1e-6, "one of three images of its class")
+	assert.InDelta(t, 1/(1+math.Exp(1))/2, grad[1], 1e-6, "one of two that are known")
+	assert.Zero(t, grad[2])
+}

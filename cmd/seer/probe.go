@@ -33,9 +33,12 @@ func linearEvalCommand() *cli.Command {
 			"has to beat. A file of weights may have the parameter names of torchvision, timm, transformers, VISSL,\n" +
 			"ClassyVision or pycls, behind any prefix: of a teacher and a student the teacher is taken, unless --prefix says\n" +
 			"otherwise.\n\n" +
-			"Features are computed once, unless linear.augment = true. The result is printed, and kept in\n" +
-			"results.jsonl of the run folder, or in --out.\n\nExamples:\n" +
+			"Features are computed once, unless linear.augment = true. Lists of linear.layers, linear.base_lr and\n" +
+			"linear.batch_norm train a grid of classifiers in the same pass over the images; the best is the result. Images\n" +
+			"with several classes each are learned too, and judged by mean average precision. The result is printed, and\n" +
+			"kept in results.jsonl of the run folder, or in --out.\n\nExamples:\n" +
 			"   seer linear-eval runs/quickstart\n" +
+			"   seer linear-eval runs/quickstart --set 'linear.base_lr=[0.01, 0.1, 1]' --set 'linear.layers=[\"stage1:2x2\", \"pool\"]'\n" +
 			"   seer linear-eval runs/quickstart --random-init\n" +
 			"   seer linear-eval experiments/linear_in1k.toml --weights runs/x/latest \\\n" +
 			"      --set linear.train=/data/imagenet/train --set linear.val=/data/imagenet/val\n" +
@@ -173,36 +176,47 @@ func showResult(c *cli.Context, r probe.Result, e *config.Experiment) error {
 	return err
 }
 
-// printResults writes a table with a row for each result.
+// printResults writes a table with a row for each result, and one for each trial of a result.
 func printResults(w io.Writer, results ...probe.Result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	precision := slices.ContainsFunc(results, func(r probe.Result) bool { return r.Task == "svm" })
+	precision := slices.ContainsFunc(results, func(r probe.Result) bool { return r.Task == "svm" || r.MAP > 0 })
 	head := "top-1 %\ttop-5 %"
 	if precision {
 		head = "mAP %\t" + head
 	}
 	fmt.Fprintln(t, "probe\tweights\tarch\t"+head+"\tclasses\ttrain\tval")
 	for _, r := range results {
-		figures := fmt.Sprintf("%.2f\t%.2f", r.Top1, r.Top5)
-		if r.Top5 == 0 && r.MAP > 0 { // several classes an image: none is the best
-			figures = "-\t-"
-		}
-		if precision {
-			figures = fmt.Sprintf("%.2f\t%s", r.MAP, figures)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", r.Task, r.Origin, r.Arch, figures, r.Classes, r.TrainImages, r.ValImages)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", r.Task, r.Origin, r.Arch, figures(r.Top1, r.Top5, r.MAP, precision), r.Classes, r.TrainImages, r.ValImages)
 		for _, trial := range r.Trials {
-			mark := ""
-			if trial.String() == r.Best {
-				mark = "\tbest"
-			}
-			fmt.Fprintf(t, "%s, %v\t\t\t%.2f\t%.2f%s\n", r.Task, trial, trial.Top1, trial.Top5, mark)
+			fmt.Fprintf(t, "%s, %v\t\t\t%s\n", r.Task, trial, trialFigures(trial, trial.String() == r.Best, precision))
 		}
 		for _, k := range r.Shots {
 			fmt.Fprintf(t, "%s, %d a class\t\t\t%.2f ± %.2f\n", r.Task, k.K, k.Mean, k.Std)
 		}
 	}
 	return t.Flush()
+}
+
+// figures are the columns of one row, per cent.
+func figures(top1, top5, precision float64, withPrecision bool) string {
+	text := fmt.Sprintf("%.2f\t%.2f", top1, top5)
+	if top5 == 0 && precision > 0 { // several classes an image: none is the best
+		text = "-\t-"
+	}
+	if withPrecision {
+		text = fmt.Sprintf("%.2f\t%s", precision, text)
+	}
+	return text
+}
+
+func trialFigures(t probe.Trial, best, precision bool) string {
+	switch {
+	case t.Diverged > 0:
+		return fmt.Sprintf("diverged at step %d", t.Diverged)
+	case best:
+		return figures(t.Top1, t.Top5, t.MAP, precision) + "\tbest"
+	}
+	return figures(t.Top1, t.Top5, t.MAP, precision)
 }
 
 // resultsFile keeps the results of probes in a run folder.

@@ -60,6 +60,27 @@ func TestProbeWritesOut(t *testing.T) {
 	assert.NoDirExists(t, run, "--out stands for the run folder")
 }
 
+// A grid of linear classifiers is a table of its own, and all of it is in the file.
+func TestLinearEvalOfAGrid(t *testing.T) {
+	experiment, _ := experimentFile(t, coloured(t, 24))
+	path := filepath.Join(t.TempDir(), "r.json")
+	out := mustInvoke(t, "linear-eval", experiment, "--random-init", "--out", path, "--set", "linear.base_lr=[1e-9, 0.3]", "--set", "linear.layers=stage1:2x2,pool")
+	for _, row := range []string{`stage1:2x2, batch norm, rate 1e-09`, `stage1:2x2, batch norm, rate 0.3`, `pool, batch norm, rate 1e-09`, `pool, batch norm, rate 0.3`} {
+		assert.Regexp(t, `(?m)^linear-eval, `+row+` +\d+\.\d\d +\d+\.\d\d`, out)
+	}
+	assert.Equal(t, 1, strings.Count(out, "best"))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var r probe.Result
+	require.NoError(t, json.Unmarshal(text, &r))
+	require.Len(t, r.Trials, 4)
+	assert.Equal(t, "pool", r.Trials[3].Layer)
+	assert.Equal(t, 0.3, r.Trials[3].BaseLR)
+	assert.True(t, *r.Trials[3].BatchNorm)
+	assert.Positive(t, r.Trials[3].Loss)
+	assert.Equal(t, []any{"stage1:2x2", "pool"}, r.Settings["layers"])
+}
+
 // What two sets of images are wrong about is said before the trunk has seen any of them.
 func TestProbesCheckTheirSourcesFirst(t *testing.T) {
 	experiment, _ := experimentFile(t, coloured(t, 9))

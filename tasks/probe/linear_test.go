@@ -24,7 +24,7 @@ import (
 func short(edit func(*config.Linear)) config.Linear {
 	c := config.Default().Linear
 	c.Duration = config.Duration{Value: 10, Unit: config.Epochs}
-	c.Batch, c.BaseLR, c.Schedule, c.Milestones, c.WeightDecay = 32, 0.8, "cosine", nil, 0
+	c.Batch, c.BaseLR, c.Schedule, c.Milestones, c.WeightDecay = 32, config.Several[float64]{0.8}, "cosine", nil, 0
 	if edit != nil {
 		edit(&c)
 	}
@@ -33,8 +33,8 @@ func short(edit func(*config.Linear)) config.Linear {
 
 func TestLinearSeparates(t *testing.T) {
 	tests := map[string]func(*config.Linear){
-		"batch norm": func(c *config.Linear) { c.BatchNorm = true },
-		"plain":      func(c *config.Linear) { c.BatchNorm = false },
+		"batch norm": func(c *config.Linear) { c.BatchNorm = config.Several[bool]{true} },
+		"plain":      func(c *config.Linear) { c.BatchNorm = config.Several[bool]{false} },
 		"steps": func(c *config.Linear) {
 			c.Schedule, c.Milestones = "step", []config.Duration{{Value: 50, Unit: config.Percent}}
 		},
@@ -48,7 +48,7 @@ func TestLinearSeparates(t *testing.T) {
 			r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv, vl),
 				probe.LinearOptions{Config: short(edit), Classes: 5, Seed: 3})
 			require.NoError(t, err)
-			assert.Equal(t, []int64{100, 100, 100}, []int64{r.Right(1), r.Right(5), r.Images()})
+			assert.Equal(t, []float64{100, 100}, []float64{r.Top1, r.Top5})
 			assert.EqualValues(t, 125, r.Steps)
 			assert.Less(t, r.Loss, 0.2)
 		})
@@ -69,7 +69,7 @@ func TestLinearBatchNormUsesRunningStatistics(t *testing.T) {
 		r, err := probe.Linear(context.Background(), torch.CPU, evaltest.Features(tv, tl), evaltest.Features(vv[:8*n], vl[:n]),
 			probe.LinearOptions{Config: short(nil), Classes: 5})
 		require.NoError(t, err)
-		assert.EqualValues(t, n, r.Right(1))
+		assert.Equal(t, 100.0, r.Top1, "%d images", n)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestLinearIsDeterministic(t *testing.T) {
 	first := run(1)
 	assert.Equal(t, first, run(1))
 	assert.NotEqual(t, first.Loss, run(2).Loss, "the seed must matter")
-	assert.Less(t, first.Right(1), first.Images(), "the task must not be trivial")
+	assert.Less(t, first.Top1, 100.0, "the task must not be trivial")
 }
 
 func TestLinearRefuses(t *testing.T) {
@@ -102,7 +102,7 @@ func TestLinearRefuses(t *testing.T) {
 		want    string
 	}{
 		"label":     {tv, 2, nil, "image 2 has label 2; with 2 classes"},
-		"diverging": {huge, 3, func(c *config.Linear) { c.BatchNorm = false }, "lower linear.base_lr"},
+		"diverging": {huge, 3, func(c *config.Linear) { c.BatchNorm = config.Several[bool]{false} }, "lower linear.base_lr"},
 		"no batch":  {tv, 3, func(c *config.Linear) { c.Batch = 0 }, "linear.batch"},
 	}
 	for name, tt := range tests {
@@ -148,7 +148,7 @@ func TestLinearAugmented(t *testing.T) {
 		return r
 	}
 	first := run(1)
-	assert.EqualValues(t, 24, first.Right(1))
+	assert.Equal(t, 100.0, first.Top1)
 	assert.EqualValues(t, 30, first.Steps)
 	assert.Equal(t, first, run(3), "the number of workers must not matter")
 }

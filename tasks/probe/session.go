@@ -35,7 +35,8 @@ type Session struct {
 // imageSet says which images are looked at and how: the key of the features that are kept.
 type imageSet struct {
 	path, kind   string
-	validation   bool // the part of a data set whose folder holds both
+	layer        string // of the trunk, or several
+	validation   bool   // the part of a data set whose folder holds both
 	subset       config.Subset
 	resize, crop int
 }
@@ -44,6 +45,7 @@ type imageSet struct {
 type labelled struct {
 	name     string
 	images   eval.Images
+	backbone *eval.Backbone // reads the layers
 	features *eval.Features
 }
 
@@ -105,24 +107,30 @@ func (s *Session) Forget() {
 func (s *Session) Linear(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	l := s.Experiment.Linear
-	train, val, err := s.pair(ctx, "linear", imageSet{l.Train, l.Kind, false, l.TrainSubset, l.Resize, l.Crop}, l.Val, l.Batch)
+	backbone, widths, err := s.Backbone.Reading(l.Layers)
+	if err != nil {
+		return Result{}, fmt.Errorf("linear.layers: %w", err)
+	}
+	train, val, err := s.pair(ctx, "linear", imageSet{path: l.Train, kind: l.Kind, subset: l.TrainSubset, resize: l.Resize, crop: l.Crop}, l.Val, l.Batch, backbone)
 	if err != nil {
 		return Result{}, err
 	}
 	if err := s.compute(ctx, "features of the validation images", val); err != nil {
 		return Result{}, err
 	}
-	scored, err := aligned(train, val)
-	if err != nil {
+	o := LinearOptions{Config: l, Classes: train.classes(), Widths: widths, Seed: s.Experiment.Run.Seed, Threads: s.Backbone.Threads, Progress: s.linearProgress()}
+	scored := val.features
+	if rows := train.rows(); rows != nil {
+		o.Train, o.Val = rows, val.rows()
+	} else if scored, err = aligned(train, val); err != nil {
 		return Result{}, err
 	}
-	o := LinearOptions{Config: l, Classes: train.classes(), Seed: s.Experiment.Run.Seed, Threads: s.Backbone.Threads, Progress: s.linearProgress()}
 	r, err := s.train(ctx, train, scored, o)
 	if err != nil {
 		return Result{}, err
 	}
 	out := s.result("linear-eval", train, val, begin)
-	out.Top1, out.Top5 = topK(r.Classification)
+	out.take(r.Trials)
 	l.Train, l.Val = redact.URL(l.Train), redact.URL(l.Val)
 	out.Loss, out.Steps, out.Cost, out.Train, out.Val = r.Loss, r.Steps, r.Cost, l.Train, l.Val
 	out.Settings, err = settings(l)
@@ -130,17 +138,18 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 }
 
 // pair opens training and validation images that are looked at alike, and compares their classes.
-func (s *Session) pair(ctx context.Context, section string, key imageSet, valPath string, batch int) (train, val *labelled, err error) {
-	if train, err = s.open(ctx, key, batch); err != nil {
+func (s *Session) pair(ctx context.Context, section string, key imageSet, valPath string, batch int, b *eval.Backbone) (train, val *labelled, err error) {
+	key.layer = b.Layers()
+	if train, err = s.open(ctx, key, batch, b); err != nil {
 		return nil, nil, fmt.Errorf("%s.train: %w", section, err)
 	}
 	key.path, key.subset, key.validation = valPath, config.Subset{}, slices.Contains(config.Layouts, key.kind)
-	if val, err = s.open(ctx, key, batch); err != nil {
+	if val, err = s.open(ctx, key, batch, b); err != nil {
 		return nil, nil, fmt.Errorf("%s.val: %w", section, err)
 	}
 	switch several := train.rows() != nil; {
-	case several && section != "svm":
-		return nil, nil, fmt.Errorf("%s.train: %s has several classes an image: seer svm takes such data sets", section, redact.URL(train.name))
+	case several && (section == "knn" || section == "linear" && s.Experiment.Linear.Solver == "lbfgs"):
+		return nil, nil, fmt.Errorf("%s.train: %s has several classes an image: seer svm and seer linear-eval (linear.solver = \"sgd\") take such data sets", section, redact.URL(train.name))
 	case several:
 		err = sameClasses(train, val)
 	default:
@@ -191,7 +200,7 @@ func sameClasses(train, val *labelled) error {
 // train works on features computed once, unless every epoch sees other crops.
 func (s *Session) train(ctx context.Context, train *labelled, val *eval.Features, o LinearOptions) (LinearResult, error) {
 	if o.Config.Augment {
-		return LinearAugmented(ctx, s.Backbone, train.images, val, o)
+		return LinearAugmented(ctx, train.backbone, train.images, val, o)
 	}
 	if err := s.compute(ctx, "features of the training images", train); err != nil {
 		return LinearResult{}, err
@@ -211,7 +220,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	k := s.Experiment.KNN
 	trainPath, valPath, kind := s.Experiment.KNNSources()
-	train, val, err := s.pair(ctx, "knn", imageSet{trainPath, kind, false, k.TrainSubset, k.Resize, k.Crop}, valPath, k.Batch)
+	train, val, err := s.pair(ctx, "knn", imageSet{path: trainPath, kind: kind, subset: k.TrainSubset, resize: k.Resize, crop: k.Crop}, valPath, k.Batch, s.Backbone)
 	if err != nil {
 		return Result{}, err
 	}
@@ -236,8 +245,7 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 		trials = append(trials, t)
 	}
 	out := s.result("knn", train, val, begin)
-	out.Top1, out.Top5 = best(trials).Top1, best(trials).Top5
-	out.Trials, out.Best = tried(trials)
+	out.take(trials)
 	k.Train, k.Val = redact.URL(k.Train), redact.URL(k.Val)
 	out.Train, out.Val = redact.URL(trainPath), redact.URL(valPath)
 	out.Settings, err = settings(k)
@@ -253,6 +261,13 @@ func (s *Session) result(task string, train, val *labelled, begin time.Time) Res
 	}
 }
 
+// take has the result be that of the best trial.
+func (r *Result) take(trials []Trial) {
+	b := best(trials)
+	r.Top1, r.Top5, r.MAP = b.Top1, b.Top5, b.MAP
+	r.Trials, r.Best = tried(trials)
+}
+
 // settings gives a section of the experiment the names that it has in the file.
 func settings(section any) (map[string]any, error) {
 	text, err := toml.Marshal(section)
@@ -266,7 +281,7 @@ func settings(section any) (map[string]any, error) {
 func (l *labelled) classes() int { return len(l.images.Source.Classes()) }
 
 // open opens a labelled source once.
-func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled, error) {
+func (s *Session) open(ctx context.Context, key imageSet, batch int, b *eval.Backbone) (*labelled, error) {
 	if set := s.sets[key]; set != nil {
 		return set, nil
 	}
@@ -282,7 +297,7 @@ func (s *Session) open(ctx context.Context, key imageSet, batch int) (*labelled,
 		return nil, errors.Join(err, src.Close())
 	}
 	d := s.Experiment.Data
-	set := &labelled{name: key.path, images: eval.Images{
+	set := &labelled{name: key.path, backbone: b, images: eval.Images{
 		Source: src, Sampler: order, Resize: key.resize, Crop: key.crop, Batch: batch, Workers: d.Workers,
 		Orient: d.EXIFOrientation, MaxBadFraction: inputs.BadFraction(d.MaxBadFraction),
 	}}
@@ -302,7 +317,7 @@ func (s *Session) compute(ctx context.Context, stage string, set *labelled) (err
 	var bad []loader.Bad
 	im.OnBad = func(b loader.Bad) { bad = append(bad, b) }
 	im.Progress = func(done, total int64) { s.progress(stage, done, total) }
-	if set.features, err = s.Backbone.Extract(ctx, im); err != nil {
+	if set.features, err = set.backbone.Extract(ctx, im); err != nil {
 		return fmt.Errorf("%s: %w", stage, err)
 	}
 	if set.features.Len() == 0 {

@@ -84,6 +84,41 @@ func TestSessionAugmented(t *testing.T) {
 	assert.Greater(t, r.Top1, 90.0)
 }
 
+// A grid of layers, batch norms and rates: the same figures as each classifier by itself, from one pass.
+func TestSessionTrainsAGrid(t *testing.T) {
+	torchtest.NoLeaks(t)
+	for _, augment := range []bool{false, true} {
+		e := probing(evaltest.Coloured(t, 24), evaltest.Coloured(t, 12))
+		e.Linear.Augment, e.Linear.Duration = augment, config.Duration{Value: 3, Unit: config.Epochs}
+		layers := []config.Layer{{Stage: 2, Rows: 2, Columns: 1}, {}}
+		rates := config.Several[float64]{0.001, 0.8}
+		e.Linear.Layers, e.Linear.BaseLR, e.Linear.BatchNorm = layers, rates, config.Several[bool]{true, false}
+		s := session(t, e)
+		stages := map[string]int{}
+		s.Progress = func(stage string, done, total int64) {
+			if done == total {
+				stages[stage]++
+			}
+		}
+		all, err := s.Linear(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, 1, stages["features of the validation images"])
+		assert.Equal(t, 1, stages["linear classifier"])
+		require.Len(t, all.Trials, 8)
+		for i, trial := range all.Trials {
+			e.Linear.Layers, e.Linear.BaseLR, e.Linear.BatchNorm = layers[i/4:i/4+1], rates[i%2:i%2+1], config.Several[bool]{i/2%2 == 0}
+			alone, err := session(t, e).Linear(context.Background())
+			require.NoError(t, err)
+			assert.Equal(t, []float64{alone.Loss, alone.Top1, alone.Top5}, []float64{trial.Loss, trial.Top1, trial.Top5}, "%v", trial)
+			assert.LessOrEqual(t, trial.Top1, all.Top1)
+			assert.Empty(t, alone.Trials)
+		}
+		assert.Equal(t, "stage2:2x1, batch norm, rate 0.001", all.Trials[0].String())
+		assert.Equal(t, "pool, rate 0.8", all.Trials[7].String())
+		assert.NotEqual(t, all.Trials[0].Loss, all.Trials[4].Loss)
+	}
+}
+
 func TestSessionSubset(t *testing.T) {
 	torchtest.NoLeaks(t)
 	dir := evaltest.Coloured(t, 24)
@@ -152,6 +187,7 @@ func TestSessionRefuses(t *testing.T) {
 		"train":     {func(e *config.Experiment) { e.Linear.Train = dir + "x" }, "linear.train: "},
 		"val":       {func(e *config.Experiment) { e.Linear.Val = dir + "x" }, "linear.val: "},
 		"no labels": {func(e *config.Experiment) { e.Linear.Train = flat }, "linear.train: "},
+		"layer":     {func(e *config.Experiment) { e.Linear.Layers = []config.Layer{{Blocks: 1}} }, "linear.layers: layer \"blocks1\" of regnet_y: only transformers have class tokens"},
 		"subset":    {func(e *config.Experiment) { e.Linear.TrainSubset.First = 7 }, "the source holds 6"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,8 +295,19 @@ func TestProbesReadPublishedLayouts(t *testing.T) {
 	assert.EqualValues(t, 12, r.ValImages)
 
 	e.Linear.Train, e.Linear.Val, e.Linear.Kind = coco, coco, "coco"
+	for _, augment := range []bool{false, true} {
+		e.Linear.Augment = augment
+		r, err = s.Linear(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, 100.0, r.MAP, "augment %v", augment)
+		assert.Zero(t, r.Top1, "several classes an image: none is the best")
+		assert.Equal(t, 4, r.Classes)
+	}
+	_, err = s.KNN(context.Background())
+	assert.ErrorContains(t, err, "has several classes an image: seer svm and seer linear-eval")
+	e.Linear.Solver, e.Linear.Augment = "lbfgs", false
 	_, err = s.Linear(context.Background())
-	assert.ErrorContains(t, err, "has several classes an image: seer svm takes such data sets")
+	assert.ErrorContains(t, err, "has several classes an image: seer svm and seer linear-eval")
 	e.SVM.Train, e.SVM.Val, e.SVM.Kind = imagenet, imagenet, "voc"
 	_, err = s.SVM(context.Background())
 	assert.ErrorContains(t, err, "svm.train")

@@ -28,7 +28,7 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	v := s.Experiment.SVM
 	trainPath, valPath, kind := s.Experiment.SVMSources()
-	train, val, err := s.pair(ctx, "svm", imageSet{trainPath, kind, false, v.TrainSubset, v.Resize, v.Crop}, valPath, v.Batch)
+	train, val, err := s.pair(ctx, "svm", imageSet{path: trainPath, kind: kind, subset: v.TrainSubset, resize: v.Resize, crop: v.Crop}, valPath, v.Batch, s.Backbone)
 	if err != nil {
 		return Result{}, err
 	}
@@ -167,5 +167,7 @@ func (s *Session) logistic(ctx context.Context, train, val *eval.Features, class
 	if err != nil {
 		return LinearResult{}, err
 	}
-	return LinearResult{Classification: counts, Steps: int64(r.Iterations), Loss: r.Objective, Cost: r.Cost}, nil
+	t := Trial{Loss: r.Objective}
+	t.Top1, t.Top5 = topK(counts)
+	return LinearResult{Trial: t, Trials: []Trial{t}, Steps: int64(r.Iterations), Cost: r.Cost}, nil
 }
