@@ -22,7 +22,8 @@ func dataShowCommand() *cli.Command {
 		Name:      "show",
 		Usage:     "write a contact sheet of an experiment's crops: what the network sees",
 		ArgsUsage: "FILE.toml",
-		Description: "A row an image: the image itself, then its crops with their colours and blur, as the run would feed them.\n" +
+		Description: "A row an image: the image itself with a frame where each crop was cut, then its crops with their colours and\n" +
+			"blur, as the run would feed them.\n" +
 			"The images are the first of the run's order, or those that follow another number of images.\n\nExamples:\n" +
 			"   seer data show experiments/quickstart.toml --out crops.png\n" +
 			"   seer data show experiments/swav_in1k.toml --set data.source=/data/images --images 16 --from 1000000",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package contact draws contact sheets: what a network sees of each image, one row an image. The crops are the loader's
-// own, byte for byte; the picture at the left of a row is the image that they come from.
+// own, byte for byte; the picture at the left of a row is the image that they come from, with a frame where each was cut.
 package contact
 
 import (
@@ -16,6 +16,7 @@ import (
 	"golang.org/x/image/font/basicfont"
 	"golang.org/x/image/math/fixed"
 
+	"seer/data/augment"
 	"seer/data/jpeg"
 	"seer/data/loader"
 )
@@ -29,19 +30,21 @@ const (
 var (
 	paper = color.RGBA{R: 250, G: 250, B: 248, A: 255}
 	ink   = color.RGBA{R: 40, G: 40, B: 40, A: 255}
+	// frameInks tell groups of crops apart, also for those who see no red or green (Okabe and Ito's palette).
+	frameInks = []color.Color{color.RGBA{R: 230, G: 159, A: 255}, color.RGBA{R: 86, G: 180, B: 233, A: 255}, color.RGBA{G: 158, B: 115, A: 255}}
 )
 
 // Draw loads one batch, step opt.StartStep of the options, and lays it out: a row an image, at the left the image itself
-// scaled to the largest crop's height, then each crop at its own size, after augmentation and before normalisation. A row
+// scaled to the largest crop's height with the frames of its crops, a colour a group, then each crop at its own size, after augmentation and before normalisation. A row
 // whose image could not be used shows its replacement, as training would.
 func Draw(ctx context.Context, opt loader.BatchOptions) (*image.RGBA, error) {
-	opt.Steps = opt.StartStep + 1
-	loader, err := loader.New(ctx, opt)
+	opt.Steps, opt.KeepCrops = opt.StartStep+1, true
+	l, err := loader.New(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
-	defer loader.Close()
-	batch, err := loader.Next(ctx)
+	defer l.Close()
+	batch, err := l.Next(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,10 +124,34 @@ func newSheet(b *loader.Batch) *sheet {
 	return s
 }
 
+// frames outlines on the picture at a place where the crops of an image were cut, those of the smallest groups last.
+func (s *sheet) frames(at, whole image.Rectangle, groups []loader.CropGroup, crops []augment.Crop) {
+	for g, group := range groups {
+		for _, c := range crops[:group.Count] {
+			x, y := float64(at.Dx())/float64(whole.Dx()), float64(at.Dy())/float64(whole.Dy())
+			s.frame(image.Rect(int(float64(c.X)*x), int(float64(c.Y)*y), int(float64(c.X+c.W)*x), int(float64(c.Y+c.H)*y)).Add(at.Min), frameInks[g%len(frameInks)])
+		}
+		crops = crops[group.Count:]
+	}
+}
+
+// frame draws the border of a rectangle.
+func (s *sheet) frame(r image.Rectangle, ink color.Color) {
+	const thick = 1
+	for _, side := range []image.Rectangle{
+		{r.Min, image.Pt(r.Max.X, r.Min.Y+thick)}, {image.Pt(r.Min.X, r.Max.Y-thick), r.Max},
+		{r.Min, image.Pt(r.Min.X+thick, r.Max.Y)}, {image.Pt(r.Max.X-thick, r.Min.Y), r.Max},
+	} {
+		draw.Draw(s.canvas, side, image.NewUniform(ink), image.Point{}, draw.Src)
+	}
+}
+
 // row draws one image and its crops.
 func (s *sheet) row(row int, original image.Image, name string, b *loader.Batch) {
 	top := gap + line + row*(s.height+line+gap)
-	draw.CatmullRom.Scale(s.canvas, fit(original.Bounds(), s.left, s.height).Add(image.Pt(gap, top)), original, original.Bounds(), draw.Src, nil)
+	at := fit(original.Bounds(), s.left, s.height).Add(image.Pt(gap, top))
+	draw.CatmullRom.Scale(s.canvas, at, original, original.Bounds(), draw.Src, nil)
+	s.frames(at, original.Bounds(), b.Groups, b.Crops[row])
 	crop := 0
 	for _, g := range b.Groups {
 		bytes := g.Size * g.Size * 3

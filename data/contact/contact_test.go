@@ -5,6 +5,7 @@ package contact_test
 import (
 	"context"
 	"image"
+	"image/color"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,32 @@ func TestSheetHoldsTheLoadersCrops(t *testing.T) {
 		}
 	}
 	require.Equal(t, x, sheet.Bounds().Dx())
+}
+
+// A frame shows where a crop was cut: here the whole image, whose border has the frame's colour.
+func TestCropsAreFramedOnTheirImage(t *testing.T) {
+	opt := options(t)
+	dir := t.TempDir()
+	datatest.Write(t, dir+"/a.jpg", datatest.JPEG(60, 40, 1))
+	src, err := source.Open(source.Location{Path: dir})
+	require.NoError(t, err)
+	defer src.Close()
+	opt.Source = src
+	opt.Crops = augment.MultiCrop{Groups: []augment.Group{{Kind: augment.Stretched, Count: 1, Size: 64}}}
+	opt.Batch = 1
+	sheet, err := contact.Draw(context.Background(), opt)
+	require.NoError(t, err)
+	orange := color.RGBA{R: 230, G: 159, A: 255}
+	corners := 0
+	for y := range sheet.Bounds().Dy() {
+		for x := range 8 + 96 + 8 {
+			if sheet.RGBAAt(x, y) == orange {
+				corners++
+			}
+		}
+	}
+	require.Equal(t, 2*96+2*(64-2), corners, "the image fills its place of 96×64")
+	require.Equal(t, orange, sheet.RGBAAt(8, 24))
 }
 
 func pixels(im *image.RGBA, x, y, size int) []byte {

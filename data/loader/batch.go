@@ -23,6 +23,9 @@ type Batch struct {
 	Indices []int64
 	// Groups holds the pixels, a group for each of the specification.
 	Groups []CropGroup
+	// Crops says how each crop was made, [image][crop] with the crops in the order of
+	// the groups; nil unless [BatchOptions.KeepCrops] asks for it.
+	Crops [][]augment.Crop
 	// Bad lists the images of this step that could not be used.
 	Bad []Bad
 
@@ -100,8 +103,14 @@ func (b *Batch) compact(ok []bool) {
 	for j := range n {
 		if ok[j] {
 			b.Indices[kept] = b.Indices[j]
+			if b.Crops != nil {
+				b.Crops[kept] = b.Crops[j]
+			}
 			kept++
 		}
 	}
 	b.Indices = b.Indices[:kept]
+	if b.Crops != nil {
+		b.Crops = b.Crops[:kept]
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"seer/data/augment"
 	"seer/data/jpeg"
 )
 
@@ -125,6 +126,9 @@ func (l *Loader) begin(step int64) *pending {
 		Step: step, Epoch: epoch, Position: l.plan.behind(step),
 		Indices: make([]int64, n),
 		Groups:  layOut(l.opt.Crops, s.mem, n),
+	}
+	if l.opt.KeepCrops {
+		b.Crops = make([][]augment.Crop, n)
 	}
 	b.slab.Store(s)
 	p := &pending{batch: b, done: make(chan struct{}), ok: make([]bool, n), bad: make([]*Bad, n)}

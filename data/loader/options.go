@@ -49,6 +49,10 @@ type BatchOptions struct {
 	// the same number of batches, of which the last may be empty.
 	Sequential bool
 
+	// KeepCrops puts the geometry of all crops into the batch, for those who follow
+	// something through them: boxes, or a picture of where crops were taken.
+	KeepCrops bool
+
 	// Workers is the number of goroutines that read and decode; 0 means one
 	// for each CPU that the process may use. Prefetch is the number of batches made ahead; 0 means 2.
 	Workers, Prefetch int

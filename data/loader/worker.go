@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"seer/data/augment"
@@ -63,7 +64,7 @@ func (w *worker) fill(t task) error {
 	index := l.indexOf(epoch, pos)
 	err := w.image(epoch, index)
 	if err == nil {
-		p.accept(t.slot, index)
+		w.accept(t, index)
 		return nil
 	}
 	if l.ctx.Err() != nil || !isImageError(err) {
@@ -89,7 +90,7 @@ func (w *worker) replace(t task, epoch uint64, pos int64, bad *Bad) error {
 		err := w.image(epoch, index)
 		if err == nil {
 			bad.Replacement = index
-			t.p.accept(t.slot, index)
+			w.accept(t, index)
 			return nil
 		}
 		if l.ctx.Err() != nil || !isImageError(err) {
@@ -172,7 +173,11 @@ func (w *worker) destinations(p *pending, slot int) {
 	}
 }
 
-func (p *pending) accept(slot int, index int64) {
-	p.batch.Indices[slot] = index
-	p.ok[slot] = true
+// accept notes which image fills a slot, and by which crops.
+func (w *worker) accept(t task, index int64) {
+	t.p.batch.Indices[t.slot] = index
+	t.p.ok[t.slot] = true
+	if t.p.batch.Crops != nil {
+		t.p.batch.Crops[t.slot] = slices.Clone(w.crops)
+	}
 }
