@@ -130,12 +130,17 @@ type Train struct {
 }
 
 // Finetune is training with labels from a pretrained trunk. The images are those of
-// [data], whose source must have labels; one entry of [[crops]], [augment], [optim],
+// [data], whose source must have labels (its kind may be that of a published data set, as
+// in [linear]); one entry of [[crops]], [augment], [optim],
 // [schedule] and [train] say how. It is not part of pretraining.
 type Finetune struct {
-	// Val is the labelled source to validate on; Kind is as in [data]. Required.
+	// Val is the labelled source to validate on; Kind is as in [linear]. Required.
 	Val  string `toml:"val"`
 	Kind string `toml:"kind"`
+	// MultiLabel is for images with any number of classes (kinds "voc", "coco",
+	// "openimages"): binary cross-entropy of every class, without those that are not
+	// known of an image, and mean average precision. Default false: one class an image.
+	MultiLabel bool `toml:"multi_label"`
 	// Hidden widths of the head between trunk and classes: one Linear each, with batch
 	// norm and ReLU (VISSL's MLP heads). Default: none, one Linear (SEER).
 	Hidden []int `toml:"hidden"`

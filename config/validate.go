@@ -64,7 +64,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.train(e.Train)
 		c.probe(e)
 	case FineTuning:
-		c.data(e.Data)
+		c.labelledData(e.Data)
 		c.shuffle(e.Data, int64(e.Optim.Batch))
 		if e.Model.Arch != "" { // otherwise that of the weights
 			c.model(e.Model)
@@ -126,8 +126,19 @@ func (c *checker) run(r Run) {
 }
 
 func (c *checker) data(d Data) {
-	c.refuse(d.Source == "", "data.source", d.Source, "say where the images are, for example --set data.source=DIR")
 	c.kind("data.kind", d.Kind)
+	c.images(d)
+}
+
+// labelledData may also be a data set as it is published, which needs labels to be one.
+func (c *checker) labelledData(d Data) {
+	c.labelledKind("data.kind", d.Kind)
+	c.refuse(d.Refresh.Value > 0 && slices.Contains(Layouts, d.Kind), "data.refresh", d.Refresh.String(), "a published data set does not change; leave it out")
+	c.images(d)
+}
+
+func (c *checker) images(d Data) {
+	c.refuse(d.Source == "", "data.source", d.Source, "say where the images are, for example --set data.source=DIR")
 	c.members(d)
 	c.within("data.workers", d.Workers, 0, maxThreads)
 	c.within("data.prefetch", d.Prefetch, 1, 1024)

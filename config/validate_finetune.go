@@ -24,6 +24,9 @@ func (c *checker) finetune(f Finetune) {
 	c.notNegative("finetune.cutmix", f.Cutmix)
 	c.positive("finetune.head_lr", f.HeadLR)
 	c.refuse(!(f.EMA >= 0 && f.EMA < 1), "finetune.ema", f.EMA, "must be 0 (no average) or more and below 1")
+	for key, softens := range map[string]float64{"label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix} {
+		c.refuse(f.MultiLabel && softens != 0, "finetune."+key, softens, "shares one class an image out, and finetune.multi_label = true has any number; leave it out")
+	}
 	c.length("finetune.validate_every", f.ValidateEvery)
 	c.resize("finetune", f.Resize, f.Crop)
 }

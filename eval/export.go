@@ -16,15 +16,17 @@ import (
 
 // The keys of an exported file's metadata beside those that describe the trunk.
 const (
-	metaSeer    = "seer"       // version that wrote the file
-	metaKeys    = "parameters" // library whose names the tensors have
-	metaClasses = "classes"    // JSON list, in the order of the scores
+	metaSeer    = "seer"        // version that wrote the file
+	metaKeys    = "parameters"  // library whose names the tensors have
+	metaClasses = "classes"     // JSON list, in the order of the scores
+	metaSeveral = "multi_label" // "true" where probabilities are sigmoids of the scores: an image has any number of classes
 )
 
 // Classifier is what turns a trunk's features into scores of classes in the models of other libraries.
 type Classifier struct {
-	Tensors []checkpoint.Tensor // fc.weight [classes, width], fc.bias [classes]
-	Classes []string            // names, for the metadata
+	Tensors    []checkpoint.Tensor // fc.weight [classes, width], fc.bias [classes]
+	Classes    []string            // names, for the metadata
+	MultiLabel bool                // an image has any number of them; likewise
 }
 
 // Export writes the trunk as a safetensors file, float32, with the names of a library (torchvision's by default there
@@ -52,6 +54,9 @@ func (b *Backbone) Export(path string, style names.Style, version string, classi
 			return err
 		}
 		meta[metaClasses] = string(classes)
+		if classifier.MultiLabel {
+			meta[metaSeveral] = "true"
+		}
 	}
 	return checkpoint.WriteSafetensors(path, tensors, meta)
 }

@@ -100,21 +100,3 @@ func Labelled(ctx context.Context, d config.Data, path, kind string, validation 
 	}
 	return set, nil
 }
-
-// AlignClasses maps the classes of validation images to the numbers of the training images' classes, by their names: a
-// validation folder may lack a class, and then numbers its own differently. -1 stands for a class that training lacks.
-func AlignClasses(train, val []string) []int64 {
-	number := map[string]int64{}
-	for i, name := range train {
-		number[name] = int64(i)
-	}
-	out := make([]int64, len(val))
-	for i, name := range val {
-		at, ok := number[name]
-		if !ok {
-			at = -1
-		}
-		out[i] = at
-	}
-	return out
-}

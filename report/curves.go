@@ -36,6 +36,7 @@ var Curves = []Curve{
 	{Key: "loss", Title: "Loss", Unit: "nats"},
 	{Key: "knn_top1", Title: "k-NN top-1", Unit: "%"},
 	{Key: "val_top1", Title: "Validation top-1", Unit: "%"},
+	{Key: "val_map", Title: "Validation mAP", Unit: "%"},
 	{Key: "rankme", Title: "RankMe", Unit: "dimensions in use"},
 	{Key: "lr", Title: "Learning rate"},
 	{Key: "assignment_entropy", Title: "Entropy of the mean assignment", Unit: "nats"},

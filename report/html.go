@@ -61,8 +61,8 @@ table{border-collapse:collapse}td,th{padding:.2em .9em;border-bottom:1px solid #
 pre{background:#f6f6f6;padding:1em;overflow:auto;font-size:13px}h1,h2{font-weight:600}
 </style></head><body><h1>{{.Name}}</h1>
 {{with .Last}}<p>Step {{num .step}}, {{num .epoch}} epochs, {{num .images}} images; loss {{num .loss}}; {{num .seconds}} s of training.</p>{{end}}
-{{if .Results}}<h2>Probes</h2><table><tr><th>probe</th><th>weights</th><th>step</th><th>top-1 %</th><th>top-5 %</th></tr>
-{{range .Results}}<tr><td>{{.task}}</td><td>{{.weights}}</td><td>{{num .step}}</td><td>{{num .top1}}</td><td>{{num .top5}}</td></tr>{{end}}</table>{{end}}
+{{if .Results}}<h2>Probes</h2><table><tr><th>probe</th><th>weights</th><th>step</th><th>top-1 %</th><th>top-5 %</th><th>mAP %</th></tr>
+{{range .Results}}<tr><td>{{.task}}</td><td>{{.weights}}</td><td>{{num .step}}</td><td>{{num .top1}}</td><td>{{num .top5}}</td><td>{{with .map}}{{num .}}{{end}}</td></tr>{{end}}</table>{{end}}
 <h2>Curves</h2><p>Thin: as logged. Bold: running mean.</p><div class="figures">{{range .Figures}}<div>{{.SVG}}</div>{{end}}</div>
 <h2>Configuration</h2><pre>{{.Config}}</pre></body></html>
 `))

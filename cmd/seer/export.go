@@ -81,17 +81,15 @@ func runExport(c *cli.Context) error {
 
 // classifierOf is the classifier of a fine-tuned run; nil where the weights have none.
 func classifierOf(path string, warn func(string)) (*eval.Classifier, error) {
-	tensors, classes, err := finetune.Classifier(path, func(string) {}) // what is to be said was said with the trunk
+	classifier, err := finetune.Classifier(path, func(string) {}) // what is to be said was said with the trunk
 	switch {
 	case errors.Is(err, finetune.ErrNoClasses):
 		return nil, nil
 	case errors.Is(err, finetune.ErrHiddenLayers):
 		warn(err.Error() + "; the trunk is written without it")
 		return nil, nil
-	case err != nil:
-		return nil, err
 	}
-	return &eval.Classifier{Tensors: tensors, Classes: classes}, nil
+	return classifier, err
 }
 
 func parseStyle(text string) (names.Style, error) {

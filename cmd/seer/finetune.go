@@ -19,7 +19,8 @@ func finetuneCommand() *cli.Command {
 		Name:      "finetune",
 		Usage:     "train a pretrained trunk and a classifier on images with labels",
 		ArgsUsage: "FILE.toml",
-		Description: "Trains all weights on the labelled images of data.source and validates on finetune.val. It starts from a run,\n" +
+		Description: "Trains all weights on the labelled images of data.source and validates on finetune.val: one class an image, or any\n" +
+			"number (finetune.multi_label). It starts from a run,\n" +
 			"a checkpoint or a file of weights (--weights), or from scratch (--random-init), which is what pretraining has to\n" +
 			"beat. Runs are kept, stopped and continued like those of seer pretrain; one that is continued needs no weights.\n" +
 			"The accuracy is printed, and kept in results.jsonl of the run folder.\n\nExamples:\n" +

@@ -26,8 +26,8 @@ func predictCommand() *cli.Command {
 		Name:      "predict",
 		Usage:     "write the classes that a fine-tuned run finds in images",
 		ArgsUsage: "RUN | CHECKPOINT",
-		Description: "Writes a line for each image, or with --top several: its name, the rank, the class and its score (softmax), as\n" +
-			"CSV or parquet. Size and normalisation are the run's. Images that cannot be read are left out and named.\n\nExamples:\n" +
+		Description: "Writes a line for each image, or with --top several: its name, the rank, the class and its score (softmax; of a run\n" +
+			"with several classes an image the sigmoid of each), as CSV or parquet. Size and normalisation are the run's. Images that cannot be read are left out and named.\n\nExamples:\n" +
 			"   seer predict runs/tuned --images photos --out labels.csv\n" +
 			"   seer predict runs/tuned --images photos --top 2 --out labels.parquet",
 		Flags: []cli.Flag{

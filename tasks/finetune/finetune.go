@@ -90,7 +90,7 @@ func (r *run) run(ctx context.Context, weights eval.Spec) (*probe.Result, error)
 	if err := r.images.Start(ctx, r.program, r.plan); err != nil {
 		return nil, err
 	}
-	r.program.Batches = launch.Batches{Images: r.images, Labelled: true}
+	r.program.Batches = launch.Batches{Images: r.images, Targets: targets(r.images.Source)}
 	r.describe()
 	if err := r.program.Run(ctx, r.Folder); err != nil {
 		return nil, err
@@ -156,6 +156,9 @@ func (r *run) openImages(ctx context.Context) (err error) {
 	if r.images, err = r.OpenImages(ctx, true); err != nil {
 		return fmt.Errorf("data.source: %w", err)
 	}
+	if err := fits("data.source", r.Experiment.Data.Source, r.images.Source, r.Experiment.Finetune.MultiLabel); err != nil {
+		return err
+	}
 	if r.val, err = openValidation(ctx, r.Launch, r.images.Source.Classes()); err != nil {
 		return err
 	}
@@ -168,8 +171,8 @@ func (r *run) openImages(ctx context.Context) (err error) {
 // build makes the method and the program that trains it.
 func (r *run) build() (err error) {
 	e, classes := r.Experiment, r.images.Source.Classes()
-	r.method = &Method{Trunk: r.backbone.Trunk, Smoothing: e.Finetune.LabelSmoothing,
-		Mix: supervised.Mix{Mixup: e.Finetune.Mixup, Cutmix: e.Finetune.Cutmix, Seed: e.Run.Seed}, Classes: int64(len(classes))}
+	r.method = &Method{Trunk: r.backbone.Trunk, Classes: int64(len(classes)), MultiLabel: e.Finetune.MultiLabel, Smoothing: e.Finetune.LabelSmoothing,
+		Mix: supervised.Mix{Mixup: e.Finetune.Mixup, Cutmix: e.Finetune.Cutmix, Seed: e.Run.Seed}}
 	if err := torch.Try(func() {
 		torch.Seeded(e.Run.Seed, func() {
 			r.method.Head = supervised.NewHead(r.Device, r.backbone.Trunk.Width(), e.Finetune.Hidden, int64(len(classes)))
@@ -219,15 +222,17 @@ func (r *run) describe() {
 		r.plan.Images, e.Crops[0].Size, r.plan.Batch, r.plan.Steps, r.plan.Epochs, r.plan.PeakLR, r.val.images.Source.Len(), e.Run.Dir)
 }
 
-// result is the accuracy behind the last step.
+// result is how good the run is behind its last step.
 func (r *run) result() *probe.Result {
-	e, a := r.Experiment, r.val.latest
-	return &probe.Result{
+	e := r.Experiment
+	out := &probe.Result{
 		Task: "finetune", Experiment: e.Name, Origin: eval.Origin{Weights: r.Folder.SavedDir(), Arch: e.Model.Arch, Step: r.plan.Steps, Run: e.Run.Dir},
-		Top1: a.Percent(1), Top5: a.Percent(5), Classes: len(r.val.model.Classes), TrainImages: r.plan.Images, ValImages: a.Images(),
+		Classes: len(r.val.model.Classes), TrainImages: r.plan.Images,
 		Train: redact.URL(e.Data.Source), Val: redact.URL(e.Finetune.Val), Seed: e.Run.Seed, Seconds: r.program.Clock.Seconds,
 		Steps: r.plan.Steps, Settings: settings(e.Finetune),
 	}
+	r.val.latest.fill(out)
+	return out
 }
 
 func (r *run) close() {

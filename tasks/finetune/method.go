@@ -10,37 +10,49 @@ import (
 	"seer/train"
 )
 
-// Method is a trunk and a head that learn one class an image.
+// Method is a trunk and a head that learn the classes of images.
 type Method struct {
-	Trunk     models.Trunk
-	Head      *supervised.Head
-	Smoothing float64 // of labels
-	Mix       supervised.Mix
-	Classes   int64
+	Trunk      models.Trunk
+	Head       *supervised.Head
+	Classes    int64
+	MultiLabel bool    // an image has any number of classes, not one
+	Smoothing  float64 // of labels
+	Mix        supervised.Mix
 }
 
 // Forward implements train.Method on one view an image.
 func (m *Method) Forward(ctx *nn.Context, b *train.Batch, step int64) train.Output {
-	images, shares := b.Views[0], (*torch.Tensor)(nil)
+	images, targets := b.Views[0], b.Targets
 	if m.Mix.Active() {
-		images, shares = m.Mix.Apply(images, b.Targets.Classes, m.Classes, m.Smoothing, step)
+		images, targets.Scores = m.Mix.Apply(images, targets.Classes, m.Classes, m.Smoothing, step)
 	}
 	scores := m.Head.Forward(ctx, m.Trunk.Forward(ctx, images))
 	var loss *torch.Tensor
-	torch.NoAutocast(scores.Device(), func() {
-		if shares != nil {
-			loss = supervised.SoftCrossEntropy(scores, shares)
-		} else {
-			loss = supervised.CrossEntropy(scores, b.Targets.Classes, m.Smoothing)
-		}
-	})
+	torch.NoAutocast(scores.Device(), func() { loss = m.loss(scores, targets) })
 	return train.Output{
-		Loss: loss,
-		Metrics: func() []train.Metric {
-			return []train.Metric{{Name: "train_top1", Value: top1(scores, b.Targets.Classes)}}
-		},
-		Dump: func() []train.Named { return []train.Named{{Name: "scores", Tensor: scores.Detach()}} },
+		Loss:    loss,
+		Metrics: func() []train.Metric { return m.metrics(scores, b.Targets) },
+		Dump:    func() []train.Named { return []train.Named{{Name: "scores", Tensor: scores.Detach()}} },
 	}
+}
+
+// loss compares scores with what the images should be recognised as.
+func (m *Method) loss(scores *torch.Tensor, targets train.Targets) *torch.Tensor {
+	switch {
+	case m.MultiLabel:
+		return supervised.BinaryCrossEntropy(scores, targets.Scores)
+	case targets.Scores != nil: // shares of mixed images
+		return supervised.SoftCrossEntropy(scores, targets.Scores)
+	}
+	return supervised.CrossEntropy(scores, targets.Classes, m.Smoothing)
+}
+
+// metrics of a batch: average precision over so few images would say nothing.
+func (m *Method) metrics(scores *torch.Tensor, targets train.Targets) []train.Metric {
+	if m.MultiLabel {
+		return nil
+	}
+	return []train.Metric{{Name: "train_top1", Value: top1(scores, targets.Classes)}}
 }
 
 // top1 is the share of images of a batch, in per cent, whose class has the best score.

@@ -86,14 +86,17 @@ func (m *Model) Close() {
 	}
 }
 
-// Classifier is the last layer of a fine-tuned run, fc.weight [classes, width] and fc.bias [classes], and the names of its
-// classes, for models of other libraries. A head with hidden layers has no place there, which is an error.
-func Classifier(path string, warn func(string)) (fc []checkpoint.Tensor, classes []string, err error) {
+// Classifier is the last layer of a fine-tuned run and the names of its classes, for models of other libraries. A head with
+// hidden layers has no place there, which is an error.
+func Classifier(path string, warn func(string)) (*eval.Classifier, error) {
 	classes, head, made, err := readHead(path, warn)
 	if err == nil && len(made.Finetune.Hidden) > 0 {
 		err = fmt.Errorf("%s: %w", path, ErrHiddenLayers)
 	}
-	return head, classes, err
+	if err != nil {
+		return nil, err
+	}
+	return &eval.Classifier{Tensors: head, Classes: classes, MultiLabel: made.Finetune.MultiLabel}, nil
 }
 
 // readHead reads the tensors of a run's head, under their names within it.

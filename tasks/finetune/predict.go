@@ -22,7 +22,7 @@ type Prediction struct {
 	Image string  `parquet:"image"` // name in its source
 	Rank  int32   `parquet:"rank"`  // 1 for the best class
 	Label string  `parquet:"label"`
-	Score float32 `parquet:"score"` // softmax over all classes
+	Score float32 `parquet:"score"` // softmax over all classes; for a run with several classes an image the sigmoid of each
 }
 
 // Predict hands on the best classes of all images, a batch at a time, in the order of the source, the best class first.
@@ -30,7 +30,7 @@ func (m *Model) Predict(ctx context.Context, im eval.Images, top int, use func([
 	top = min(top, len(m.Classes))
 	return m.Scores(ctx, im, func(batch *loader.Batch, scores *torch.Tensor) error {
 		var shares []float32
-		if err := torch.Try(func() { shares = scores.Softmax(1).Float32s() }); err != nil {
+		if err := torch.Try(func() { shares = m.activation(scores).Float32s() }); err != nil {
 			return err
 		}
 		var all []Prediction
@@ -47,6 +47,14 @@ func (m *Model) Predict(ctx context.Context, im eval.Images, top int, use func([
 		}
 		return use(all)
 	})
+}
+
+// activation makes probabilities of scores.
+func (m *Model) activation(scores *torch.Tensor) *torch.Tensor {
+	if m.Settings.MultiLabel {
+		return scores.Sigmoid()
+	}
+	return scores.Softmax(1)
 }
 
 // Sheet takes predictions to a file.

@@ -10,9 +10,7 @@ import (
 	"seer/config"
 	"seer/data/loader"
 	"seer/eval"
-	"seer/eval/metrics"
 	"seer/inputs"
-	"seer/internal/redact"
 	"seer/runfolder"
 	"seer/tasks/launch"
 	"seer/torch"
@@ -25,7 +23,7 @@ type validation struct {
 	images  eval.Images
 	numbers []int64 // of the source's classes among those of training
 	model   *Model
-	latest  *metrics.Classification
+	latest  verdict
 }
 
 // openValidation opens finetune.val and finds its classes among those of training.
@@ -35,48 +33,59 @@ func openValidation(ctx context.Context, l *launch.Launch, classes []string) (*v
 	if err != nil {
 		return nil, fmt.Errorf("finetune.val: %w", err)
 	}
-	if several, ok := src.(interface{ MultiLabel() bool }); ok && several.MultiLabel() {
-		return nil, errors.Join(fmt.Errorf("finetune.val: %s has several classes an image, and fine-tuning learns one", redact.URL(e.Finetune.Val)), src.Close())
-	}
 	v := &validation{Launch: l, images: eval.Images{
 		Source: src, Resize: e.Finetune.Resize, Crop: e.Finetune.Crop, Batch: e.Optim.Batch, Workers: e.Data.Workers,
 		Orient: e.Data.EXIFOrientation, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
 	}, numbers: inputs.AlignClasses(classes, src.Classes())}
-	for i, number := range v.numbers {
-		if number < 0 {
-			err := fmt.Errorf("finetune.val: the validation images have a class %q that the %d classes of data.source lack: are both of one data set?",
-				src.Classes()[i], len(classes))
-			return nil, errors.Join(err, src.Close())
-		}
+	if err := v.check(len(classes)); err != nil {
+		return nil, errors.Join(err, src.Close())
 	}
 	return v, nil
 }
 
-// run is the hook that counts, says and logs the accuracy.
-func (v *validation) run(ctx context.Context, e train.Event) (err error) {
-	if v.latest, err = v.count(ctx); err != nil {
-		return fmt.Errorf("finetune.val: %w", err)
+// check refuses images whose labels are not those of training.
+func (v *validation) check(classes int) error {
+	f := v.Experiment.Finetune
+	if err := fits("finetune.val", f.Val, v.images.Source, f.MultiLabel); err != nil {
+		return err
 	}
-	v.Say("step %d/%d  validation top-1 %.2f %%, top-5 %.2f %% of %d images", e.Step, e.Total, v.latest.Percent(1), v.latest.Percent(5), v.latest.Images())
-	return v.Folder.Log(runfolder.MetricsLog).Append(struct {
-		Step int64   `json:"step"`
-		Top1 float64 `json:"val_top1"`
-		Top5 float64 `json:"val_top5"`
-	}{e.Step, v.latest.Percent(1), v.latest.Percent(5)})
+	for i, number := range v.numbers {
+		if number < 0 {
+			return fmt.Errorf("finetune.val: the validation images have a class %q that the %d classes of data.source lack: are both of one data set?",
+				v.images.Source.Classes()[i], classes)
+		}
+	}
+	return nil
 }
 
-func (v *validation) count(ctx context.Context) (c *metrics.Classification, err error) {
-	if c, err = metrics.NewClassification(len(v.model.Classes), 1, 5); err != nil {
-		return nil, err
+// run is the hook that counts, says and logs how good the model is.
+func (v *validation) run(ctx context.Context, e train.Event) (err error) {
+	if v.latest, err = v.judge(ctx); err != nil {
+		return fmt.Errorf("finetune.val: %w", err)
+	}
+	v.Say("step %d/%d  validation %v of %d images", e.Step, e.Total, v.latest, v.latest.images)
+	return v.Folder.Log(runfolder.MetricsLog).Append(v.latest.line(e.Step))
+}
+
+// judge counts over all images.
+func (v *validation) judge(ctx context.Context) (verdict, error) {
+	var counts counter
+	var err error
+	if rows := inputs.RowsOf(v.images.Source); rows != nil {
+		counts, err = newPrecisions(len(v.model.Classes), rows, v.numbers)
+	} else {
+		counts, err = newAccuracies(len(v.model.Classes), v.images.Source, v.numbers)
+	}
+	if err != nil {
+		return verdict{}, err
 	}
 	err = v.model.Scores(ctx, v.images, func(batch *loader.Batch, scores *torch.Tensor) error {
-		labels := make([]int64, len(batch.Indices))
-		for i, index := range batch.Indices {
-			labels[i] = v.numbers[v.images.Source.Label(index)]
-		}
-		return c.Add(scores.Float32s(), labels)
+		return counts.add(batch.Indices, scores.Float32s())
 	})
-	return c, err
+	if err != nil {
+		return verdict{}, err
+	}
+	return counts.verdict()
 }
 
 // Close closes the source.
@@ -108,6 +117,6 @@ func (c classesPart) Load(s *runfolder.Shard) error {
 
 // settings of [finetune] for a result.
 func settings(f config.Finetune) map[string]any {
-	return map[string]any{"hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix, "head_lr": f.HeadLR,
+	return map[string]any{"multi_label": f.MultiLabel, "hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix, "head_lr": f.HeadLR,
 		"decay_norm": f.DecayNorm, "decay_bias": f.DecayBias, "ema": f.EMA, "resize": f.Resize, "crop": f.Crop}
 }

@@ -17,10 +17,12 @@ type Loader interface {
 	Close() error
 }
 
-// Batches feeds an engine from the loader. Labels, where there are any, are looked up by the indices of a batch.
+// Batches feeds an engine from the loader.
 type Batches struct {
 	*Images
-	Labelled bool
+	// Targets looks up what images should be recognised as, by their places in the source; nil where nothing is learned from
+	// labels.
+	Targets func(indices []int64) train.Targets
 }
 
 // Next implements train.Loader.
@@ -30,12 +32,8 @@ func (b Batches) Next(ctx context.Context) (*train.Batch, error) {
 		return nil, err
 	}
 	out := &train.Batch{Pixels: pixels(batch), Images: int64(batch.Size()), Position: batch.Position, Release: batch.Release}
-	if b.Labelled {
-		classes := make([]int64, batch.Size())
-		for i, index := range batch.Indices {
-			classes[i] = int64(b.Source.Label(index))
-		}
-		out.Targets.Classes = torch.FromInt64(classes, out.Images)
+	if b.Targets != nil {
+		out.Targets = b.Targets(batch.Indices)
 	}
 	return out, nil
 }

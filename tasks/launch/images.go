@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"seer/config"
 	"seer/data/jpeg"
@@ -35,9 +36,12 @@ func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
 	spec := inputs.Location(e.Data)
 	spec.Labels = spec.Labels || labels
 	var err error
-	if e.Data.Refresh.Value > 0 {
+	switch {
+	case slices.Contains(config.Layouts, e.Data.Kind):
+		r.Source, err = inputs.Labelled(ctx, e.Data, e.Data.Source, e.Data.Kind, false)
+	case e.Data.Refresh.Value > 0:
 		err = r.openFirst(ctx, spec)
-	} else {
+	default:
 		r.Source, err = source.OpenContext(ctx, spec)
 	}
 	if err != nil {
