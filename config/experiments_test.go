@@ -24,6 +24,26 @@ func shipped(t *testing.T) []string {
 	return files
 }
 
+// purposes are the tasks that an experiment is written for.
+func purposes(e *Experiment) (tasks []Task) {
+	switch {
+	case e.Finetune.Val != "":
+		tasks = append(tasks, FineTuning)
+	case !e.Train.Duration.IsZero():
+		tasks = append(tasks, Pretrain)
+	}
+	if e.Linear.Train != "" {
+		tasks = append(tasks, LinearEval, KNNEval)
+	}
+	if e.KNN.Train != "" {
+		tasks = append(tasks, KNNEval)
+	}
+	if e.SVM.Train != "" {
+		tasks = append(tasks, SVMEval)
+	}
+	return tasks
+}
+
 // Each shipped experiment validates for what it is for, its model's shapes can be
 // built, and it loads back from its own resolved form. No image is needed.
 func TestShippedExperiments(t *testing.T) {
@@ -31,16 +51,7 @@ func TestShippedExperiments(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			e, err := Load(path, nil)
 			require.NoError(t, err)
-			tasks := []Task{Pretrain}
-			if e.Finetune.Val != "" {
-				tasks = []Task{FineTuning}
-			}
-			if e.Linear.Train != "" {
-				tasks = append(tasks, LinearEval, KNNEval)
-			}
-			if e.Train.Duration.IsZero() {
-				tasks = tasks[1:]
-			}
+			tasks := purposes(e)
 			require.NotEmpty(t, tasks)
 			for _, task := range tasks {
 				warnings, err := e.Validate(task)
@@ -71,8 +82,13 @@ func TestShippedExperimentsHaveHeaders(t *testing.T) {
 // Overrides that a reader of the README types work on every recipe.
 func TestShippedExperimentsTakeASource(t *testing.T) {
 	for _, path := range shipped(t) {
-		e, err := Load(path, []string{"data.source=" + t.TempDir()})
+		sets := []string{"data.source=" + t.TempDir()}
+		e, err := Load(path, sets)
 		require.NoError(t, err)
+		if e.Data.Subset.List != "" { // which its header says to set, too
+			e, err = Load(path, append(sets, "data.subset.list="+path))
+			require.NoError(t, err)
+		}
 		assert.NoError(t, e.CheckData(Pretrain))
 	}
 }

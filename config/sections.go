@@ -218,6 +218,9 @@ type Linear struct {
 	// BatchNorm puts a trainable batch norm before the Linear ("eval_mlp" in VISSL); one or
 	// a list. Default true.
 	BatchNorm Several[bool] `toml:"batch_norm"`
+	// DecayBatchNorm puts weight_decay on the scale and shift of the batch norm, too. Default
+	// false (VISSL's regularize_bn).
+	DecayBatchNorm bool `toml:"decay_batch_norm"`
 	// Augment trains on random resized crops with flips; without it on centre crops,
 	// whose features are computed once. Default true.
 	Augment bool `toml:"augment"`

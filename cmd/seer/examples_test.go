@@ -269,9 +269,13 @@ func newWorkshop(t *testing.T) *workshop {
 	t.Chdir(w.template)
 	for _, name := range []string{
 		"photos", "imagenet/train", "data/images", "data/imagenet/train", "data/imagenet/val", "cifar10/train", "cifar10/test",
+		"data/places205", "data/inat18", "data/openimages", "data/voc",
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		require.NoError(t, os.Symlink(images, name))
+	}
+	for _, name := range []string{"data/imagenet/1percent.txt", "data/imagenet/10percent.txt"} {
+		datatest.Write(t, name, []byte("red/000.png\ngreen/001.png\nblue/002.png\nred/003.png\ngreen/004.png\nblue/005.png\nred/006.png\nblue/008.png\n"))
 	}
 	shards := datatest.Shards(t, 2, 6, 2)
 	for i := range 2 {
@@ -359,7 +363,7 @@ func (w *workshop) write(t *testing.T, name, shipped string) {
 			crops = []config.Crop{{Count: 1, Size: 32, Scale: [2]float64{0.5, 1}}}
 			e.Finetune.Resize, e.Finetune.Crop = 32, 32
 		}
-		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.Train = small.Model, crops, small.SwAV, small.Data, small.Linear, small.KNN, small.Train
+		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.SVM, e.Train = small.Model, crops, small.SwAV, small.Data, small.Linear, small.KNN, small.SVM, small.Train
 		e.Optim.Batch, e.Optim.Rules, e.Schedule, e.Run = small.Optim.Batch, nil, small.Schedule, small.Run
 	}
 	e.Run.CheckpointEvery, e.Run.Keep = config.Duration{Value: 1, Unit: config.Steps}, 0

@@ -82,7 +82,7 @@ func changes(images, noisy string) map[string]change {
 		"linear.train_subset.seed": linear("3", "linear.train_subset.fraction=0.5"),
 		"linear.duration":          plan("3ep"), "linear.batch": plan("4"), "linear.base_lr": plan("0.1"), "linear.momentum": linear("0.5"), "linear.nesterov": linear("false"),
 		"linear.weight_decay": linear("0.1"), "linear.schedule": plan("constant"), "linear.milestones": plan("[1ep, 2ep]", "linear.schedule=step"), "linear.gamma": plan("0.5", "linear.schedule=step"),
-		"linear.batch_norm": linear("false"), "linear.layers": linear("stage2:2x1"), "linear.augment": linear("true"), "linear.scale": linear("[0.1, 0.2]", "linear.augment=true"), "linear.resize": linear("64"), "linear.crop": linear("16"),
+		"linear.batch_norm": linear("false"), "linear.layers": linear("stage2:2x1"), "linear.decay_batch_norm": linear("true", "linear.weight_decay=0.5"), "linear.augment": linear("true"), "linear.scale": linear("[0.1, 0.2]", "linear.augment=true"), "linear.resize": linear("64"), "linear.crop": linear("16"),
 		"knn.train": knn(noisy, "data.max_bad_fraction=1"), "knn.val": knn(noisy, "data.max_bad_fraction=1"), "knn.kind": knn("list"),
 		"knn.train_subset.first": knn("9"), "knn.train_subset.fraction": knn("0.5"), "knn.train_subset.list": knn(list), "knn.train_subset.balanced": knn("true", "knn.train_subset.fraction=0.5"), "knn.train_subset.shots": knn("2"),
 		"knn.train_subset.seed": knn("5", "knn.train_subset.fraction=0.3"),

@@ -59,8 +59,11 @@ func newHeads(dev torch.Device, plan *config.LinearPlan, widths []int64, o Linea
 // settings are those of the parameters, in their order: one step of the optimizer moves each head at its own rate.
 func (m *heads) settings(l config.Linear) (all []rules.Setting) {
 	for _, h := range m.all {
-		for range nn.Parameters(h) {
+		for _, p := range nn.Parameters(h) {
 			s := rules.Default(l.WeightDecay, false)
+			if h.Norm != nil && !l.DecayBatchNorm && (p.Tensor == h.Norm.Weight || p.Tensor == h.Norm.Bias) {
+				s.WeightDecay = 0
+			}
 			s.LRMult = h.Multiple
 			all = append(all, s)
 		}
