@@ -4,13 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 python="${PYTHON:-python3}"
-if ! "$python" -c 'import torch, torchvision, safetensors, numpy, PIL, sklearn, torchmetrics, timm' 2>/dev/null; then
+if ! "$python" -c 'import torch, torchvision, safetensors, numpy, PIL, sklearn, torchmetrics, timm, pycocotools' 2>/dev/null; then
   echo "golden: $python lacks the reference packages; install them with" >&2
   echo "  $python -m pip install -r tools/golden/requirements.txt" >&2
   exit 1
 fi
 # draw first: the features are those of the drawn pictures.
-for script in draw make_check make_sinkhorn make_larc make_regnet make_regnet_family make_trunks make_swav make_features make_probes make_finetune; do
+for script in draw make_check make_sinkhorn make_larc make_regnet make_regnet_family make_trunks make_swav make_features make_probes make_masks make_finetune; do
   "$python" "$script.py"
 done
 "$python" make_augment.py
