@@ -24,7 +24,7 @@ func Parse[T string | []byte](height, width int, text T) (RLE, error) {
 	if err := checkSize(height, width); err != nil {
 		return RLE{}, err
 	}
-	counts := make([]uint32, 0, len(text))
+	counts := make([]uint32, 0, numbers(text))
 	var total uint64
 	for at := 0; at < len(text); {
 		n, digits, err := number(text[at:])
@@ -45,6 +45,17 @@ func Parse[T string | []byte](height, width int, text T) (RLE, error) {
 		return RLE{}, err
 	}
 	return canonical(height, width, counts), nil
+}
+
+// numbers counts those of a text: each has one last digit.
+func numbers[T string | []byte](text T) int {
+	n := 0
+	for i := range len(text) {
+		if (text[i]-firstDigit)&moreBit == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // canonical takes runs that fill the mask, and keeps them as they are if none inside is empty, which is the rule.
