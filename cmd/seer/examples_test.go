@@ -19,6 +19,7 @@ import (
 	"seer/config"
 	"seer/data/datatest"
 	"seer/eval"
+	"seer/internal/golden"
 )
 
 const repository = "../.."
@@ -287,6 +288,9 @@ func newWorkshop(t *testing.T) *workshop {
 		mustInvoke(t, "data", "index", "shards", "--labels", "--out", name)
 	}
 	weightFiles(t)
+	for name, file := range map[string]string{"instances_val2017.json": "annotations.json", "results.json": "results.json"} {
+		require.NoError(t, os.Symlink(filepath.Join(golden.Dir(), "coco", file), name))
+	}
 	return w
 }
 
