@@ -178,7 +178,11 @@ func (e *Experiment) sources(task Task) []source {
 		train, val, _ := e.KNN.sources(e.Linear)
 		return []source{{"knn.train", train}, {"knn.val", val}, {"knn.train_subset.list", e.KNN.TrainSubset.List}}
 	case FineTuning:
-		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}, {"finetune.val", e.Finetune.Val}}
+		all := []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}, {"finetune.val", e.Finetune.Val}}
+		if e.Finetune.ClassWeights != "balanced" {
+			all = append(all, source{"finetune.class_weights", e.Finetune.ClassWeights})
+		}
+		return all
 	case SVMEval:
 		train, val, _ := e.SVMSources()
 		return []source{{"svm.train", train}, {"svm.val", val}, {"svm.train_subset.list", e.SVM.TrainSubset.List}}

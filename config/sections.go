@@ -141,6 +141,16 @@ type Finetune struct {
 	// "openimages"): binary cross-entropy of every class, without those that are not
 	// known of an image, and mean average precision. Default false: one class an image.
 	MultiLabel bool `toml:"multi_label"`
+	// Sampling is how often classes are drawn: "uniform" (every image alike),
+	// "square-root" (a class in proportion to the root of its number of images) or
+	// "class-balanced" (every class alike). With multi_label images are drawn for each of
+	// their classes, those without any are not. Default "uniform".
+	Sampling string `toml:"sampling"`
+	// ClassWeights multiply the loss of a class's images; with multi_label, of its
+	// positives. "balanced": so that every class counts alike (images/(classes·images of
+	// the class); negatives/positives), or a CSV file with a line "class,weight" for each.
+	// Default "": all count as they come.
+	ClassWeights string `toml:"class_weights"`
 	// Hidden widths of the head between trunk and classes: one Linear each, with batch
 	// norm and ReLU (VISSL's MLP heads). Default: none, one Linear (SEER).
 	Hidden []int `toml:"hidden"`

@@ -76,6 +76,8 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.schedule(e.Schedule)
 		c.train(e.Train)
 		c.finetune(e.Finetune)
+		c.refuse(e.Data.ShuffleWindow > 0 && e.Finetune.Sampling != "uniform", "finetune.sampling", e.Finetune.Sampling,
+			"draws images in any order, and data.shuffle_window reads whole shards; leave one of them out")
 	case LinearEval:
 		c.linear(e.Linear)
 		c.urls(e.Data.URLs)

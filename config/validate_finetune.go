@@ -16,6 +16,7 @@ func (c *checker) oneView(crops []Crop, m Model) {
 func (c *checker) finetune(f Finetune) {
 	c.refuse(f.Val == "", "finetune.val", f.Val, "say where the labelled validation images are, for example --set finetune.val=DIR")
 	c.labelledKind("finetune.kind", f.Kind)
+	c.oneOf("finetune.sampling", f.Sampling, "uniform", "square-root", "class-balanced")
 	for i, width := range f.Hidden {
 		c.within(entry("finetune.hidden", i), width, 1, maxWidth)
 	}

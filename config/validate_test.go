@@ -254,6 +254,9 @@ func TestValidateEvalRefuses(t *testing.T) {
 		{FineTuning, func(e *Experiment) { e.Finetune.Hidden = []int{0} }, "finetune.hidden.0"},
 		{FineTuning, func(e *Experiment) { e.Finetune.HeadLR = 0 }, "finetune.head_lr"},
 		{FineTuning, func(e *Experiment) { e.Finetune.ValidateEvery = Duration{} }, "finetune.validate_every"},
+		{FineTuning, func(e *Experiment) { e.Finetune.Sampling = "sqrt" }, `finetune.sampling = "sqrt"`},
+		{FineTuning, func(e *Experiment) { e.Finetune.Sampling, e.Data.ShuffleWindow = "square-root", 50000 }, "finetune.sampling"},
+		{FineTuning, func(e *Experiment) { e.Finetune.EMA = 1 }, "finetune.ema"},
 		{"detect", func(*Experiment) {}, `task = "detect"`},
 	} {
 		e := valid()

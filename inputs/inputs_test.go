@@ -95,6 +95,17 @@ func TestBadFractionZeroAllowsNone(t *testing.T) {
 	require.Equal(t, .25, BadFraction(.25))
 }
 
+func TestMembersAreThoseOfTheOrder(t *testing.T) {
+	src, err := source.Open(source.Location{Path: datatest.Folder(t, 8, "ape", "owl"), Labels: true})
+	require.NoError(t, err)
+	defer src.Close()
+	order, err := Sampler(src, config.Subset{First: 5}, 1)
+	require.NoError(t, err)
+	members, err := Members(src, order)
+	require.NoError(t, err)
+	require.Equal(t, [][]int64{{0, 1, 2, 3}, {4}}, members)
+}
+
 // A validation folder may lack a class, and number those behind it differently.
 func TestClassesAreAlignedByTheirNames(t *testing.T) {
 	require.Equal(t, []int64{1, 2, -1}, AlignClasses([]string{"ape", "bee", "owl"}, []string{"bee", "owl", "yak"}))

@@ -73,7 +73,7 @@ func changes(images, noisy string) map[string]change {
 		"schedule.kind":            plan("constant"), "schedule.warmup": plan("1it"), "schedule.warmup_start": plan("0.1"), "schedule.end_factor": plan("0.5"), "schedule.phase": plan("restart"),
 		"schedule.milestones": plan("1it"), "schedule.gamma": plan("0.5"), "schedule.window": plan("7it"), "schedule.factor": plan("0.7"), "schedule.threshold": plan("0.1"),
 		"train.duration": plan("2it"),
-		"finetune.val":   finetune(noisy, "data.max_bad_fraction=1"), "finetune.kind": finetune("list"), "finetune.multi_label": finetune("true"), "finetune.hidden": finetune("[7]"), "finetune.label_smoothing": finetune("0.3"), "finetune.mixup": finetune("0.5"), "finetune.cutmix": finetune("0.5"),
+		"finetune.val":   finetune(noisy, "data.max_bad_fraction=1"), "finetune.kind": finetune("list"), "finetune.multi_label": finetune("true"), "finetune.sampling": finetune("class-balanced", "data.subset.first=20"), "finetune.class_weights": finetune("balanced", "data.subset.first=20"), "finetune.hidden": finetune("[7]"), "finetune.label_smoothing": finetune("0.3"), "finetune.mixup": finetune("0.5"), "finetune.cutmix": finetune("0.5"),
 		"finetune.head_lr": finetune("3"), "finetune.decay_norm": finetune("true", "optim.weight_decay=0.5"), "finetune.decay_bias": finetune("false", "optim.weight_decay=0.5"), "finetune.ema": finetune("0.9"), "finetune.validate_every": plan("3it"),
 		"finetune.resize": finetune("64"), "finetune.crop": finetune("16"),
 		"linear.train": linear(noisy, "data.max_bad_fraction=1"), "linear.val": linear(noisy, "data.max_bad_fraction=1"), "linear.kind": linear("list"),

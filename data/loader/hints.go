@@ -46,7 +46,8 @@ func (h *hints) advance(n int) {
 			h.step, h.slot = h.step+1, 0
 			continue
 		}
-		h.src.Prefetch(h.l.indexOf(h.l.plan.at(h.step, h.slot)))
+		index, _ := h.l.drawn(h.l.plan.at(h.step, h.slot))
+		h.src.Prefetch(index)
 		h.slot++
 		n--
 	}

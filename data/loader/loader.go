@@ -139,12 +139,13 @@ func (l *Loader) begin(step int64) *pending {
 	return p
 }
 
-// indexOf returns the image at a position of an epoch.
-func (l *Loader) indexOf(epoch uint64, pos int64) int64 {
+// drawn returns the image at a position of an epoch, and the number of its draw
+// that its crops are drawn by.
+func (l *Loader) drawn(epoch uint64, pos int64) (index int64, pass uint64) {
 	if l.plan.sequential {
-		return l.opt.Sampler.Sequential(pos)
+		return l.opt.Sampler.Sequential(pos), epoch
 	}
-	return l.opt.Sampler.At(epoch, pos)
+	return l.opt.Sampler.Draw(epoch, pos)
 }
 
 // finish notes that an image of the batch is done.

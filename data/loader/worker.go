@@ -28,7 +28,7 @@ type worker struct {
 	// draw is a method value made once: one for each image would allocate.
 	draw func(w, h int) []augment.Crop
 
-	epoch  uint64 // of the image being drawn
+	pass   uint64 // of the image being drawn: the epoch, or the number of its draw
 	index  int64
 	timing jpeg.Timing
 	bytes  int64
@@ -61,8 +61,8 @@ func (w *worker) fill(t task) error {
 	p, l := t.p, w.l
 	w.destinations(p, t.slot)
 	epoch, pos := l.plan.at(p.batch.Step, t.slot)
-	index := l.indexOf(epoch, pos)
-	err := w.image(epoch, index)
+	index, pass := l.drawn(epoch, pos)
+	err := w.image(pass, index)
 	if err == nil {
 		w.accept(t, index)
 		return nil
@@ -86,8 +86,8 @@ func (w *worker) replace(t task, epoch uint64, pos int64, bad *Bad) error {
 	n := l.plan.n
 	limit := min(n-1, maxProbes(l.opt.MaxBadFraction))
 	for k := int64(1); k <= limit; k++ {
-		index := l.indexOf(epoch, (pos+k)%n)
-		err := w.image(epoch, index)
+		index, pass := l.drawn(epoch, (pos+k)%n)
+		err := w.image(pass, index)
 		if err == nil {
 			bad.Replacement = index
 			w.accept(t, index)
@@ -120,7 +120,7 @@ func (w *worker) fatal(index int64, err error) error {
 }
 
 // image reads one image and renders its crops.
-func (w *worker) image(epoch uint64, index int64) error {
+func (w *worker) image(pass uint64, index int64) error {
 	w.l.busy[w.id].Store(index + 1)
 	defer w.l.busy[w.id].Store(0)
 	start := time.Now()
@@ -137,7 +137,7 @@ func (w *worker) image(epoch uint64, index int64) error {
 		w.file = item.Bytes
 	}
 	w.bytes += int64(len(item.Bytes))
-	w.epoch, w.index = epoch, index
+	w.pass, w.index = pass, index
 	return w.render(item)
 }
 
@@ -157,7 +157,7 @@ func (w *worker) render(item source.Item) (err error) {
 }
 
 func (w *worker) drawCrops(width, height int) []augment.Crop {
-	w.crops = w.l.opt.Crops.Append(w.crops[:0], w.l.opt.Seed, w.epoch, w.index, width, height)
+	w.crops = w.l.opt.Crops.Append(w.crops[:0], w.l.opt.Seed, w.pass, w.index, width, height)
 	return w.crops
 }
 

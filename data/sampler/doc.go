@@ -12,6 +12,9 @@
 // Where random access is dear, [Windowed] reads shards from beginning to end and
 // shuffles within windows; the position alone is the state there too.
 //
+// [Balanced] draws rare classes more often. It keeps the list of each class's
+// images, and its whole state is the position, too.
+//
 // A [Sampler] also restricts a data set to its first images, to a random
 // fraction that stays the same whatever the run's seed, or to a list.
 package sampler

@@ -16,6 +16,8 @@ type Sampler struct {
 	subset func(k int64) int64 // k-th member of the subset; nil is the identity
 	// windows is the order of [Windowed]; nil shuffles everything with everything.
 	windows *windows
+	// balanced is the order of [Balanced]; nil draws every image alike.
+	balanced *balanced
 }
 
 // New samples all of n images in an order drawn by the seed.
@@ -86,28 +88,45 @@ func (s *Sampler) Total() int64 { return s.total }
 func (s *Sampler) Seed() uint64 { return s.seed }
 
 // At returns the index of the image at a position of an epoch. Over the
-// positions 0 to Len()-1 it names every image of the subset exactly once.
+// positions 0 to Len()-1 it names every image of the subset exactly once, unless
+// the sampler is [Balanced].
 func (s *Sampler) At(epoch uint64, pos int64) int64 {
+	image, _ := s.Draw(epoch, pos)
+	return image
+}
+
+// Draw is At with a number that no other draw of the same image has: the epoch,
+// where every image comes once in each.
+func (s *Sampler) Draw(epoch uint64, pos int64) (image int64, pass uint64) {
 	if s.windows != nil {
-		if pos < 0 || pos >= s.len {
-			panic(fmt.Sprintf("sampler: position %d of an epoch of %d images", pos, s.len))
-		}
-		return s.windows.at(epoch, pos, s.len)
+		s.checkPosition(pos)
+		return s.windows.at(epoch, pos, s.len), epoch
 	}
 	p := NewPermutation(s.len, s.seed, epoch)
-	return s.Sequential(p.At(pos))
+	if s.balanced != nil {
+		return s.balanced.at(epoch, p.At(pos))
+	}
+	return s.Sequential(p.At(pos)), epoch
 }
 
 // Sequential returns the k-th image of the subset without shuffling, for
 // evaluation. It panics unless 0 <= k < Len().
 func (s *Sampler) Sequential(k int64) int64 {
-	if k < 0 || k >= s.len {
-		panic(fmt.Sprintf("sampler: position %d of an epoch of %d images", k, s.len))
+	s.checkPosition(k)
+	switch {
+	case s.balanced != nil:
+		image, _ := s.balanced.at(0, k)
+		return image
+	case s.subset != nil:
+		return s.subset(k)
 	}
-	if s.subset == nil {
-		return k
+	return k
+}
+
+func (s *Sampler) checkPosition(pos int64) {
+	if pos < 0 || pos >= s.len {
+		panic(fmt.Sprintf("sampler: position %d of an epoch of %d images", pos, s.len))
 	}
-	return s.subset(k)
 }
 
 // Locate splits a global position, which counts on through the epochs, into

@@ -153,7 +153,7 @@ func (r *run) openTrunk(weights eval.Spec) (err error) {
 }
 
 func (r *run) openImages(ctx context.Context) (err error) {
-	if r.images, err = r.OpenImages(ctx, true); err != nil {
+	if r.images, err = r.OpenImages(ctx, true, r.sampling); err != nil {
 		return fmt.Errorf("data.source: %w", err)
 	}
 	if err := fits("data.source", r.Experiment.Data.Source, r.images.Source, r.Experiment.Finetune.MultiLabel); err != nil {
@@ -180,6 +180,9 @@ func (r *run) build() (err error) {
 		nn.RequireGrad(r.method, true)
 	}); err != nil {
 		return fmt.Errorf("allocating a head of %d classes: %w", len(classes), err)
+	}
+	if err := r.weigh(); err != nil {
+		return err
 	}
 	crop := e.Crops[0]
 	channelsLast, err := r.Layout(r.method.Trunk, r.backbone.Precision, []train.Views{{Count: int64(min(e.Optim.Batch, layoutBatch)), Size: int64(crop.Size)}})
@@ -241,6 +244,9 @@ func (r *run) close() {
 	}
 	if r.val != nil {
 		r.val.Close()
+	}
+	if r.method != nil && r.method.Weights != nil {
+		r.method.Weights.Close()
 	}
 	switch {
 	case r.engine != nil:

@@ -89,6 +89,22 @@ func TestFinetuningRefusesLabelsOfTheOtherKind(t *testing.T) {
 	}
 }
 
+// Classes can be drawn and weighed alike where images have several, too.
+func TestSeveralClassesAnImageAreBalanced(t *testing.T) {
+	torchtest.NoLeaks(t)
+	dir := evaltest.SeveralColours(t, 8)
+	digests := map[string]bool{}
+	for _, f := range []config.Finetune{{Sampling: "uniform"}, {Sampling: "square-root"}, {Sampling: "uniform", ClassWeights: "balanced"}} {
+		e := several(t, dir)
+		e.Data.Subset.First = 7 // without the last, which has all colours
+		e.Finetune.Sampling, e.Finetune.ClassWeights = f.Sampling, f.ClassWeights
+		_, out, err := goes(t, t.Context(), e, scratch, launch.StartOptions{})
+		require.NoError(t, err, out)
+		digests[digest(t, e.Run.Dir)[runfolder.ModelFile]] = true
+	}
+	assert.Len(t, digests, 3)
+}
+
 func TestPublishedDataSetsAreNotListedAnew(t *testing.T) {
 	e := several(t, evaltest.SeveralColours(t, 8))
 	e.Data.Refresh = config.Duration{Value: 1, Unit: config.Epochs}

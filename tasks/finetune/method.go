@@ -15,8 +15,9 @@ type Method struct {
 	Trunk      models.Trunk
 	Head       *supervised.Head
 	Classes    int64
-	MultiLabel bool    // an image has any number of classes, not one
-	Smoothing  float64 // of labels
+	MultiLabel bool          // an image has any number of classes, not one
+	Weights    *torch.Tensor // of classes, float32 [Classes]; nil: all alike
+	Smoothing  float64       // of labels
 	Mix        supervised.Mix
 }
 
@@ -38,11 +39,18 @@ func (m *Method) Forward(ctx *nn.Context, b *train.Batch, step int64) train.Outp
 
 // loss compares scores with what the images should be recognised as.
 func (m *Method) loss(scores *torch.Tensor, targets train.Targets) *torch.Tensor {
-	switch {
+	mixed := targets.Scores != nil // shares of classes
+	switch weighted := m.Weights != nil; {
+	case m.MultiLabel && weighted:
+		return supervised.WeightedBinaryCrossEntropy(scores, targets.Scores, m.Weights)
 	case m.MultiLabel:
 		return supervised.BinaryCrossEntropy(scores, targets.Scores)
-	case targets.Scores != nil: // shares of mixed images
+	case mixed && weighted:
+		return supervised.WeightedSoftCrossEntropy(scores, targets.Scores, m.Weights)
+	case mixed:
 		return supervised.SoftCrossEntropy(scores, targets.Scores)
+	case weighted:
+		return supervised.WeightedCrossEntropy(scores, targets.Classes, m.Weights, m.Smoothing)
 	}
 	return supervised.CrossEntropy(scores, targets.Classes, m.Smoothing)
 }

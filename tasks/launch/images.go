@@ -26,13 +26,22 @@ type Images struct {
 	Loader  Loader // once started
 
 	launch  *Launch
+	order   Order
 	refresh *refresh.Policy // nil without data.refresh
 	first   *refresh.First  // likewise
 }
 
+// Order decides in which order the images of a source are seen, given a seed.
+type Order func(src source.Source, seed uint64) (*sampler.Sampler, error)
+
+// Order is that of [data]: the subset, shuffled as a whole or in windows.
+func (l *Launch) Order(src source.Source, seed uint64) (*sampler.Sampler, error) {
+	return inputs.Order(src, l.Experiment.Data, l.Experiment.Optim.Batch, seed)
+}
+
 // OpenImages opens the source of [data], with a class for every image if labels is set.
-func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
-	e, r := l.Experiment, &Images{launch: l}
+func (l *Launch) OpenImages(ctx context.Context, labels bool, order Order) (*Images, error) {
+	e, r := l.Experiment, &Images{launch: l, order: order}
 	spec := inputs.Location(e.Data)
 	spec.Labels = spec.Labels || labels
 	var err error
@@ -50,7 +59,7 @@ func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
 	if said := source.ListingOf(r.Source).String(); said != "" {
 		l.Say("data.source: %s", said)
 	}
-	if r.Sampler, err = inputs.Order(r.Source, e.Data, e.Optim.Batch, e.Run.Seed); err != nil {
+	if r.Sampler, err = order(r.Source, e.Run.Seed); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
@@ -58,12 +67,8 @@ func (l *Launch) OpenImages(ctx context.Context, labels bool) (*Images, error) {
 
 // openFirst opens the list that the run began with, which only the run folder knows.
 func (r *Images) openFirst(ctx context.Context, spec source.Location) (err error) {
-	e := r.launch.Experiment
 	r.refresh = &refresh.Policy{
-		Source: spec, Dir: r.launch.Folder.Path("snapshots"), Report: r.sayRefreshed,
-		Sampler: func(src source.Source, seed uint64) (*sampler.Sampler, error) {
-			return inputs.Order(src, e.Data, e.Optim.Batch, seed)
-		},
+		Source: spec, Dir: r.launch.Folder.Path("snapshots"), Report: r.sayRefreshed, Sampler: r.order,
 	}
 	if r.first, err = refresh.OpenFirst(ctx, *r.refresh, r.stagingFolder); err == nil {
 		r.Source = r.first.Source

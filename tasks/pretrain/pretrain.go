@@ -90,7 +90,7 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	if err := r.Experiment.CheckData(config.Pretrain); err != nil && r.Experiment.Data.Refresh.Value == 0 {
 		return err
 	}
-	if r.images, err = r.OpenImages(ctx, false); err != nil {
+	if r.images, err = r.OpenImages(ctx, false, r.Order); err != nil {
 		return err
 	}
 	plan, warnings, err := r.Experiment.Resolve(r.images.Sampler.Len(), 1)
