@@ -281,3 +281,10 @@ func (t *Tensor) Bincount(n int64) *Tensor {
 	check("bincount", C.ct_bincount(t.ptr(), C.int64_t(n), &out), t)
 	return adopt(out)
 }
+
+// SingularValues are those of a matrix, in descending order.
+func (t *Tensor) SingularValues() *Tensor {
+	var out C.ct_ref
+	check("svdvals", C.ct_svdvals(t.ptr(), &out), t)
+	return adopt(out)
+}

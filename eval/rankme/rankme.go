@@ -9,31 +9,50 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mat"
+	"seer/torch"
 )
 
 // epsilon is added to each normalised singular value, as the paper does.
 const epsilon = 1e-7
 
-// Of is RankMe of features [len(x)/width, width], row-major, in float64: a number from 1 to the smaller side, but for the
-// 2e-6 that epsilon adds for each dimension. Features that are all 0 have none. Time grows with rows·width², memory is
-// 8 bytes a value.
-func Of(x []float32, width int) (float64, error) {
-	if width < 1 || len(x) == 0 || len(x)%width != 0 {
-		return 0, fmt.Errorf("rankme: %d values of width %d; whole rows of 1 or more are needed, at least one", len(x), width)
+// Of is RankMe of features float32 [n, width], in float64 on the device that they are on: a number from 1 to the smaller
+// side, but for the 2e-6 that epsilon adds for each dimension. Features that are all 0 have none. Time grows with the
+// larger side and the square of the smaller one, memory is 16 bytes a value.
+//
+// The singular values are those of the features themselves. The eigenvalues of their Gram matrix would be found sooner, but
+// squares lose whatever is under 1e-8 of the largest value, which most are after a collapse.
+func Of(x *torch.Tensor) (rank float64, err error) {
+	if x.Dim() != 2 || x.Numel() == 0 {
+		return 0, fmt.Errorf("rankme: features of shape %v; [images, width] is needed, at least one of each", x.Shape())
 	}
-	values := make([]float64, len(x))
-	for i, v := range x {
-		if v-v != 0 {
-			return 0, fmt.Errorf("rankme: feature %d of image %d is %v; all have to be finite", i%width, i/width, v)
+	var sigma []float64
+	if failure := torch.Try(func() {
+		scope := torch.NewScope()
+		defer scope.Close()
+		if err = finite(x); err == nil {
+			sigma = x.To(torch.Float64).SingularValues().Float64s()
 		}
-		values[i] = float64(v)
+	}); failure != nil {
+		return 0, fmt.Errorf("rankme: the singular values of %v: %w", x, failure)
 	}
-	var svd mat.SVD
-	if !svd.Factorize(mat.NewDense(len(x)/width, width, values), mat.SVDNone) {
-		return 0, fmt.Errorf("rankme: the singular values of %d×%d features do not converge", len(x)/width, width)
+	if err != nil {
+		return 0, err
 	}
-	return FromSingularValues(svd.Values(nil))
+	return FromSingularValues(sigma)
+}
+
+// finite names the first value that is not.
+func finite(x *torch.Tensor) error {
+	if x.IsFinite().All().Item() != 0 {
+		return nil
+	}
+	width := int(x.Size(1))
+	for i, v := range x.ToDevice(torch.CPU).Contiguous().Float32s() {
+		if v-v != 0 {
+			return fmt.Errorf("rankme: feature %d of image %d is %v; all have to be finite", i%width, i/width, v)
+		}
+	}
+	return nil
 }
 
 // FromSingularValues is exp(−Σ pₖ ln pₖ) with pₖ = σₖ / Σσ + 1e-7.

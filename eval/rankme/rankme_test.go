@@ -12,13 +12,19 @@ import (
 	"seer/eval/rankme"
 	"seer/internal/golden"
 	"seer/internal/testrand"
+	"seer/torch"
+	"seer/torch/torchtest"
 )
+
+func TestMain(m *testing.M) { torchtest.Main(m) }
 
 const seed = 20210302 // of the golden files
 
 func of(t *testing.T, x []float32, width int) float64 {
 	t.Helper()
-	r, err := rankme.Of(x, width)
+	scope := torch.NewScope()
+	defer scope.Close()
+	r, err := rankme.Of(torch.FromFloat32(x, int64(len(x)/width), int64(width)))
 	require.NoError(t, err)
 	return r
 }
@@ -75,13 +81,14 @@ func TestScaleOrderAndTranspositionDoNotMatter(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	for want, x := range map[string][]float32{
-		"3 values of width 2":            {1, 2, 3},
-		"at least one":                   {},
-		"feature 1 of image 0 is NaN":    {1, float32(math.NaN())},
-		"all of 1 singular values are 0": {0, 0},
+	torchtest.NoLeaks(t)
+	for want, x := range map[string]*torch.Tensor{
+		"features of shape [3]":          torch.FromFloat32([]float32{1, 2, 3}, 3),
+		"at least one":                   torch.FromFloat32(nil, 0, 2),
+		"feature 1 of image 0 is NaN":    torch.FromFloat32([]float32{1, float32(math.NaN())}, 1, 2),
+		"all of 1 singular values are 0": torch.FromFloat32([]float32{0, 0}, 1, 2),
 	} {
-		_, err := rankme.Of(x, 2)
+		_, err := rankme.Of(x)
 		assert.ErrorContains(t, err, want)
 	}
 	_, err := rankme.FromSingularValues([]float64{1, -1})

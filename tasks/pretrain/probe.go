@@ -13,7 +13,6 @@ import (
 	"seer/models"
 	"seer/runfolder"
 	"seer/tasks/probe"
-	"seer/torch"
 	"seer/train"
 )
 
@@ -83,9 +82,5 @@ func (l *looks) rankMe(ctx context.Context) (rank float64, err error) {
 		return 0, err
 	}
 	defer f.Close()
-	var values []float32
-	if err := torch.Try(func() { values = f.X.Float32s() }); err != nil {
-		return 0, err
-	}
-	return rankme.Of(values, int(f.X.Size(1)))
+	return rankme.Of(f.X)
 }

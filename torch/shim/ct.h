@@ -97,6 +97,7 @@ char *ct_gather(ct_tensor x, int64_t dim, ct_tensor index, ct_ref *out);
 char *ct_scatter_add_(ct_tensor x, int64_t dim, ct_tensor index, ct_tensor src, ct_ref *out);
 char *ct_where(ct_tensor cond, ct_tensor a, ct_tensor b, ct_ref *out);
 char *ct_bincount(ct_tensor x, int64_t minlength, ct_ref *out);
+char *ct_svdvals(ct_tensor x, ct_ref *out);
 
 typedef struct {
   int32_t dtype;         /* -1 keeps */

@@ -143,6 +143,10 @@ char *ct_bincount(ct_tensor x, int64_t minlength, ct_ref *out) {
   return guard([&] { put(out, at::bincount(ref(x), {}, minlength)); });
 }
 
+char *ct_svdvals(ct_tensor x, ct_ref *out) {
+  return guard([&] { put(out, at::linalg_svdvals(ref(x))); });
+}
+
 char *ct_to(ct_tensor t, ct_to_options o, ct_ref *out) {
   return guard([&] {
     auto &x = ref(t);

@@ -196,7 +196,7 @@ func logisticChoice(train, test *features, _ string, figures map[string]any) err
 }
 
 func rankmeProbe(_, test *features, _ string, figures map[string]any) (err error) {
-	figures["RankMe"], err = rankme.Of(test.x, test.width)
+	figures["RankMe"], err = rankme.Of(test.tensor())
 	return err
 }
 
