@@ -27,8 +27,12 @@ type Images struct {
 	Orient  bool             // turn images as their EXIF tag says
 	// MaxBadFraction of images that cannot be read, over which the pass fails; 0 means the loader's default.
 	MaxBadFraction float64
-	OnBad          func(loader.Bad)        // told of every image that is left out; may be nil
-	Progress       func(done, total int64) // called at the start and after every batch; may be nil
+	// Start is the image to begin with, in a pass that goes on where another one has stopped, and Bad the number of those
+	// before it that were left out.
+	Start, Bad int64
+
+	OnBad    func(loader.Bad)        // told of every image that is left out; may be nil
+	Progress func(done, total int64) // called at the start and after every batch; may be nil
 }
 
 // Len is the number of images asked for.
@@ -43,6 +47,7 @@ func (im *Images) Len() int64 {
 func (im *Images) loader(ctx context.Context) (*loader.Loader, error) {
 	return loader.New(ctx, loader.BatchOptions{
 		Source: im.Source, Sampler: im.Sampler, Crops: augment.Eval(im.Resize, im.Crop), Decode: jpeg.DecodeOptions{Orient: im.Orient},
+		StartPosition: im.Start, Judged: loader.Judged{Images: im.Start, Bad: im.Bad},
 		Batch: im.Batch, Workers: im.Workers, Sequential: true, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})
 }
@@ -59,9 +64,9 @@ func (b *Backbone) each(ctx context.Context, im Images, use func(batch *loader.B
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	done := int64(0)
+	done := im.Start
 	if im.Progress != nil {
-		im.Progress(0, im.Len())
+		im.Progress(done, im.Len())
 	}
 	for batch, err := range l.All(ctx) {
 		if err != nil {

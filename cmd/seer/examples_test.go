@@ -40,6 +40,7 @@ var substitutions = []struct{ pattern, by string }{
 	{`^step-0*\d+$|step-0*(500|10000)\b`, "step-000000003"}, // where the workshop's runs have ended
 	{`^regnet_y_(16|32|8)gf$|^regnet_y_400mf$`, "regnet_y_200mf"},
 	{`^DIR$`, "photos"},
+	{`^photos/holiday\.jpg$`, "photos/red/000.png"},
 	{`=…$`, "=photos"},
 	{`^384$`, "64"},
 	{`^1000000$`, "24"},

@@ -3,14 +3,12 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -20,26 +18,36 @@ import (
 	"seer/data/loader"
 	"seer/data/source"
 	"seer/eval"
+	"seer/eval/featurefile"
 	"seer/inputs"
-	"seer/internal/durable"
-	"seer/internal/npy"
-	"seer/torch"
 )
 
 func featuresCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "features",
-		Usage: "write the pooled features of images as a NumPy array",
-		Description: "Writes float32 [images, width], a row an image, and beside it a text file with the images' names in the same\n" +
-			"order. Images are resized (short side) and cropped at the centre as torchvision does with PIL; those that\n" +
-			"cannot be read are left out and listed. For a run, its own normalisation is used; for a file without metadata\n" +
-			"of this program, ImageNet's.\n\nExamples:\n" +
+		Usage: "write the features of images to a file, or find the images that are most like others",
+		Description: "Writes float32 [images, width], a row an image: as a NumPy array or a safetensors file with the images' names\n" +
+			"in a text file beside it, or as parquet with a column of names. Images are resized (short side) and cropped at\n" +
+			"the centre as torchvision does with PIL; those that cannot be read are left out and listed. For a run, its own\n" +
+			"normalisation is used; for a file without metadata of this program, ImageNet's. A pass that was stopped goes\n" +
+			"on where it was when the same command comes again.\n\n" +
+			"--search prints the images whose features are nearest to those of an image, by cosine similarity, of the images\n" +
+			"that were just looked at or of a .npy file of an earlier pass of the same trunk.\n\nExamples:\n" +
 			"   seer features --weights runs/x --images photos --out photos.npy\n" +
-			"   seer features --weights regnet_y_16gf.pth --arch regnet_y_16gf --images photos --size 384 --out photos.npy",
+			"   seer features --weights regnet_y_16gf.pth --arch regnet_y_16gf --images photos --size 384 --out photos.parquet\n" +
+			"   seer features --weights runs/x --images photos --layers stage3:2x2,pool --out stages.safetensors\n" +
+			"   seer features --weights runs/x --images photos --search photos/holiday.jpg --sheet nearest.png\n" +
+			"   seer features --weights runs/x --features photos.npy --search photos/holiday.jpg --nearest 20",
 		Flags: append(weightFlags(),
 			&cli.StringFlag{Name: "images", Aliases: []string{"i"}, Usage: "a folder, list, tar shards or IDX file"},
 			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of --images: " + strings.Join(source.Kinds, ", ")},
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the .npy `FILE`; the names go to the same name with .txt"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the .npy, .parquet or .safetensors `FILE`"},
+			&cli.StringFlag{Name: "layers", Value: "pool", Usage: "pool, stage3:2x1 (a stage averaged over 2×1 cells), blocks4+mean (of a transformer), or several with commas: a\n\tcolumn or tensor each, and of .npy a file each"},
+			&cli.StringSliceFlag{Name: "search", Usage: "find the images that are most like `IMAGE` (repeatable)"},
+			&cli.StringFlag{Name: "features", Usage: "search in this .npy `FILE` in place of computing features anew; its .txt has the names"},
+			&cli.IntFlag{Name: "nearest", Value: 10, Usage: "images to find for each --search"},
+			&cli.StringFlag{Name: "sheet", Usage: "draw what was found as the PNG `FILE`"},
+			&cli.BoolFlag{Name: "json", Usage: "print what was found as JSON"},
 			&cli.IntFlag{Name: "size", Value: 224, Usage: "side of the centre crop, pixels"},
 			&cli.IntFlag{Name: "resize", Usage: "short side before the crop; 0: size·256/224"},
 			&cli.IntFlag{Name: "batch", Value: 64, Usage: "images at a time"},
@@ -57,16 +65,11 @@ func featuresCommand() *cli.Command {
 }
 
 func runFeatures(c *cli.Context) error {
-	if err := given(c, "images", "out"); err != nil {
+	if err := checkFeatures(c); err != nil {
 		return err
 	}
-	if err := local("the weights", c.String("weights")); err != nil {
-		return err
-	}
-	if err := checkFeatureFlags(c); err != nil {
-		return err
-	}
-	if err := checkArray(c); err != nil {
+	layers, err := featureLayers(c)
+	if err != nil {
 		return err
 	}
 	progress := newBars(c)
@@ -78,12 +81,71 @@ func runFeatures(c *cli.Context) error {
 		return err
 	}
 	defer b.Close()
-	return writeFeatures(c, b, progress)
+	reading, widths, err := b.Reading(layers)
+	if err != nil {
+		return fmt.Errorf("--layers: %w", err)
+	}
+	p := &featurePass{c: c, backbone: reading, columns: featureColumns(layers, widths), progress: progress}
+	if c.String("features") != "" {
+		return p.searchFile()
+	}
+	return p.run()
+}
+
+// checkFeatures refuses flags that do not fit before a trunk is read.
+func checkFeatures(c *cli.Context) error {
+	needed := []string{"images"}
+	switch {
+	case c.String("features") != "":
+		needed = []string{"search"}
+	case !c.IsSet("search"):
+		needed = append(needed, "out")
+	}
+	if err := given(c, needed...); err != nil {
+		return err
+	}
+	if err := local("the weights", c.String("weights")); err != nil {
+		return err
+	}
+	if err := checkFeatureFlags(c); err != nil {
+		return err
+	}
+	return errors.Join(checkFeatureFiles(c), checkSearch(c))
+}
+
+// featureLayers reads --layers.
+func featureLayers(c *cli.Context) (layers []config.Layer, err error) {
+	for _, text := range strings.Split(c.String("layers"), ",") {
+		l, err := config.ParseLayer(text)
+		if err != nil {
+			return nil, fmt.Errorf("--layers: %w", err)
+		}
+		if slices.Contains(layers, l) {
+			return nil, fmt.Errorf("--layers: %q twice", l)
+		}
+		layers = append(layers, l)
+	}
+	return layers, nil
+}
+
+// featureColumns names the layers in a file; where there is one, it needs no name of its own.
+func featureColumns(layers []config.Layer, widths []int64) []featurefile.Column {
+	columns := make([]featurefile.Column, len(layers))
+	for i, l := range layers {
+		columns[i].Name = l.String()
+		if len(widths) > 0 {
+			columns[i].Width = widths[i]
+		}
+	}
+	if len(columns) == 1 {
+		columns[0].Name = "features"
+	}
+	return columns
 }
 
 // checkFeatureFlags looks at the numbers before a trunk is read and its features are computed.
 func checkFeatureFlags(c *cli.Context) error {
-	if err := within(c, math.MaxInt, map[string]int{"size": 1, "batch": 1, "resize": 0, "workers": 0, "threads": 0}); err != nil {
+	if err := within(c, math.MaxInt, map[string]int{"size": 1, "batch": 1, "nearest": 1, "resize": 0, "workers": 0, "threads": 0}); err != nil {
 		return err
 	}
 	if f := c.Float64("max-bad-fraction"); !(f >= 0 && f <= 1) {
@@ -99,21 +161,38 @@ func checkFeatureFlags(c *cli.Context) error {
 	return nil
 }
 
-// checkArray looks at both files that features writes.
-func checkArray(c *cli.Context) error {
-	inputs := []string{c.String("images"), c.String("weights")}
+// checkFeatureFiles looks at the files that features writes.
+func checkFeatureFiles(c *cli.Context) error {
 	out := c.String("out")
-	array := output{flag: "out", path: out, what: "a NumPy array", endings: []string{".npy"}, inputs: inputs}
-	if err := array.check(); err != nil {
+	if out == "" {
+		return nil
+	}
+	layers, err := featureLayers(c)
+	if err != nil {
 		return err
 	}
-	names := output{flag: "out", path: namesFile(out), what: "text", endings: []string{".txt"}, inputs: inputs}
-	if err := names.check(); err != nil {
-		return fmt.Errorf("the names of the images go beside the array: %w", err)
+	inputs := []string{c.String("images"), c.String("weights")}
+	whole := output{flag: "out", path: out, what: "a NumPy array, parquet or safetensors", endings: featurefile.Endings, inputs: inputs}
+	if err := whole.check(); err != nil {
+		return err
 	}
-	_, noArray := os.Stat(out)
-	if _, err := os.Stat(namesFile(out)); err == nil && noArray != nil {
-		return fmt.Errorf("--out %s: the names of the images would replace %s, which belongs to no array: choose another name, or move that file", out, namesFile(out))
+	for _, path := range featurefile.Files(out, featureColumns(layers, nil)) {
+		if filepath.Ext(path) != ".txt" {
+			part := whole
+			part.path = path
+			if err := part.check(); err != nil {
+				return err
+			}
+			continue
+		}
+		names := output{flag: "out", path: path, what: "text", endings: []string{".txt"}, inputs: inputs}
+		if err := names.check(); err != nil {
+			return fmt.Errorf("the names of the images go beside the features: %w", err)
+		}
+		_, noArray := os.Stat(featurefile.Files(out, featureColumns(layers, nil))[0])
+		if _, err := os.Stat(path); err == nil && noArray != nil {
+			return fmt.Errorf("--out %s: the names of the images would replace %s, which belongs to other features: choose another name, or move that file", out, path)
+		}
 	}
 	return nil
 }
@@ -138,64 +217,4 @@ func openImages(c *cli.Context, progress *bars, stage string) (im eval.Images, e
 		OnBad:    func(bad loader.Bad) { progress.warn(fmt.Sprintf("left out %s: %s: %v", bad.Name, bad.Reason, bad.Err)) },
 		Progress: func(done, total int64) { progress.update(stage, done, total) },
 	}, nil
-}
-
-func writeFeatures(c *cli.Context, b *eval.Backbone, progress *bars) (err error) {
-	im, err := openImages(c, progress, "features")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, im.Source.Close()) }()
-	im.Resize, im.Crop, im.Orient = c.Int("resize"), c.Int("size"), c.Bool("exif-orientation")
-	if im.Resize == 0 {
-		im.Resize = im.Crop * 256 / 224
-	}
-	rows, err := features(c.Context, b, im, c.String("out"))
-	progress.finish()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: float32 [%d, %d] of %s (%s); names in %s\n",
-		c.String("out"), rows, b.Trunk.Width(), b.Origin.Arch, b.Origin, namesFile(c.String("out")))
-	return err
-}
-
-// namesFile is where the names of an array's rows go.
-func namesFile(out string) string { return strings.TrimSuffix(out, filepath.Ext(out)) + ".txt" }
-
-// features streams the rows to the array and then the names beside it. The array takes its name last: where it stands,
-// its names stand too.
-func features(ctx context.Context, b *eval.Backbone, im eval.Images, out string) (rows int64, err error) {
-	w, err := npy.Create(out, im.Len(), b.Trunk.Width())
-	if err != nil {
-		return 0, err
-	}
-	var indices []int64
-	err = b.Each(ctx, im, func(batch *loader.Batch, x *torch.Tensor) error {
-		indices = append(indices, batch.Indices...)
-		return w.Write(x.Float32s())
-	})
-	if err == nil {
-		err = w.Shorten() // images that could not be read have no row
-	}
-	if err == nil {
-		err = writeNames(namesFile(out), im.Source, indices)
-	}
-	if err != nil {
-		return 0, errors.Join(err, w.Abort())
-	}
-	return w.Rows(), w.Close()
-}
-
-func writeNames(path string, src source.Source, indices []int64) error {
-	return durable.WriteFile(path, func(out io.Writer) error {
-		w := bufio.NewWriter(out)
-		for _, i := range indices {
-			// One name a line, whatever a file system allows in names.
-			if _, err := fmt.Fprintln(w, strings.ReplaceAll(src.Name(i), "\n", "\\n")); err != nil {
-				return err
-			}
-		}
-		return w.Flush()
-	})
 }

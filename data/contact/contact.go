@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Package contact draws contact sheets: what a network sees of each image, one row an image. The crops are the loader's
-// own, byte for byte; the picture at the left of a row is the image that they come from, with a frame where each was cut.
+// Package contact draws contact sheets: what a network sees of each image, one row an image ([Draw]), and rows of whole
+// images ([Gallery]). The crops are the loader's own, byte for byte; the picture at the left of a row is the image that they
+// come from, with a frame where each was cut.
 package contact
 
 import (
@@ -19,6 +20,7 @@ import (
 	"seer/data/augment"
 	"seer/data/jpeg"
 	"seer/data/loader"
+	"seer/data/source"
 )
 
 const (
@@ -51,7 +53,7 @@ func Draw(ctx context.Context, opt loader.BatchOptions) (*image.RGBA, error) {
 	defer batch.Release()
 	s := newSheet(batch)
 	for row, index := range batch.Indices {
-		original, err := decode(ctx, opt, index)
+		original, err := decode(ctx, opt.Source, opt.Decode, index)
 		if err != nil {
 			return nil, err
 		}
@@ -61,19 +63,19 @@ func Draw(ctx context.Context, opt loader.BatchOptions) (*image.RGBA, error) {
 }
 
 // decode returns image index of the source as the loader decodes it.
-func decode(ctx context.Context, opt loader.BatchOptions, index int64) (image.Image, error) {
-	item, err := opt.Source.Read(ctx, index, nil)
+func decode(ctx context.Context, src source.Source, opt jpeg.DecodeOptions, index int64) (image.Image, error) {
+	item, err := src.Read(ctx, index, nil)
 	if err != nil {
 		return nil, err
 	}
 	if r := item.Raw; r != nil {
 		return rgba(r.Pix, r.W, r.H, r.C), nil
 	}
-	decoder := jpeg.NewDecoder(opt.Decode)
+	decoder := jpeg.NewDecoder(opt)
 	defer decoder.Close()
 	im, err := decoder.Decode(item.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", opt.Source.Name(index), err)
+		return nil, fmt.Errorf("%s: %w", src.Name(index), err)
 	}
 	return rgba(im.Pix, im.W, im.H, im.Channels), nil
 }

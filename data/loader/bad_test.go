@@ -273,3 +273,32 @@ func TestMistakesAreFatal(t *testing.T) {
 	require.Error(t, err)
 	require.False(t, isImageError(err))
 }
+
+// A pass that goes on is judged by all its images, those before it too.
+func TestAPassThatGoesOnIsJudgedWhole(t *testing.T) {
+	opt := options(images(10).spoil(9))
+	opt.Sequential, opt.MaxBadFraction, opt.StartPosition = true, .1, 8
+	_, err := toEnd(t, opt)
+	require.ErrorContains(t, err, "1 of the last 2 images")
+	opt.Judged = Judged{Images: 8}
+	n, err := toEnd(t, opt)
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, 1, n)
+	opt.Judged.Bad = 1
+	_, err = toEnd(t, opt)
+	require.ErrorContains(t, err, "2 of the last 10 images")
+}
+
+// toEnd returns the number of images until the loader's error.
+func toEnd(t *testing.T, opt BatchOptions) (images int, err error) {
+	t.Helper()
+	l := load(t, opt)
+	for {
+		b, err := l.Next(t.Context())
+		if err != nil {
+			return images, err
+		}
+		images += b.Size()
+		b.Release()
+	}
+}

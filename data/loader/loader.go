@@ -78,7 +78,7 @@ func New(ctx context.Context, opt BatchOptions) (*Loader, error) {
 		ready:  make(chan *pending, opt.Prefetch),
 		tokens: make(chan struct{}, opt.Prefetch),
 		busy:   make([]atomic.Int64, opt.Workers),
-		watch:  watch{limit: opt.MaxBadFraction, onBad: opt.OnBad, log: opt.BadLog},
+		watch:  watch{limit: opt.MaxBadFraction, onBad: opt.OnBad, log: opt.BadLog, now: tally{opt.Judged.Images, opt.Judged.Bad}},
 	}
 	if l.pool == nil {
 		l.pool = NewPool(opt)

@@ -61,6 +61,9 @@ type BatchOptions struct {
 	// 10,000 and after at least 100, above which the stream ends with an
 	// error; a Sequential pass is judged at its end however short it is. 0 means [DefaultMaxBadFraction], negative allows none, 1 all.
 	MaxBadFraction float64
+	// Judged are the images before StartPosition that count for MaxBadFraction, in a
+	// pass that goes on where another one has stopped.
+	Judged Judged
 	// OnBad is told of every unusable image in the order of the stream, by the
 	// goroutine that calls Next. BadLog receives the same as lines of JSON.
 	OnBad  func(Bad)
@@ -86,6 +89,9 @@ type Origin struct {
 	Step  int64
 	Epoch uint64
 }
+
+// Judged is a number of images, and of the unusable ones among them.
+type Judged struct{ Images, Bad int64 }
 
 // Check refuses what [New] refuses, before anything is started.
 func (o BatchOptions) Check() error { return o.normalise() }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Package npy writes a matrix of float32 as NumPy's .npy file, version 1.0, row
+// Package npy reads and writes a matrix of float32 as NumPy's .npy file, version 1.0, row
 // by row: the number of rows is known beforehand, the rows are not.
 //
 // The file appears under its name only when it is complete, so that nobody takes
