@@ -33,6 +33,7 @@ const (
 	forJitter
 	forGray
 	forBlur
+	forScene
 )
 
 // stream is a sequence of uniform numbers keyed by (seed, epoch, index, crop,
@@ -52,6 +53,13 @@ func newStream(seed, epoch uint64, index int64, crop int, p purpose) stream {
 		counter: [4]uint32{uint32(index), uint32(uint64(index) >> 32), uint32(epoch), uint32(crop)<<16 | uint32(p)<<12},
 		used:    4,
 	}
+}
+
+// Numbers are the uniform numbers in [0, 1) of an image in an epoch, for what moves the whole image with all that is known of
+// it: package detection. They are independent of those of crops.
+func Numbers(seed, epoch uint64, index int64) func() float64 {
+	s := newStream(seed, epoch, index, 0, forScene)
+	return s.float
 }
 
 // next returns 32 uniform bits.

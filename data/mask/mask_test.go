@@ -220,6 +220,41 @@ func TestFarCornersCostNothing(t *testing.T) {
 	assert.ErrorContains(t, err, "crosses columns of pixels more than")
 }
 
+func TestPickedPixelsAreThoseOfThePicture(t *testing.T) {
+	for i := range 120 {
+		m := drawn(t, i, 1)[0]
+		rows, columns := make([]int, 7+i), make([]int, 5+2*i)
+		for y := range rows { // resized, with a border above and below
+			if rows[y] = (y - i%4) * m.Height / max(1, len(rows)-i%5); y < i%4 || rows[y] >= m.Height {
+				rows[y] = -1
+			}
+		}
+		for x := range columns { // mirrored, with a border at one side
+			if columns[x] = m.Width - 1 - x*m.Width/(len(columns)+3) - i%6; columns[x] < 0 {
+				columns[x] = -1
+			}
+		}
+		got, err := m.Pick(rows, columns)
+		require.NoError(t, err)
+		pixels, want := m.Bitmap(), make([]byte, len(rows)*len(columns))
+		for y, fromY := range rows {
+			for x, fromX := range columns {
+				if fromY >= 0 && fromX >= 0 {
+					want[y*len(columns)+x] = pixels[fromY*m.Width+fromX]
+				}
+			}
+		}
+		same, err := FromBitmap(len(rows), len(columns), want)
+		require.NoError(t, err)
+		require.Equal(t, same, got, "mask %d", i)
+	}
+	nothing, err := drawn(t, 0, 1)[0].Pick([]int{-1, -1}, []int{-1, 0, 1})
+	require.NoError(t, err)
+	assert.Zero(t, nothing.Area())
+	_, err = nothing.Pick(nil, nil)
+	assert.Error(t, err)
+}
+
 func TestEmptyMasks(t *testing.T) {
 	m, err := FromPolygons(4, 5, nil)
 	require.NoError(t, err)
