@@ -27,6 +27,7 @@ type Rules struct {
 	Masks  bool // an annotation without an outline is left out
 	Crowds bool // keep crowds, marked as such; else they are left out
 	Empty  bool // keep images without objects; else they are left out
+	Easy   bool // leave out what PASCAL VOC calls difficult; else it is learned like the rest, as in detectron2
 }
 
 // Set is examples in the order of their images' ids, classes in that of theirs.
@@ -105,6 +106,8 @@ func (b *builder) add(o instances.Object) error {
 	switch {
 	case o.Crowd && !b.Crowds:
 		b.set.LeftOut["crowds"]++
+	case o.Difficult && b.Easy:
+		b.set.LeftOut["difficult objects"]++
 	case b.Masks && shape.None():
 		b.set.LeftOut["annotations without an outline"]++
 	case box.degenerate():

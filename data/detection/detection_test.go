@@ -253,6 +253,19 @@ func TestRules(t *testing.T) {
 	assert.Equal(t, 1, set.LeftOut["annotations without an outline"])
 }
 
+func TestDifficultObjectsAreLearnedUnlessToldOtherwise(t *testing.T) {
+	d, err := instances.Read(strings.NewReader(annotations))
+	require.NoError(t, err)
+	d.Objects[0].Difficult = true
+	set, err := Build(d, Rules{})
+	require.NoError(t, err)
+	assert.Len(t, set.Examples, 2)
+	set, err = Build(d, Rules{Easy: true})
+	require.NoError(t, err)
+	assert.Len(t, set.Examples, 1)
+	assert.Equal(t, 1, set.LeftOut["difficult objects"])
+}
+
 func TestAnnotationsThatCannotBeLearnedFromAreRefused(t *testing.T) {
 	file := func(image, annotation string) string {
 		return `{"images": [{"id": 1` + image + `}], "categories": [{"id": 4, "name": "cat"}], "annotations": [{"id": 5, "image_id": 1, ` + annotation + `}]}`

@@ -40,6 +40,7 @@ type Object struct {
 	Area                float64  // of the thing in pixels, as the file says it
 	Shape               Shape
 	Crowd               bool
+	Difficult           bool // of PASCAL VOC: hard to see, and in its own evaluation neither right nor wrong
 	HasID, HasBox       bool // whether the file has them
 	HasArea             bool
 }
