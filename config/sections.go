@@ -154,6 +154,10 @@ type Finetune struct {
 	// Hidden widths of the head between trunk and classes: one Linear each, with batch
 	// norm and ReLU (VISSL's MLP heads). Default: none, one Linear (SEER).
 	Hidden []int `toml:"hidden"`
+	// ProjectorLayers is the number of hidden layers of SwAV's head, from the trunk on,
+	// that stay, with their weights and the trunk's learning rate; hidden ones follow
+	// them. Default 0 (SimCLR v2, and VISSL's "swav_head" of SEER's 256GF: 1).
+	ProjectorLayers int `toml:"projector_layers"`
 	// LabelSmoothing is the share of the target that all classes get alike. Default 0.
 	LabelSmoothing float64 `toml:"label_smoothing"`
 	// Mixup mixes the images of a batch in pairs, and their labels, by shares of

@@ -13,10 +13,14 @@ func (c *checker) oneView(crops []Crop, m Model) {
 	c.refuse(crops[0].Count > 1, "crops.0.count", crops[0].Count, "%s", advice)
 }
 
+// maxLayers of a projection head bounds a typing error; SwAV's have two or three.
+const maxLayers = 64
+
 func (c *checker) finetune(f Finetune) {
 	c.refuse(f.Val == "", "finetune.val", f.Val, "say where the labelled validation images are, for example --set finetune.val=DIR")
 	c.labelledKind("finetune.kind", f.Kind)
 	c.oneOf("finetune.sampling", f.Sampling, "uniform", "square-root", "class-balanced")
+	c.within("finetune.projector_layers", f.ProjectorLayers, 0, maxLayers)
 	for i, width := range f.Hidden {
 		c.within(entry("finetune.hidden", i), width, 1, maxWidth)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"seer/config"
 	"seer/eval"
@@ -28,10 +29,11 @@ type run struct {
 	val    *validation
 	plan   *config.Resolved
 
-	backbone *eval.Backbone // its trunk is the method's
-	method   *Method
-	engine   *train.Engine
-	program  *train.Program
+	backbone  *eval.Backbone // its trunk is the method's
+	projector projector
+	method    *Method
+	engine    *train.Engine
+	program   *train.Program
 }
 
 // Run fine-tunes to the end, or until ctx ends, and continues what the run folder holds. weights says where the trunk
@@ -121,7 +123,7 @@ func (r *run) prepare(ctx context.Context, weights eval.Spec) error {
 
 // complete tells a run that is at its end before anything is opened: images and weights may be gone by now.
 func (r *run) complete() (bool, error) {
-	if r.Before == nil || !reflect.DeepEqual(r.Experiment.Model, r.Before.Model) || !reflect.DeepEqual(r.Experiment.Finetune.Hidden, r.Before.Finetune.Hidden) {
+	if r.Before == nil || !reflect.DeepEqual(r.Experiment.Model, r.Before.Model) || !r.sameHead() {
 		return false, nil
 	}
 	clock, known, err := r.Clock()
@@ -135,6 +137,12 @@ func (r *run) complete() (bool, error) {
 	return true, r.SayComplete(clock, plan.Steps)
 }
 
+// sameHead tells whether the head is as wide as the run's so far.
+func (r *run) sameHead() bool {
+	now, before := r.Experiment.Finetune, r.Before.Finetune
+	return slices.Equal(now.Hidden, before.Hidden) && now.ProjectorLayers == before.ProjectorLayers
+}
+
 // openTrunk opens the weights to begin with; what a checkpoint holds takes their place. The experiment gets the
 // architecture and the normalisation that they were trained with.
 func (r *run) openTrunk(weights eval.Spec) (err error) {
@@ -146,6 +154,9 @@ func (r *run) openTrunk(weights eval.Spec) (err error) {
 	}
 	weights.Experiment, weights.Warn = e, func(message string) { r.Say("warning: %s", message) }
 	if r.backbone, err = eval.OpenBackbone(weights); err != nil {
+		return err
+	}
+	if r.projector, err = r.openProjector(weights); err != nil {
 		return err
 	}
 	e.Model, e.Augment.Mean, e.Augment.Std = r.backbone.Model, r.backbone.Mean, r.backbone.Std
@@ -171,15 +182,10 @@ func (r *run) openImages(ctx context.Context) (err error) {
 // build makes the method and the program that trains it.
 func (r *run) build() (err error) {
 	e, classes := r.Experiment, r.images.Source.Classes()
-	r.method = &Method{Trunk: r.backbone.Trunk, Classes: int64(len(classes)), MultiLabel: e.Finetune.MultiLabel, Smoothing: e.Finetune.LabelSmoothing,
+	r.method = &Method{Trunk: r.backbone.Trunk, Classes: int64(len(classes)), MultiLabel: e.Finetune.MultiLabel, Projector: e.Finetune.ProjectorLayers, Smoothing: e.Finetune.LabelSmoothing,
 		Mix: supervised.Mix{Mixup: e.Finetune.Mixup, Cutmix: e.Finetune.Cutmix, Seed: e.Run.Seed}}
-	if err := torch.Try(func() {
-		torch.Seeded(e.Run.Seed, func() {
-			r.method.Head = supervised.NewHead(r.Device, r.backbone.Trunk.Width(), e.Finetune.Hidden, int64(len(classes)))
-		})
-		nn.RequireGrad(r.method, true)
-	}); err != nil {
-		return fmt.Errorf("allocating a head of %d classes: %w", len(classes), err)
+	if err := r.buildHead(int64(len(classes))); err != nil {
+		return err
 	}
 	if err := r.weigh(); err != nil {
 		return err
@@ -206,6 +212,23 @@ func (r *run) build() (err error) {
 	r.program.Parts = append(r.program.Parts, classesPart{classes})
 	r.images.Attach(r.program)
 	return r.Fill(r.program)
+}
+
+// buildHead makes the head of the method, which begins with what is kept of SwAV's.
+func (r *run) buildHead(classes int64) error {
+	e := r.Experiment
+	widths := slices.Concat(r.projector.widths, e.Finetune.Hidden)
+	if err := torch.Try(func() {
+		torch.Seeded(e.Run.Seed, func() {
+			r.method.Head = supervised.NewHead(r.Device, r.backbone.Trunk.Width(), widths, classes)
+		})
+	}); err != nil {
+		return fmt.Errorf("allocating a head of %d classes: %w", classes, err)
+	}
+	if err := r.projector.fill(r.method.Head); err != nil {
+		return fmt.Errorf("finetune.projector_layers = %d: %w", e.Finetune.ProjectorLayers, err)
+	}
+	return torch.Try(func() { nn.RequireGrad(r.method, true) })
 }
 
 // validate judges the weights that a checkpoint of this step offers: the averaged ones, if there is an average.

@@ -16,6 +16,7 @@ type Method struct {
 	Head       *supervised.Head
 	Classes    int64
 	MultiLabel bool          // an image has any number of classes, not one
+	Projector  int           // hidden layers of the head that are SwAV's
 	Weights    *torch.Tensor // of classes, float32 [Classes]; nil: all alike
 	Smoothing  float64       // of labels
 	Mix        supervised.Mix

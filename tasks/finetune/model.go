@@ -23,7 +23,7 @@ type Model struct {
 	*eval.Backbone
 	Head    *supervised.Head
 	Classes []string // in the order of the scores
-	// Settings of the run that it was trained in: the size of its images, the head's hidden widths.
+	// Settings of the run that it was trained in: the size of its images, whether they have several classes.
 	Settings config.Finetune
 	Orient   bool // turn images as their EXIF tag says, as the run did
 }
@@ -63,7 +63,7 @@ func OpenModel(path string, e *config.Experiment, warn func(string)) (m *Model, 
 			return err
 		}
 		err = torch.Try(func() {
-			m.Head = supervised.NewHead(m.Device, m.Trunk.Width(), m.Settings.Hidden, int64(len(classes)))
+			m.Head = supervised.NewHead(m.Device, m.Trunk.Width(), hiddenWidths(head), int64(len(classes)))
 			nn.RequireGrad(m.Head, false)
 		})
 		if err == nil {
@@ -90,7 +90,7 @@ func (m *Model) Close() {
 // hidden layers has no place there, which is an error.
 func Classifier(path string, warn func(string)) (*eval.Classifier, error) {
 	classes, head, made, err := readHead(path, warn)
-	if err == nil && len(made.Finetune.Hidden) > 0 {
+	if err == nil && len(hiddenWidths(head)) > 0 {
 		err = fmt.Errorf("%s: %w", path, ErrHiddenLayers)
 	}
 	if err != nil {

@@ -3,6 +3,7 @@
 package finetune
 
 import (
+	"fmt"
 	"strings"
 
 	"seer/config"
@@ -11,11 +12,18 @@ import (
 )
 
 // regularise is the setting of a parameter besides the experiment's rules, as VISSL has it: the head learns at its own
-// rate, and weight decay leaves norms and biases out as regularize_bn and regularize_bias say there.
+// rate, but for layers of SwAV's, which were pretrained as the trunk was, and weight decay leaves norms and biases out as regularize_bn and regularize_bias say there.
 func (m *Method) regularise(f config.Finetune) func(nn.Entry, *rules.Setting) {
 	norms, head := norms(m), map[string]bool{}
 	for _, e := range nn.Parameters(m.Head) {
 		head[nn.Join(headName, e.Name)] = true
+	}
+	for i := range m.Projector {
+		for name := range head {
+			if strings.HasPrefix(name, fmt.Sprintf("%s.hidden.%d.", headName, i)) {
+				delete(head, name)
+			}
+		}
 	}
 	return func(p nn.Entry, s *rules.Setting) {
 		if head[p.Name] {

@@ -117,6 +117,6 @@ func (c classesPart) Load(s *runfolder.Shard) error {
 
 // settings of [finetune] for a result.
 func settings(f config.Finetune) map[string]any {
-	return map[string]any{"multi_label": f.MultiLabel, "sampling": f.Sampling, "class_weights": f.ClassWeights, "hidden": f.Hidden, "label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix, "head_lr": f.HeadLR,
+	return map[string]any{"multi_label": f.MultiLabel, "sampling": f.Sampling, "class_weights": f.ClassWeights, "hidden": f.Hidden, "projector_layers": f.ProjectorLayers, "label_smoothing": f.LabelSmoothing, "mixup": f.Mixup, "cutmix": f.Cutmix, "head_lr": f.HeadLR,
 		"decay_norm": f.DecayNorm, "decay_bias": f.DecayBias, "ema": f.EMA, "resize": f.Resize, "crop": f.Crop}
 }
