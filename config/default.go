@@ -18,6 +18,8 @@ func Default() *Experiment {
 			URLs: URLs{Concurrency: 64, PerHost: 4, TimeoutSeconds: 10, MaxMB: 20, RespectRobotsTag: true},
 		},
 		Augment: Augment{
+			Interpolation: "bilinear",
+
 			Flip:   0.5,
 			Jitter: Jitter{P: 0.8, Brightness: 0.8, Contrast: 0.8, Saturation: 0.8, Hue: 0.2},
 			Gray:   0.2,

@@ -203,6 +203,10 @@ type Crop struct {
 // Augment is what happens to every crop, independently, after it was cut.
 // The defaults are SwAV's and SEER's.
 type Augment struct {
+	// Interpolation of resizes: "bilinear" or "bicubic", antialiased, PIL's to the byte.
+	// Fine-tuning validates with it too; probes are bilinear. Default "bilinear" (VISSL
+	// fine-tunes at 384 pixels with bicubic).
+	Interpolation string `toml:"interpolation"`
 	// Flip is the probability of a horizontal flip. Default 0.5.
 	Flip float64 `toml:"flip"`
 	// Jitter of colours, applied in random order.

@@ -257,6 +257,7 @@ func TestValidateEvalRefuses(t *testing.T) {
 		{FineTuning, func(e *Experiment) { e.Finetune.Sampling = "sqrt" }, `finetune.sampling = "sqrt"`},
 		{FineTuning, func(e *Experiment) { e.Finetune.Sampling, e.Data.ShuffleWindow = "square-root", 50000 }, "finetune.sampling"},
 		{FineTuning, func(e *Experiment) { e.Finetune.EMA = 1 }, "finetune.ema"},
+		{FineTuning, func(e *Experiment) { e.Augment.Interpolation = "cubic" }, `augment.interpolation = "cubic"`},
 		{"detect", func(*Experiment) {}, `task = "detect"`},
 	} {
 		e := valid()

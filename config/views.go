@@ -17,7 +17,7 @@ func views(crops []Crop, a Augment) augment.MultiCrop {
 	for _, c := range crops {
 		spec.Groups = append(spec.Groups, augment.Group{
 			Kind: augment.RandomResized, Count: c.Count, Size: c.Size, Scale: c.Scale, Ratio: c.Ratio,
-			Flip: a.Flip, Gray: a.Gray,
+			Bicubic: a.Bicubic(), Flip: a.Flip, Gray: a.Gray,
 			Jitter: augment.Jitter{P: a.Jitter.P, Brightness: a.Jitter.Brightness, Contrast: a.Jitter.Contrast,
 				Saturation: a.Jitter.Saturation, Hue: a.Jitter.Hue},
 			Blur: augment.Blur{P: a.Blur.P, Min: a.Blur.Sigma[0], Max: a.Blur.Sigma[1]},
@@ -26,8 +26,12 @@ func views(crops []Crop, a Augment) augment.MultiCrop {
 	return spec
 }
 
+// Bicubic tells whether resizes are.
+func (a Augment) Bicubic() bool { return a.Interpolation == "bicubic" }
+
 // views checks crops and colours by the rules of package augment, which knows what it can do.
 func (c *checker) views(crops []Crop, a Augment) {
+	c.oneOf("augment.interpolation", a.Interpolation, "bilinear", "bicubic")
 	if len(crops) == 0 { // which is refused elsewhere; colours are checked all the same
 		crops = []Crop{{Count: 1, Size: 32}}
 	}

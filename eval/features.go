@@ -24,6 +24,7 @@ type Images struct {
 	Crop    int              // centre crop, pixels: the input size
 	Batch   int              // images that are decoded together
 	Workers int              // 0 means one for each CPU that the process may use
+	Bicubic bool             // resize so, not bilinearly
 	Orient  bool             // turn images as their EXIF tag says
 	// MaxBadFraction of images that cannot be read, over which the pass fails; 0 means the loader's default.
 	MaxBadFraction float64
@@ -45,8 +46,10 @@ func (im *Images) Len() int64 {
 
 // loader makes centre crops once, in order (torchvision's Resize and CenterCrop on PIL images).
 func (im *Images) loader(ctx context.Context) (*loader.Loader, error) {
+	crops := augment.Eval(im.Resize, im.Crop)
+	crops.Groups[0].Bicubic = im.Bicubic
 	return loader.New(ctx, loader.BatchOptions{
-		Source: im.Source, Sampler: im.Sampler, Crops: augment.Eval(im.Resize, im.Crop), Decode: jpeg.DecodeOptions{Orient: im.Orient},
+		Source: im.Source, Sampler: im.Sampler, Crops: crops, Decode: jpeg.DecodeOptions{Orient: im.Orient},
 		StartPosition: im.Start, Judged: loader.Judged{Images: im.Start, Bad: im.Bad},
 		Batch: im.Batch, Workers: im.Workers, Sequential: true, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})

@@ -57,7 +57,7 @@ func changes(images, noisy string) map[string]change {
 		"data.urls.concurrency": plan("3"), "data.urls.per_host": plan("3"), "data.urls.timeout_seconds": plan("3"), "data.urls.max_mb": plan("3"),
 		"data.urls.allow_private": plan("true"), "data.urls.contact": plan("me"), "data.urls.column": plan("x"), "data.urls.respect_robots_tag": plan("false"),
 		"crops.count": plan("3"), "crops.size": plan("64"), "crops.scale": plan("[0.1, 0.5]"), "crops.ratio": plan("[1, 1]"),
-		"augment.flip": plan("0"), "augment.gray": plan("0"), "augment.jitter.p": plan("0"), "augment.jitter.brightness": plan("0"), "augment.jitter.contrast": plan("0"),
+		"augment.interpolation": plan("bicubic"), "augment.flip": plan("0"), "augment.gray": plan("0"), "augment.jitter.p": plan("0"), "augment.jitter.brightness": plan("0"), "augment.jitter.contrast": plan("0"),
 		"augment.jitter.saturation": plan("0"), "augment.jitter.hue": plan("0"), "augment.blur.p": plan("0"), "augment.blur.sigma": plan("[1, 2]"),
 		"augment.mean": pretrain("[0.1, 0.2, 0.3]"), "augment.std": pretrain("[0.1, 0.2, 0.3]"),
 		"model.arch":  pretrain("regnet_y_200mf", "model.depth=0", "model.w0=0", "model.wa=0", "model.wm=0", "model.group_width=0"),

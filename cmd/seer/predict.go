@@ -85,7 +85,7 @@ func writePredictions(c *cli.Context, m *finetune.Model, progress *bars) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, im.Source.Close()) }()
-	im.Resize, im.Crop, im.Orient = m.Settings.Resize, m.Settings.Crop, m.Orient
+	im.Resize, im.Crop, im.Bicubic, im.Orient = m.Settings.Resize, m.Settings.Crop, m.Bicubic, m.Orient
 	lines := 0
 	err = durable.WriteFile(c.String("out"), func(w io.Writer) error {
 		buffer := bufio.NewWriterSize(w, 1<<16)

@@ -16,8 +16,8 @@ const (
 // Crop is one drawn view, complete: rendering it needs nothing but the image.
 //
 // The box X, Y, W, H (source pixels, inside the image) is cut out and resized to
-// ScaledW x ScaledH with an antialiased bilinear filter that sees nothing outside
-// the box; then the Size x Size window with its top left corner at OffsetX,
+// ScaledW x ScaledH with an antialiased filter, bilinear or bicubic, that sees nothing
+// outside the box; then the Size x Size window with its top left corner at OffsetX,
 // OffsetY is taken, black where it leaves the resized image (negative offsets:
 // torchvision's CenterCrop pads). For random crops ScaledW = ScaledH = Size and
 // the offsets are 0. Colour operations follow in the order of the fields.
@@ -26,6 +26,7 @@ type Crop struct {
 	ScaledW, ScaledH int
 	OffsetX, OffsetY int
 	Size             int
+	Bicubic          bool
 
 	Flip bool
 

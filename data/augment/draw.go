@@ -25,7 +25,7 @@ func (s MultiCrop) Append(dst []Crop, seed, epoch uint64, index int64, w, h int)
 
 func (g Group) draw(seed, epoch uint64, index int64, crop, w, h int) Crop {
 	at := func(p purpose) stream { return newStream(seed, epoch, index, crop, p) }
-	c := Crop{Size: g.Size, ScaledW: g.Size, ScaledH: g.Size, W: w, H: h}
+	c := Crop{Size: g.Size, ScaledW: g.Size, ScaledH: g.Size, W: w, H: h, Bicubic: g.Bicubic}
 	switch g.Kind {
 	case RandomResized:
 		r := at(forBox)

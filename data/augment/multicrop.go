@@ -49,10 +49,12 @@ type Group struct {
 	Resize int        // Centered only: length of the shorter side after resizing; 0 = Size
 	Scale  [2]float64 // RandomResized: area of the box as a share of the image's; zero value = [.08, 1]
 	Ratio  [2]float64 // RandomResized: width / height of the box; zero value = [3/4, 4/3]
-	Flip   float64    // probability of a horizontal flip
-	Jitter Jitter
-	Gray   float64 // probability of conversion to grey
-	Blur   Blur
+	// Bicubic resizes with Keys' cubic filter of a = -0.5, as PIL's BICUBIC; otherwise bilinear.
+	Bicubic bool
+	Flip    float64 // probability of a horizontal flip
+	Jitter  Jitter
+	Gray    float64 // probability of conversion to grey
+	Blur    Blur
 }
 
 // MultiCrop is the full augmentation of one image, one crop or many: the groups in the order in which

@@ -282,7 +282,7 @@ func cCrop(c *augment.Crop) C.sj_crop {
 		x: C.int32_t(c.X), y: C.int32_t(c.Y), w: C.int32_t(c.W), h: C.int32_t(c.H),
 		scaled_w: C.int32_t(c.ScaledW), scaled_h: C.int32_t(c.ScaledH),
 		off_x: C.int32_t(c.OffsetX), off_y: C.int32_t(c.OffsetY), size: C.int32_t(c.Size),
-		blur: C.float(c.Blur), flip: cBool(c.Flip), gray: cBool(c.Gray),
+		blur: C.float(c.Blur), flip: cBool(c.Flip), gray: cBool(c.Gray), bicubic: cBool(c.Bicubic),
 	}
 	if !c.Jitter {
 		return out

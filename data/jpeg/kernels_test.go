@@ -45,6 +45,7 @@ func randomCrop(rng *rand.Rand, w, h int) augment.Crop {
 	for i, op := range rng.Perm(4) {
 		c.Order[i] = augment.Op(op)
 	}
+	c.Bicubic = rng.IntN(3) == 0
 	if rng.IntN(2) == 0 {
 		c.Blur = rng.Float64() * []float64{.5, 2, 4, augment.MaxBlur}[rng.IntN(4)]
 	}

@@ -41,6 +41,7 @@ typedef struct {
     float blur;               /* standard deviation in pixels, 0: none */
     uint8_t hue;              /* added to the 8-bit hue, modulo 256 */
     uint8_t flip, gray, ops;
+    uint8_t bicubic;          /* the filter of the resize, else bilinear */
     uint8_t order[4];
     uint8_t *dst;             /* size * size * 3 bytes */
 } sj_crop;

@@ -58,6 +58,7 @@
 #define V_MADD(a, b) _mm256_madd_epi16(a, b)
 #define V_SLL32(a, n) _mm256_slli_epi32(a, n)
 #define V_SRL32(a, n) _mm256_srli_epi32(a, n)
+#define V_SRA32(a, n) _mm256_srai_epi32(a, n)
 #define V_UNPACKLO8(a, b) _mm256_unpacklo_epi8(a, b)
 #define V_UNPACKHI8(a, b) _mm256_unpackhi_epi8(a, b)
 #define V_UNPACKLO16(a, b) _mm256_unpacklo_epi16(a, b)

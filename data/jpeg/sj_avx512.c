@@ -53,6 +53,7 @@
 #define V_MADD(a, b) _mm512_madd_epi16(a, b)
 #define V_SLL32(a, n) _mm512_slli_epi32(a, n)
 #define V_SRL32(a, n) _mm512_srli_epi32(a, n)
+#define V_SRA32(a, n) _mm512_srai_epi32(a, n)
 #define V_UNPACKLO8(a, b) _mm512_unpacklo_epi8(a, b)
 #define V_UNPACKHI8(a, b) _mm512_unpackhi_epi8(a, b)
 #define V_UNPACKLO16(a, b) _mm512_unpacklo_epi16(a, b)

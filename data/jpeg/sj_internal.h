@@ -110,7 +110,7 @@ void sj_decoder_free(struct sj_decoder *d);
 int sj_decoder_gave_up(const struct sj_decoder *d);
 
 /* sj_resample.c */
-int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out);
+int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out, int bicubic);
 int sj_resize(sj_state *s, const sj_image *im, const sj_crop *c, uint8_t *planes, size_t plane);
 void sj_horizontal_c(uint8_t *dst, ptrdiff_t dst_stride, const uint8_t *src, ptrdiff_t stride, int rows,
                      const sj_filter *f, int begin, int end, int flip);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Antialiased bilinear resize, PIL's ImagingResample for 8-bit pixels: two
+ * Antialiased bilinear and bicubic resize, PIL's ImagingResample for 8-bit pixels: two
  * passes, each rounded to 8 bits, with 22-bit coefficients computed in double.
  * The filter is made for the box as if it were an image of its own, so it never
  * sees pixels outside (crop, then resize).
@@ -14,6 +14,15 @@
 static double triangle(double x) {
     if (x < 0.0) x = -x;
     return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/* Keys' cubic with a = -0.5, in PIL's order of operations. */
+static double cubic(double x) {
+    const double a = -0.5;
+    if (x < 0.0) x = -x;
+    if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+    return 0.0;
 }
 
 /* Lays the arrays of f out in mem. */
@@ -30,7 +39,7 @@ static int filter_alloc(sj_buf *mem, sj_filter *f, int out, int taps) {
 }
 
 /* PIL's precompute_coeffs and normalize_coeffs_8bpc for output i. */
-static void filter_row(sj_filter *f, int i, int in, double scale, double support, double *w) {
+static void filter_row(sj_filter *f, int i, int in, double scale, double support, double (*weight)(double), double *w) {
     double center = (i + 0.5) * scale, total = 0.0, inverse = 1.0 / (scale < 1.0 ? 1.0 : scale);
     int first = (int)(center - support + 0.5), last = (int)(center + support + 0.5), x;
     int32_t *k = f->k + (size_t)i * f->stride;
@@ -38,14 +47,14 @@ static void filter_row(sj_filter *f, int i, int in, double scale, double support
     if (first < 0) first = 0;
     if (last > in) last = in;
     for (x = 0; x < last - first; x++) {
-        w[x] = triangle((x + first - center + 0.5) * inverse);
+        w[x] = weight((x + first - center + 0.5) * inverse);
         total += w[x];
     }
     for (x = 0; x < f->stride; x++) {
         k[x] = 0;
         if (x < last - first) {
             double v = total != 0.0 ? w[x] / total : w[x];
-            k[x] = (int32_t)(0.5 + v * (1 << SJ_PRECISION));
+            k[x] = (int32_t)((v < 0 ? -0.5 : 0.5) + v * (1 << SJ_PRECISION));
         }
         halves[x / 4 * 8 + x % 4] = (int16_t)(k[x] >> SJ_SPLIT);
         halves[x / 4 * 8 + x % 4 + 4] = (int16_t)(k[x] & ((1 << SJ_SPLIT) - 1));
@@ -55,15 +64,15 @@ static void filter_row(sj_filter *f, int i, int in, double scale, double support
     if (f->taps[i] > f->max_taps) f->max_taps = f->taps[i];
 }
 
-int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out) {
-    double scale = (double)in / out, support = scale < 1.0 ? 1.0 : scale, *w;
+int sj_filter_make(sj_buf *mem, sj_filter *f, int in, int out, int bicubic) {
+    double scale = (double)in / out, support = (bicubic ? 2.0 : 1.0) * (scale < 1.0 ? 1.0 : scale), *w;
     int taps = (int)ceil(support) * 2 + 1, i;
     if (!filter_alloc(mem, f, out, taps)) return 0;
     f->max_taps = 0;
     /* The weights of one output live behind the arrays, 8-byte aligned because
      * every array before them is a multiple of 8 bytes long. */
     w = (double *)(mem->p + (size_t)out * 8 + (size_t)out * f->stride * 8);
-    for (i = 0; i < out; i++) filter_row(f, i, in, scale, support, w);
+    for (i = 0; i < out; i++) filter_row(f, i, in, scale, support, bicubic ? cubic : triangle, w);
     return 1;
 }
 
@@ -207,7 +216,9 @@ int sj_resize(sj_state *s, const sj_image *im, const sj_crop *c, uint8_t *planes
     if (z.x1 - z.x0 < c->size || z.y1 - z.y0 < c->size) memset(planes, 0, 3 * plane);
     if (z.x1 <= z.x0 || z.y1 <= z.y0) return 1;
     z.box = im->p + c->y * im->stride + (ptrdiff_t)c->x * 4;
-    if (!sj_filter_make(&s->fx, &z.fx, c->w, c->scaled_w) || !sj_filter_make(&s->fy, &z.fy, c->h, c->scaled_h)) return 0;
+    if (!sj_filter_make(&s->fx, &z.fx, c->w, c->scaled_w, c->bicubic) ||
+        !sj_filter_make(&s->fy, &z.fy, c->h, c->scaled_h, c->bicubic))
+        return 0;
     /* Since version 13 Pillow begins with the columns where the height shrinks by
      * more than twice as many pixels as the width. The order shows in the last
      * bit, because each pass rounds. */

@@ -10,7 +10,7 @@
 /* Joins the halves, rounds, and cuts to 8 bits in 32. */
 static inline VI NAME(finish)(VI hi, VI lo) {
     VI sum = V_ADD32(V_SLL32(hi, SJ_SPLIT), V_ADD32(lo, V_SET32(1 << (SJ_PRECISION - 1))));
-    return V_SRL32(sum, SJ_PRECISION);
+    return V_SRA32(sum, SJ_PRECISION); /* of a bicubic filter it may be negative */
 }
 
 static inline int32_t NAME(pair)(const int16_t *k) {

@@ -182,6 +182,24 @@ func TestFinetuningStartsFromARun(t *testing.T) {
 	assert.Equal(t, parameter(t, first.Run.Dir), parameter(t, second.Run.Dir), "at no rate the trunk stays as it was")
 }
 
+// Training, validation and predictions resize as [augment] says.
+func TestFinetuningResizesBicubically(t *testing.T) {
+	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 6)
+	digests := map[string]bool{}
+	for _, filter := range []string{"bilinear", "bicubic"} {
+		e := experiment(t, images, val)
+		e.Augment.Interpolation, e.Train.Duration.Value = filter, 1
+		_, out, err := goes(t, t.Context(), e, scratch, launch.StartOptions{})
+		require.NoError(t, err, out)
+		digests[digest(t, e.Run.Dir)[runfolder.ModelFile]] = true
+		m, err := finetune.OpenModel(e.Run.Dir, evaltest.Experiment(), nil)
+		require.NoError(t, err)
+		assert.Equal(t, filter == "bicubic", m.Bicubic)
+		m.Close()
+	}
+	assert.Len(t, digests, 2)
+}
+
 // parameter is one of a run's trunk.
 func parameter(t *testing.T, run string) []byte {
 	t.Helper()

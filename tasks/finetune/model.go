@@ -25,7 +25,8 @@ type Model struct {
 	Classes []string // in the order of the scores
 	// Settings of the run that it was trained in: the size of its images, whether they have several classes.
 	Settings config.Finetune
-	Orient   bool // turn images as their EXIF tag says, as the run did
+	// Bicubic and Orient are how the run resizes images, and whether it turns them as their EXIF tag says.
+	Bicubic, Orient bool
 }
 
 // Scores computes the scores of all images in order and hands them on batch by batch: float32 [n, classes], valid during
@@ -58,7 +59,7 @@ func OpenModel(path string, e *config.Experiment, warn func(string)) (m *Model, 
 		return nil, err
 	}
 	err = torch.OnThread(e.Run.Threads, func() (err error) {
-		m = &Model{Classes: classes, Settings: made.Finetune, Orient: made.Data.EXIFOrientation}
+		m = &Model{Classes: classes, Settings: made.Finetune, Bicubic: made.Augment.Bicubic(), Orient: made.Data.EXIFOrientation}
 		if m.Backbone, err = eval.OpenBackbone(eval.Spec{Weights: path, Experiment: e, Warn: warn}); err != nil {
 			return err
 		}

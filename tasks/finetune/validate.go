@@ -35,7 +35,7 @@ func openValidation(ctx context.Context, l *launch.Launch, classes []string) (*v
 	}
 	v := &validation{Launch: l, images: eval.Images{
 		Source: src, Resize: e.Finetune.Resize, Crop: e.Finetune.Crop, Batch: e.Optim.Batch, Workers: e.Data.Workers,
-		Orient: e.Data.EXIFOrientation, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
+		Bicubic: e.Augment.Bicubic(), Orient: e.Data.EXIFOrientation, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
 	}, numbers: inputs.AlignClasses(classes, src.Classes())}
 	if err := v.check(len(classes)); err != nil {
 		return nil, errors.Join(err, src.Close())

@@ -14,6 +14,7 @@ for script in draw make_check make_sinkhorn make_larc make_regnet make_regnet_fa
   "$python" "$script.py"
 done
 "$python" make_augment.py
+"$python" make_bicubic.py
 "$python" make_images.py
 "$python" make_formats.py
 # Values are the same each time; the bytes of state_legacy.pth and vissl_legacy.pth are not: PyTorch's old format names
