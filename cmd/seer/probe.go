@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -151,7 +152,7 @@ func runProbe(c *cli.Context, task config.Task, run func(*probe.Session, context
 		return err
 	}
 	defer b.Close()
-	s := &probe.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn}
+	s := &probe.Session{Backbone: b, Experiment: e, Progress: progress.update, Warn: progress.warn, State: stateOf(c, b.Origin, e)}
 	r, err := run(s, c.Context)
 	progress.finish()
 	if err = errors.Join(err, s.Close()); err != nil {
@@ -222,6 +223,17 @@ func trialFigures(t probe.Trial, best, precision bool) string {
 // resultsFile keeps the results of probes in a run folder.
 const resultsFile = "results.jsonl"
 
+// stateOf is the beginning of the names of folders beside the result.
+func stateOf(c *cli.Context, o eval.Origin, e *config.Experiment) string {
+	if path := c.String("out"); path != "" {
+		return path + ".linear-"
+	}
+	return filepath.Join(resultsDir(o.Run, e), "linear-")
+}
+
+// resultsDir is the run that the weights come from, or else that of the experiment.
+func resultsDir(run string, e *config.Experiment) string { return cmp.Or(run, e.Run.Dir) }
+
 // keepResult writes --out, or adds a line to the results of the run that the weights come from, or else of the
 // experiment.
 func keepResult(c *cli.Context, r probe.Result, e *config.Experiment) (string, error) {
@@ -236,10 +248,7 @@ func keepResult(c *cli.Context, r probe.Result, e *config.Experiment) (string, e
 			return err
 		})
 	}
-	dir := e.Run.Dir
-	if r.Run != "" {
-		dir = r.Run
-	}
+	dir := resultsDir(r.Run, e)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("%w; say where to keep the result with --out FILE", err)
 	}

@@ -12,18 +12,13 @@ import (
 	"seer/data/sampler"
 	"seer/data/source"
 	"seer/eval"
+	"seer/inputs"
 	"seer/torch"
 	"seer/train"
 )
 
-// Rows are the targets of images that have any number of classes.
-type Rows interface {
-	// Row writes those of image i: 1 for a class that is there, 0 for one that is not, -1 where that is not known.
-	Row(i int64, row []int8)
-}
-
 // rowsOf are the rows of some images, one behind the other.
-func rowsOf(rows Rows, indices []int64, classes int) []int8 {
+func rowsOf(rows inputs.Rows, indices []int64, classes int) []int8 {
 	all := make([]int8, len(indices)*classes)
 	for k, i := range indices {
 		rows.Row(i, all[k*classes:(k+1)*classes])
@@ -32,7 +27,7 @@ func rowsOf(rows Rows, indices []int64, classes int) []int8 {
 }
 
 // targets of images of one class each, or of those that rows tell.
-func targets(rows Rows, indices, labels []int64, classes int) train.Targets {
+func targets(rows inputs.Rows, indices, labels []int64, classes int) train.Targets {
 	n := int64(len(indices))
 	if rows == nil {
 		return train.Targets{Classes: torch.FromInt64(labels, n)}
@@ -48,7 +43,7 @@ func targets(rows Rows, indices, labels []int64, classes int) train.Targets {
 // cached brings features that were computed before.
 type cached struct {
 	features              *eval.Features
-	rows                  Rows
+	rows                  inputs.Rows
 	classes               int
 	order                 *sampler.Sampler
 	place, labels, images []int64 // of a batch: among the features, and in the source
@@ -82,7 +77,7 @@ type augmented struct {
 	loader   *loader.Loader
 	backbone *eval.Backbone
 	source   source.Source
-	rows     Rows
+	rows     inputs.Rows
 	classes  int
 }
 
@@ -119,12 +114,20 @@ func (a *augmented) batch(ctx context.Context, batch *loader.Batch) (*train.Batc
 	}, nil
 }
 
-// crops loads random crops for a number of steps.
-func crops(ctx context.Context, im eval.Images, steps int64, o LinearOptions) (*loader.Loader, error) {
+// Close ends the loader, if there is one.
+func (a *augmented) Close() error {
+	if a.loader == nil {
+		return nil
+	}
+	return a.loader.Close()
+}
+
+// openCrops loads random crops from a step on up to the last.
+func openCrops(ctx context.Context, im eval.Images, from, steps int64, o LinearOptions) (*loader.Loader, error) {
 	spec := augment.RandomResizedCropFlip(im.Crop)
 	spec.Groups[0].Scale = o.Config.Scale
 	return loader.New(ctx, loader.BatchOptions{
 		Source: im.Source, Sampler: im.Sampler, Crops: spec, Decode: jpeg.DecodeOptions{Orient: im.Orient}, Seed: o.Seed,
-		Batch: o.Config.Batch, Workers: im.Workers, Steps: steps, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
+		Batch: o.Config.Batch, Workers: im.Workers, StartStep: from, Steps: steps, MaxBadFraction: im.MaxBadFraction, OnBad: im.OnBad,
 	})
 }

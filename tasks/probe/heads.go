@@ -118,27 +118,30 @@ func (m *heads) inputs(x *torch.Tensor) map[int64]*torch.Tensor {
 	return all
 }
 
-// total is the sum of the losses that are finite. Where none is, the engine is shown the first.
+// total is the sum of the losses that are finite; heads of the others end. Where none is finite, the engine is shown one.
 func total(of []*head, losses []*torch.Tensor, step int64) *torch.Tensor {
 	flat := make([]*torch.Tensor, len(losses))
 	for i, l := range losses {
 		flat[i] = l.Detach().Reshape(1)
 	}
 	var sum *torch.Tensor
+	var lost []*head
 	for i, value := range torch.Cat(0, flat...).Float32s() {
-		h := of[i]
-		if h.loss = float64(value); math.IsNaN(h.loss) || math.IsInf(h.loss, 0) {
-			h.diverged = step + 1
-			continue
-		}
-		if sum == nil {
+		of[i].loss = float64(value)
+		switch {
+		case math.IsNaN(of[i].loss) || math.IsInf(of[i].loss, 0):
+			lost = append(lost, of[i])
+		case sum == nil:
 			sum = losses[i]
-		} else {
+		default:
 			sum = sum.Add(losses[i])
 		}
 	}
 	if sum == nil {
 		return losses[0]
+	}
+	for _, h := range lost {
+		h.end(step + 1)
 	}
 	return sum
 }

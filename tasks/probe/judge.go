@@ -12,6 +12,7 @@ import (
 	"seer/eval/metrics"
 	"seer/nn"
 	"seer/torch"
+	"seer/train"
 )
 
 // scoreRows bounds the memory of scores: 1,000 classes need 16 MB.
@@ -19,10 +20,10 @@ const scoreRows = 4096
 
 // judge scores val with each classifier, batch norms with their running statistics.
 func (p *linear) judge(ctx context.Context, val *eval.Features) (all []Trial, err error) {
+	if err := p.heads.setAside(ctx, train.Event{Step: p.program.Steps}); err != nil {
+		return nil, err
+	}
 	for _, h := range p.heads.all {
-		if err := h.checkWeights(p.program.Steps); err != nil {
-			return nil, err
-		}
 		t := h.trial(p.Config)
 		if h.diverged == 0 {
 			if err := p.score(ctx, h, val, &t); err != nil {
@@ -32,19 +33,6 @@ func (p *linear) judge(ctx context.Context, val *eval.Features) (all []Trial, er
 		all = append(all, t)
 	}
 	return all, nil
-}
-
-// checkWeights tells a head that the last step has broken: no loss has shown that.
-func (h *head) checkWeights(steps int64) error {
-	return torch.Try(func() {
-		scope := torch.NewScope()
-		defer scope.Close()
-		for _, e := range nn.Entries(h) {
-			if h.diverged == 0 && e.Tensor.IsFinite().All().Item() == 0 {
-				h.diverged = steps
-			}
-		}
-	})
 }
 
 // trial says what tells a head from the others, and what its training came to.

@@ -9,8 +9,10 @@ import (
 
 	"seer/config"
 	"seer/eval"
+	"seer/inputs"
 	"seer/nn"
 	"seer/optim"
+	"seer/runfolder"
 	"seer/torch"
 	"seer/train"
 )
@@ -22,10 +24,12 @@ type LinearOptions struct {
 	// Widths are those of Config.Layers, whose features stand beside each other; nil for one layer.
 	Widths []int64
 	// Train and Val are the targets of images with several classes, training's and validation's; nil: one class an image.
-	Train, Val Rows
+	Train, Val inputs.Rows
 	Seed       uint64                                      // of the classifiers' weights and of the order of the images
 	Threads    int                                         // of an operation on the CPU; 0 means those of torch.SetThreads
 	Progress   func(step, steps int64, loss, rate float64) // called every few steps; may be nil
+	Keep       Keep                                        // of [LinearAugmented]
+	Warn       func(message string)                        // told what the user should know; may be nil
 }
 
 // LinearResult is the outcome of a grid of classifiers, one or several.
@@ -51,7 +55,9 @@ func Linear(ctx context.Context, dev torch.Device, features, val *eval.Features,
 		}
 		defer p.program.Engine.Close()
 		p.program.Batches = newCached(features, o)
-		r, err = p.run(ctx, p.smallThreads(), val)
+		r, err = p.run(ctx, val, func() error {
+			return torch.OnThread(p.smallThreads(), func() error { return p.program.Run(ctx, nil) })
+		})
 		return err
 	})
 	return r, err
@@ -72,15 +78,20 @@ func LinearAugmented(ctx context.Context, b *eval.Backbone, images eval.Images, 
 			return err
 		}
 		defer p.program.Engine.Close()
-		l, err := crops(ctx, images, p.program.Steps, o)
-		if err != nil {
-			return err
-		}
-		p.program.Batches = &augmented{l, b, images.Source, o.Train, o.Classes}
-		r, err = p.run(ctx, o.Threads, val)
-		return errors.Join(err, l.Close())
+		crops := &augmented{backbone: b, source: images.Source, rows: o.Train, classes: o.Classes}
+		p.program.Batches = crops
+		r, err = p.run(ctx, val, func() error {
+			return p.keptRun(ctx, func(step int64) (err error) {
+				crops.loader, err = openCrops(ctx, images, step, p.program.Steps, o)
+				return err
+			})
+		})
+		return errors.Join(err, crops.Close())
 	})
-	return r, err
+	if err != nil {
+		return r, err
+	}
+	return r, o.Keep.forget()
 }
 
 // linear is a grid of classifiers in training.
@@ -110,7 +121,7 @@ func newLinear(dev torch.Device, width, images int64, o LinearOptions) (*linear,
 	p.program = &train.Program{
 		Engine: &train.Engine{Method: p.heads, Optimizer: optimizer, Device: dev, Precision: torch.Float32},
 		Rate:   plan.Schedule, Steps: plan.Steps, Batch: o.Config.Batch,
-		Hooks: []train.Hook{{Name: "loss", Every: 1, Run: p.watch}},
+		Hooks: []train.Hook{{Name: "loss", Every: 1, Run: p.watch}}, Parts: []runfolder.Part{p.heads}, Clock: train.Clock{Epoch: images},
 	}
 	return p, err
 }
@@ -125,7 +136,9 @@ func (p *linear) watch(_ context.Context, e train.Event) error {
 	}
 	if e.Total-e.Step < max(p.epoch, lossEvery) {
 		for _, h := range p.heads.all {
-			h.losses = append(h.losses, h.loss)
+			if h.diverged == 0 {
+				h.losses = append(h.losses, h.loss)
+			}
 		}
 	}
 	if p.Progress != nil {
@@ -151,9 +164,9 @@ func (p *linear) smallThreads() int {
 	return p.Threads
 }
 
-// run trains for all steps, then scores val.
-func (p *linear) run(ctx context.Context, threads int, val *eval.Features) (r LinearResult, err error) {
-	err = torch.OnThread(threads, func() error { return p.program.Run(ctx, nil) })
+// run does all steps, then scores val.
+func (p *linear) run(ctx context.Context, val *eval.Features, steps func() error) (r LinearResult, err error) {
+	err = steps()
 	var broken *train.NonFiniteError
 	if errors.As(err, &broken) {
 		return r, p.diverged(broken)

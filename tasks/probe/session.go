@@ -28,6 +28,9 @@ type Session struct {
 	Progress func(stage string, done, total int64)
 	// Warn is told what the user should know; may be nil.
 	Warn func(message string)
+	// State is the beginning of a path: folders of names that begin so keep the state of trainings that take long until
+	// they are done. Empty: nothing is kept.
+	State string
 
 	sets map[imageSet]*labelled
 }
@@ -118,11 +121,14 @@ func (s *Session) Linear(ctx context.Context) (Result, error) {
 	if err := s.compute(ctx, "features of the validation images", val); err != nil {
 		return Result{}, err
 	}
-	o := LinearOptions{Config: l, Classes: train.classes(), Widths: widths, Seed: s.Experiment.Run.Seed, Threads: s.Backbone.Threads, Progress: s.linearProgress()}
+	o := LinearOptions{Config: l, Classes: train.classes(), Widths: widths, Seed: s.Experiment.Run.Seed, Threads: s.Backbone.Threads, Progress: s.linearProgress(), Warn: s.Warn}
 	scored := val.features
 	if rows := train.rows(); rows != nil {
 		o.Train, o.Val = rows, val.rows()
 	} else if scored, err = aligned(train, val); err != nil {
+		return Result{}, err
+	}
+	if o.Keep, err = s.keep(l, train); err != nil {
 		return Result{}, err
 	}
 	r, err := s.train(ctx, train, scored, o)
@@ -175,19 +181,8 @@ func (s *Session) both(ctx context.Context, train, val *labelled) (*eval.Feature
 	return aligned(train, val)
 }
 
-// multiLabel is a source with any number of classes an image: 1, 0, or -1 where it is not known.
-type multiLabel interface {
-	MultiLabel() bool
-	Row(i int64, row []int8)
-}
-
 // rows are the labels of a set with several classes an image; nil for one class each.
-func (l *labelled) rows() multiLabel {
-	if m, ok := l.images.Source.(multiLabel); ok && m.MultiLabel() {
-		return m
-	}
-	return nil
-}
+func (l *labelled) rows() inputs.Rows { return inputs.RowsOf(l.images.Source) }
 
 // sameClasses wants both parts of a data set with several classes an image to have the same.
 func sameClasses(train, val *labelled) error {
@@ -195,6 +190,23 @@ func sameClasses(train, val *labelled) error {
 		return errors.New("its classes are not those of the training images: are both of one data set?")
 	}
 	return nil
+}
+
+// keep says where a training through the trunk leaves its state.
+func (s *Session) keep(l config.Linear, train *labelled) (k Keep, err error) {
+	if s.State == "" || !l.Augment {
+		return k, nil
+	}
+	plan, err := l.Resolve(train.images.Len())
+	if err != nil {
+		return k, err
+	}
+	every, err := s.Experiment.Run.CheckpointEvery.Steps(config.Scale{Images: train.images.Len(), Batch: int64(l.Batch), Total: plan.Steps})
+	if err != nil {
+		return k, fmt.Errorf("run.checkpoint_every: %w", err)
+	}
+	name, err := s.stateOf(l, train)
+	return Keep{Dir: s.State + name, Every: every}, err
 }
 
 // train works on features computed once, unless every epoch sees other crops.
