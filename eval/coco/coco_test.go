@@ -140,6 +140,20 @@ func TestNothingFoundAndNothingThere(t *testing.T) {
 	assert.Equal(t, Summary{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, e.Summary(), "without objects there is no value")
 }
 
+func TestPrecisionFallsOverRecall(t *testing.T) {
+	truth, both := drawn(t)
+	e, err := Evaluate(truth, both, Boxes, Defaults())
+	require.NoError(t, err)
+	for k := range e.Categories {
+		var curve []float64
+		for r := range e.Params.Recall {
+			curve = append(curve, e.Precision(0, r, k, 0, 2))
+		}
+		assert.IsNonIncreasing(t, curve, "%s", e.Categories[k].Name)
+		assert.Equal(t, e.Objects(k, 0) == 0, curve[0] == -1)
+	}
+}
+
 func TestCategoriesByThemselves(t *testing.T) {
 	truth, both := drawn(t)
 	e, err := Evaluate(truth, both, Boxes, Defaults())
