@@ -159,12 +159,15 @@ func shrunk(t *testing.T, path, data string) *config.Experiment {
 	e.SVM.TrainSubset.Shots = min(e.SVM.TrainSubset.Shots, 6)
 	if e.Finetune.Val != "" {
 		e.Train.Duration, e.Optim.Batch, e.Schedule.Milestones = short, 4, []config.Duration{{Value: 1, Unit: config.Epochs}}
+		if e.Schedule.Warmup.Value > 0 {
+			e.Schedule.Warmup = config.Duration{Value: 1, Unit: config.Steps}
+		}
 		e.Crops[0].Size, e.Finetune.Resize, e.Finetune.Crop, e.Finetune.ValidateEvery = 32, 36, 32, short
 	}
 	return e
 }
 
-var evaluationFiles = regexp.MustCompile(`^(linear|knn|svm|lowshot)_`)
+var evaluationFiles = regexp.MustCompile(`^(linear|knn|svm|lowshot|finetune)_`)
 
 // Every evaluation that is shipped runs on its data set's published layout, drawn in small: the command of its header, its
 // protocol, and the figure that its data set is judged by.
@@ -187,13 +190,19 @@ func TestShippedEvaluationsRunOnPublishedLayouts(t *testing.T) {
 			require.NoError(t, err)
 			file := filepath.Join(t.TempDir(), "small.toml")
 			require.NoError(t, os.WriteFile(file, []byte(small), 0o644))
-			out, messages, err := invoke(t, command[1], file, "--random-init", "--json")
+			begin := []string{"--random-init"}
+			if e.Finetune.ProjectorLayers > 0 { // of a head that has been pretrained
+				pretraining, run := experimentFile(t, coloured(t, 6))
+				mustInvoke(t, "pretrain", pretraining)
+				begin = []string{"--weights", run}
+			}
+			out, messages, err := invoke(t, append([]string{command[1], file, "--json"}, begin...)...)
 			require.NoError(t, err, messages)
 			var r probe.Result
 			require.NoError(t, json.Unmarshal([]byte(out), &r))
 			assert.EqualValues(t, drawnVal, r.ValImages)
 			assert.Equal(t, 3, r.Classes)
-			several := e.Linear.Kind == "openimages" || e.SVM.Kind == "voc"
+			several := e.Linear.Kind == "openimages" || e.SVM.Kind == "voc" || e.Finetune.MultiLabel
 			if several || command[1] == "svm" {
 				assert.Greater(t, r.MAP, 30.0)
 			}

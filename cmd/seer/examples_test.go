@@ -367,6 +367,7 @@ func (w *workshop) write(t *testing.T, name, shipped string) {
 		if e.Finetune.Val != "" { // which sees one view of an image
 			crops = []config.Crop{{Count: 1, Size: 32, Scale: [2]float64{0.5, 1}}}
 			e.Finetune.Resize, e.Finetune.Crop = 32, 32
+			e.Finetune.Kind, e.Finetune.MultiLabel = "auto", false // the workshop's images lie in folders, a class each
 		}
 		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.SVM, e.Train = small.Model, crops, small.SwAV, small.Data, small.Linear, small.KNN, small.SVM, small.Train
 		e.Optim.Batch, e.Optim.Rules, e.Schedule, e.Run = small.Optim.Batch, nil, small.Schedule, small.Run
