@@ -64,6 +64,7 @@ func TestEveryKeyCanBeSet(t *testing.T) {
 			"a whole number, or a list of them":                                   "1,2",
 			"true or false, or a list of them":                                    "true,false",
 			"a list, each a whole number":                                         "1,2",
+			`a layer such as "pool", "stage3:2x1" or "blocks4+mean"`:              "stage2",
 			`a list, each a layer such as "pool", "stage3:2x1" or "blocks4+mean"`: "pool,stage2",
 			`a size such as "200GB" or "500GiB"`:                                  "7GB",
 			`a duration such as "10ep", "500it", "1e9img" or "2.5%"`:              "7it",

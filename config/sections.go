@@ -258,6 +258,8 @@ type KNN struct {
 	// K is the number of neighbours, or a list of numbers that are tried in one pass, the best
 	// of which is the result. Default 200 (VISSL on ImageNet; DINOv2: [10, 20, 100, 200]).
 	K Several[int] `toml:"k"`
+	// Layer of the trunk whose output is the features, as in linear.layers. Default "pool".
+	Layer Layer `toml:"layer"`
 	// Temperature of the vote. Default 0.1 (VISSL on ImageNet; 0.07 for its 10B).
 	Temperature float64 `toml:"temperature"`
 	// Batch of the feature extraction. Default 256.
@@ -277,6 +279,8 @@ type SVM struct {
 	Kind  string `toml:"kind"`
 	// TrainSubset restricts the training images. Default: all.
 	TrainSubset Subset `toml:"train_subset"`
+	// Layer of the trunk whose output is the features, as in linear.layers. Default "pool".
+	Layer Layer `toml:"layer"`
 	// Costs are the candidates for C. Default: VISSL's, from 0.01 to 1000.
 	Costs []float64 `toml:"costs"`
 	// Choice of the cost: "cross-validation" on the training images, a class at a time,

@@ -141,12 +141,12 @@ func shrunk(t *testing.T, path, data string) *config.Experiment {
 	e.Linear.Train, e.Linear.Val, e.KNN.Train, e.KNN.Val = here(e.Linear.Train), here(e.Linear.Val), here(e.KNN.Train), here(e.KNN.Val)
 	e.SVM.Train, e.SVM.Val, e.Data.Source, e.Finetune.Val = here(e.SVM.Train), here(e.SVM.Val), here(e.Data.Source), here(e.Finetune.Val)
 	e.Data.Subset.List = here(e.Data.Subset.List)
+	if e.Data.Subset.Fraction > 0 {
+		e.Data.Subset.Fraction = 0.5
+	}
 	e.Linear.Duration, e.Linear.Batch, e.Linear.Resize, e.Linear.Crop = short, 8, 36, 32
 	if len(e.Linear.Milestones) > 0 && e.Linear.Schedule == "step" {
 		e.Linear.Milestones = []config.Duration{{Value: 1, Unit: config.Epochs}}
-	}
-	if e.Linear.TrainSubset.Fraction > 0 {
-		e.Linear.TrainSubset.Fraction = 0.5
 	}
 	e.KNN.Resize, e.KNN.Crop, e.SVM.Resize, e.SVM.Crop = 36, 32, 36, 32
 	for i := range e.KNN.K {

@@ -90,7 +90,7 @@ func changes(images, noisy string) map[string]change {
 		"svm.train": svm(noisy, "data.max_bad_fraction=1"), "svm.val": svm(noisy, "data.max_bad_fraction=1"), "svm.kind": svm("list"),
 		"svm.train_subset.first": svm("19"), "svm.train_subset.fraction": svm("0.5"), "svm.train_subset.list": svm(list), "svm.train_subset.balanced": svm("true", "svm.train_subset.fraction=0.5"), "svm.train_subset.shots": svm("4"),
 		"svm.train_subset.seed": svm("5", "svm.train_subset.fraction=0.5"),
-		"svm.costs":             svm("[1e-6]"), "svm.choice": svm("test", "svm.val="+noisy, "data.max_bad_fraction=1"), "svm.shots": svm("[2]"), "svm.samples": svm("1", "svm.shots=[2]"),
+		"svm.costs":             svm("[1e-6]"), "svm.layer": svm("stage1:2x2"), "knn.layer": knn("stage1:2x2", "knn.k=25"), "svm.choice": svm("test", "svm.val="+noisy, "data.max_bad_fraction=1"), "svm.shots": svm("[2]"), "svm.samples": svm("1", "svm.shots=[2]"),
 		"svm.batch": read("3", "tasks/probe/svm.go: v.Batch"), "svm.resize": svm("128"), "svm.crop": svm("8"),
 		"knn.k": knn("[3, 25]"), "knn.temperature": knn("100", "knn.k=25"), "knn.batch": read("3", "tasks/probe/session.go: k.Batch"), "knn.resize": knn("128"), "knn.crop": knn("8"),
 	}

@@ -163,15 +163,14 @@ func (h *head) end(step int64) {
 // stateOf is a name for the state of a training: another one has another name, so that none goes on with a state that is
 // not its own.
 func (s *Session) stateOf(l config.Linear, train *labelled) (string, error) {
-	b, e := train.backbone, s.Experiment
-	what := map[string]any{
-		"linear": l, "images": source.Fingerprint(train.images.Source), "seed": e.Run.Seed, "exif": e.Data.EXIFOrientation,
-		"origin": b.Origin, "model": b.Model, "mean": b.Mean, "std": b.Std, "precision": e.Run.Precision, "channels_last": b.ChannelsLast,
-		"device": b.Device.String(),
+	weights, err := train.backbone.Digest()
+	if err != nil {
+		return "", err
 	}
-	if info, err := os.Stat(b.Origin.Weights); err == nil { // another file may have come to its place
-		what["weights"] = []any{info.Size(), info.ModTime()}
-	}
-	text, err := json.Marshal(what)
+	e := s.Experiment
+	text, err := json.Marshal(map[string]any{
+		"weights": weights, "linear": l, "images": source.Fingerprint(train.images.Source), "seed": e.Run.Seed,
+		"exif": e.Data.EXIFOrientation, "device": train.backbone.Device.String(),
+	})
 	return fmt.Sprintf("%x", sha256.Sum256(text))[:12], err
 }

@@ -232,7 +232,11 @@ func (s *Session) KNN(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	k := s.Experiment.KNN
 	trainPath, valPath, kind := s.Experiment.KNNSources()
-	train, val, err := s.pair(ctx, "knn", imageSet{path: trainPath, kind: kind, subset: k.TrainSubset, resize: k.Resize, crop: k.Crop}, valPath, k.Batch, s.Backbone)
+	backbone, _, err := s.Backbone.Reading([]config.Layer{k.Layer})
+	if err != nil {
+		return Result{}, fmt.Errorf("knn.layer: %w", err)
+	}
+	train, val, err := s.pair(ctx, "knn", imageSet{path: trainPath, kind: kind, subset: k.TrainSubset, resize: k.Resize, crop: k.Crop}, valPath, k.Batch, backbone)
 	if err != nil {
 		return Result{}, err
 	}

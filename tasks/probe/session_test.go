@@ -119,6 +119,41 @@ func TestSessionTrainsAGrid(t *testing.T) {
 	}
 }
 
+// Each probe reads the layer that it is told; features of the same layer are shared, others are not.
+func TestProbesReadTheirLayers(t *testing.T) {
+	torchtest.NoLeaks(t)
+	e := probing(evaltest.Coloured(t, 24), evaltest.Coloured(t, 12))
+	e.SVM = config.Default().SVM
+	e.SVM.Resize, e.SVM.Crop, e.SVM.Batch = 32, 32, 8
+	e.SVM.Layer, e.KNN.Layer = config.Layer{Stage: 1, Rows: 2, Columns: 2}, config.Layer{Stage: 1, Rows: 2, Columns: 2}
+	s := session(t, e)
+	stages := map[string]int{}
+	s.Progress = func(stage string, done, total int64) {
+		if done == total {
+			stages[stage]++
+		}
+	}
+	for range 2 {
+		r, err := s.SVM(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, 100.0, r.Top1)
+		assert.Equal(t, e.SVM.Layer.String(), r.Settings["layer"])
+		r, err = s.KNN(context.Background())
+		require.NoError(t, err)
+		assert.Equal(t, 100.0, r.Top1)
+	}
+	assert.Equal(t, 1, stages["features of the training images"], "one layer for both")
+	e.KNN.Layer = config.Layer{}
+	_, err := s.KNN(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, 2, stages["features of the training images"], "another layer")
+	e.KNN.Layer, e.SVM.Layer = config.Layer{Stage: 9, Rows: 1, Columns: 1}, config.Layer{Blocks: 2}
+	_, err = s.KNN(context.Background())
+	assert.ErrorContains(t, err, "knn.layer: layer \"stage9:1x1\"")
+	_, err = s.SVM(context.Background())
+	assert.ErrorContains(t, err, "svm.layer: layer \"blocks2\"")
+}
+
 func TestSessionSubset(t *testing.T) {
 	torchtest.NoLeaks(t)
 	dir := evaltest.Coloured(t, 24)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"seer/config"
 	"seer/eval"
 	"seer/eval/logistic"
 	"seer/eval/metrics"
@@ -28,7 +29,11 @@ func (s *Session) SVM(ctx context.Context) (Result, error) {
 	begin := time.Now()
 	v := s.Experiment.SVM
 	trainPath, valPath, kind := s.Experiment.SVMSources()
-	train, val, err := s.pair(ctx, "svm", imageSet{path: trainPath, kind: kind, subset: v.TrainSubset, resize: v.Resize, crop: v.Crop}, valPath, v.Batch, s.Backbone)
+	backbone, _, err := s.Backbone.Reading([]config.Layer{v.Layer})
+	if err != nil {
+		return Result{}, fmt.Errorf("svm.layer: %w", err)
+	}
+	train, val, err := s.pair(ctx, "svm", imageSet{path: trainPath, kind: kind, subset: v.TrainSubset, resize: v.Resize, crop: v.Crop}, valPath, v.Batch, backbone)
 	if err != nil {
 		return Result{}, err
 	}
