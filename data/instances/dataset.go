@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 
 	"seer/data/mask"
 	"seer/internal/jsonstream"
@@ -19,7 +20,7 @@ type Dataset struct {
 	Objects    []Object
 }
 
-// Image is a picture. A file may leave its size out; it is 0 then.
+// Image is a picture. A file may leave its size out; it is 0 then. LVIS names the folder of COCO and the file, by the URL.
 type Image struct {
 	ID            int64
 	File          string
@@ -104,6 +105,7 @@ func (d *datasetReader) section(key string) error {
 
 func (d *datasetReader) image(i int) error {
 	var m Image
+	var url string
 	found := false
 	err := d.Object(func(key string) (err error) {
 		switch key {
@@ -112,6 +114,8 @@ func (d *datasetReader) image(i int) error {
 			found = true
 		case "file_name":
 			m.File, err = d.Text()
+		case "coco_url":
+			url, err = d.Text()
 		case "width":
 			m.Width, err = side(d.Reader)
 		case "height":
@@ -126,6 +130,9 @@ func (d *datasetReader) image(i int) error {
 	}
 	if err := once(d.images, m.ID, i, found, "images"); err != nil {
 		return err
+	}
+	if m.File == "" && url != "" { // LVIS: train2017/000000391895.jpg, of one of COCO's folders
+		m.File = path.Join(path.Base(path.Dir(url)), path.Base(url))
 	}
 	d.Images = append(d.Images, m)
 	return nil

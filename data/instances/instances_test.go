@@ -39,6 +39,13 @@ func TestAnnotationsAreReadWhateverTheOrderOfSections(t *testing.T) {
 	}, d.Objects, "null and [] are nothing")
 }
 
+func TestImagesOfLVISAreNamedByTheirURL(t *testing.T) {
+	d, err := Read(strings.NewReader(`{"images": [{"id": 1, "coco_url": "http://images.cocodataset.org/train2017/000000391895.jpg"}, {"id": 2, "coco_url": "http://x/val2017/2.jpg", "file_name": "2.jpg"}]}`))
+	require.NoError(t, err)
+	assert.Equal(t, "train2017/000000391895.jpg", d.Images[0].File)
+	assert.Equal(t, "2.jpg", d.Images[1].File)
+}
+
 func TestResultsAreRead(t *testing.T) {
 	got, err := ReadResults(strings.NewReader(`[{"image_id": 9, "category_id": 3, "bbox": [1,2,3,4], "score": 0.5},
 		{"score": 1, "image_id": 9, "category_id": 3, "segmentation": {"size": [3, 4], "counts": "75"}, "more": {}}]`))
