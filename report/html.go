@@ -62,7 +62,7 @@ pre{background:#f6f6f6;padding:1em;overflow:auto;font-size:13px}h1,h2{font-weigh
 </style></head><body><h1>{{.Name}}</h1>
 {{with .Last}}<p>Step {{num .step}}, {{num .epoch}} epochs, {{num .images}} images; loss {{num .loss}}; {{num .seconds}} s of training.</p>{{end}}
 {{if .Results}}<h2>Probes</h2><table><tr><th>probe</th><th>weights</th><th>step</th><th>top-1 %</th><th>top-5 %</th><th>mAP %</th></tr>
-{{range .Results}}<tr><td>{{.task}}</td><td>{{.weights}}</td><td>{{num .step}}</td><td>{{num .top1}}</td><td>{{num .top5}}</td><td>{{with .map}}{{num .}}{{end}}</td></tr>{{end}}</table>{{end}}
+{{range .Results}}<tr><td>{{.task}}{{with .best}}, {{.}}{{end}}</td><td>{{.weights}}</td><td>{{num .step}}</td><td>{{num .top1}}</td><td>{{num .top5}}</td><td>{{with .map}}{{num .}}{{end}}</td></tr>{{end}}</table>{{end}}
 <h2>Curves</h2><p>Thin: as logged. Bold: running mean.</p><div class="figures">{{range .Figures}}<div>{{.SVG}}</div>{{end}}</div>
 <h2>Configuration</h2><pre>{{.Config}}</pre></body></html>
 `))

@@ -26,7 +26,8 @@ func runFolder(t *testing.T, steps int) string {
 	}
 	for name, text := range map[string]string{
 		"resolved.toml": "version = 1\n# <script>", "metrics.jsonl": metrics.String(),
-		"results.jsonl": `{"task":"knn","weights":"latest","step":50,"top1":81.25,"top5":99}` + "\n",
+		"results.jsonl": `{"task":"knn","weights":"latest","step":50,"top1":81.25,"top5":99}` + "\n" +
+			`{"task":"knn","weights":"latest","step":50,"top1":82.5,"top5":99,"best":"k = 10"}` + "\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
@@ -42,6 +43,7 @@ func TestReportShowsCurvesProbesAndConfiguration(t *testing.T) {
 	assert.Contains(t, page, "<h1>my-run</h1>")
 	assert.Contains(t, page, "Step 100, 0.5 epochs")
 	assert.Contains(t, page, "<td>knn</td><td>latest</td><td>50</td><td>81.25</td>")
+	assert.Contains(t, page, "<td>knn, k = 10</td><td>latest</td><td>50</td><td>82.5</td>", "the best of several")
 	assert.Equal(t, 3, strings.Count(page, "<svg"), "loss, rate and gradient norm: what the log has")
 	assert.Contains(t, page, "&lt;script&gt;", "text of the run cannot become markup")
 	assert.NotContains(t, page, "http-equiv")
