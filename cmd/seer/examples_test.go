@@ -40,7 +40,7 @@ var substitutions = []struct{ pattern, by string }{
 	{`^step-0*\d+$|step-0*(500|10000)\b`, "step-000000003"}, // where the workshop's runs have ended
 	{`^regnet_y_(16|32|8)gf$|^regnet_y_400mf$`, "regnet_y_200mf"},
 	{`^DIR$`, "photos"},
-	{`^photos/holiday\.jpg$`, "photos/red/000.png"},
+	{`^(?:photos/holiday|DIR/photo)\.jpg$`, "photos/red/000.png"},
 	{`=…$`, "=photos"},
 	{`^384$`, "64"},
 	{`^1000000$`, "24"},
@@ -314,6 +314,7 @@ func weightFiles(t *testing.T) {
 func (w *workshop) open(t *testing.T, lines string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
+	t.Setenv(programEnv, "1") // of the processes that a sweep starts
 	for _, name := range []string{"runs", "figures", "scratch", "tmp", "experiments"} {
 		require.NoError(t, os.Mkdir(name, 0o755))
 	}
@@ -345,6 +346,8 @@ func (w *workshop) open(t *testing.T, lines string) {
 	for _, path := range shipped {
 		w.write(t, "experiments/"+filepath.Base(path), path)
 	}
+	datatest.Write(t, "grid.toml", []byte("version = 1\ndir = \"runs/sweep\"\n[axes]\nk = [2, 3]\n[[step]]\nname = \"knn\"\ncommand = \"knn\"\n"+
+		"experiment = \"mine.toml\"\nrandom_init = true\nset = [\"knn.k={k}\"]\n"))
 	for _, name := range []string{"experiments/mine.toml", "experiments/swav_in1k.toml", "mine.toml"} {
 		w.write(t, name, "")
 	}

@@ -37,7 +37,7 @@ var descriptions = []string{
 }
 
 var rules = []rule{
-	{append([]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/optim/schedule", "seer/optim/rules"}, descriptions...),
+	{append([]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/optim/schedule", "seer/optim/rules", "seer/sweep", "seer/eval/featurefile", "seer/eval/retrieval"}, descriptions...),
 		[]string{"seer/torch", "github.com/wangkuiyi/gotorch"}, "they are tested and used without libtorch", nil},
 	{[]string{"seer/config"}, []string{"seer/data"}, "a configuration is checked without touching data", []string{"seer/data/augment"}},
 	{[]string{"seer/data/source"}, []string{"seer/data/loader", "seer/data/refresh", "seer/data/sampler", "seer/data/augment"}, "an image's way through data has one direction", nil},
@@ -188,7 +188,7 @@ func TestNoPathsOfAMachine(t *testing.T) {
 
 // writers may make files in their own way: what they write is a lock, a cache with sums of its own, a log, or a tool's.
 var writers = []string{
-	"internal/durable", "runfolder/lock.go", "data/remote", "cmd/seer/probe.go", "data/datatest", "tools",
+	"internal/durable", "runfolder/lock.go", "data/remote", "cmd/seer/probe.go", "eval/featurefile/pending.go", "data/datatest", "tools",
 }
 
 // Whatever a user asks for is written beside its name, synced and renamed, in one place.
