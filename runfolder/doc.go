@@ -10,7 +10,8 @@
 //	  bad_images.jsonl       images that could not be read
 //	  checkpoints/
 //	    step-….damaged/      set aside: neither loaded nor deleted
-//	    step-000000123/      model.safetensors, optimizer.safetensors, state.json, MANIFEST.json
+//	    step-000000123/      model.safetensors, optimizer.safetensors, state.json, MANIFEST.json;
+//	                         training.safetensors where model has an average of the weights
 //	  latest                 a link to the newest of them, for people
 //	  lock                   held by the process that writes here
 //

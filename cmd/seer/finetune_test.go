@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/checkpoint"
+	"seer/runfolder"
 	"seer/tasks/finetune"
 	"seer/tasks/probe"
 )
@@ -71,6 +73,36 @@ func TestPredictNamesClasses(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rows, 24)
 	assert.Equal(t, lines[1], []string{rows[0].Image, "1", rows[0].Label, strconv.FormatFloat(float64(rows[0].Score), 'g', -1, 32)})
+}
+
+// A fine-tuning that is killed, with an average of its weights and classes that are drawn alike, ends with the bits of one
+// that is not.
+func TestKilledFinetuningEndsWithTheSameBits(t *testing.T) {
+	images := coloured(t, 24)
+	begin := func() (args []string, run string) {
+		experiment, run := experimentFile(t, images)
+		return []string{"finetune", experiment, "--random-init", "--set", "crops=[{count = 1, size = 32, scale = [0.5, 1.0]}]",
+			"--set", "optim.adaptation=none", "--set", "train.duration=24it", "--set", "run.log_every=1it", "--set", "run.checkpoint_every=3it",
+			"--set", "run.threads=1", "--set", "finetune.ema=0.9", "--set", "finetune.sampling=class-balanced", "--set", "data.subset.first=20"}, run
+	}
+	whole, wholeRun := begin()
+	mustInvoke(t, whole...)
+	args, run := begin()
+	for _, steps := range []int{5, 13, 20} {
+		c := program(args...)
+		require.NoError(t, c.Start())
+		awaitSteps(t, run, steps)
+		require.NoError(t, c.Process.Kill())
+		assert.Equal(t, -9, exitCode(t, c))
+	}
+	mustInvoke(t, args...)
+	for _, name := range []string{runfolder.ModelFile, runfolder.TrainingFile, runfolder.OptimizerFile} {
+		want, err := os.ReadFile(filepath.Join(wholeRun, runfolder.LatestName, name))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(run, runfolder.LatestName, name))
+		require.NoError(t, err)
+		assert.True(t, bytes.Equal(want, got), name)
+	}
 }
 
 // Batches that the machine has no room for are refused before there is a file.
