@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/checkpoint"
+	"seer/eval/evaltest"
 	"seer/runfolder"
 	"seer/tasks/finetune"
 	"seer/tasks/probe"
@@ -73,6 +75,38 @@ func TestPredictNamesClasses(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rows, 24)
 	assert.Equal(t, lines[1], []string{rows[0].Image, "1", rows[0].Label, strconv.FormatFloat(float64(rows[0].Score), 'g', -1, 32)})
+}
+
+// Where images have several classes the score of each stands by itself, and an exported classifier says so.
+func TestSeveralClassesArePredictedAndExported(t *testing.T) {
+	images := evaltest.SeveralColours(t, 8)
+	experiment, run := experimentFile(t, images)
+	mustInvoke(t, "finetune", experiment, "--random-init", "--set", "crops=[{count = 1, size = 32, scale = [0.9, 1.0]}]",
+		"--set", "optim.adaptation=none", "--set", "train.duration=2ep", "--set", "finetune.multi_label=true",
+		"--set", "data.kind=coco", "--set", "finetune.kind=coco", "--set", "finetune.val="+images)
+	sheet := filepath.Join(t.TempDir(), "labels.csv")
+	mustInvoke(t, "predict", run, "--images", filepath.Join(images, "val2017"), "--out", sheet, "--top", "9")
+	text, err := os.ReadFile(sheet)
+	require.NoError(t, err)
+	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, lines, 1+8*3)
+	sum := 0.0
+	for _, l := range lines[1:4] {
+		score, err := strconv.ParseFloat(l[3], 64)
+		require.NoError(t, err)
+		assert.True(t, score > 0 && score < 1)
+		sum += score
+	}
+	assert.Greater(t, math.Abs(sum-1), 1e-3, "no softmax")
+
+	out := filepath.Join(t.TempDir(), "model.safetensors")
+	assert.Contains(t, mustInvoke(t, "export", run, "--out", out), "classifier of 3 classes")
+	file, err := checkpoint.Open(out)
+	require.NoError(t, err)
+	defer file.Close()
+	assert.Equal(t, "true", file.Metadata()["multi_label"])
+	assert.JSONEq(t, `["red", "green", "blue"]`, file.Metadata()["classes"])
 }
 
 // A fine-tuning that is killed, with an average of its weights and classes that are drawn alike, ends with the bits of one
