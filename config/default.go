@@ -34,7 +34,7 @@ func Default() *Experiment {
 		},
 		Optim: Optim{
 			BaseLR: 0.3, BaseBatch: 256, Scaling: "linear",
-			Momentum: 0.9, WeightDecay: 1e-5, Adaptation: "larc", Trust: 0.001,
+			Momentum: 0.9, WeightDecay: 1e-5, Adaptation: "larc", TrustCoefficient: 0.001,
 		},
 		Schedule: Schedule{
 			Kind: "cosine", Warmup: Duration{0, Steps}, EndFactor: 0.001, Phase: "global",

@@ -71,8 +71,8 @@ type Optim struct {
 	WeightDecay float64 `toml:"weight_decay"`
 	// Adaptation of the rate a parameter: "larc", "lars" or "none". Default "larc".
 	Adaptation string `toml:"adaptation"`
-	// Trust coefficient of the adaptation. Default 0.001.
-	Trust float64 `toml:"trust"`
+	// TrustCoefficient is that of the adaptation. Default 0.001.
+	TrustCoefficient float64 `toml:"trust_coefficient"`
 	// Rules that make parameters differ; the first match wins. Default: none, all
 	// parameters alike. When there are rules, they must cover every parameter.
 	Rules []Rule `toml:"rules"`

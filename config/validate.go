@@ -250,7 +250,7 @@ func (c *checker) optim(o Optim) {
 	c.momentum("optim", o.Momentum, o.Nesterov)
 	c.notNegative("optim.weight_decay", o.WeightDecay)
 	c.oneOf("optim.adaptation", o.Adaptation, "larc", "lars", "none")
-	c.positive("optim.trust", o.Trust)
+	c.positive("optim.trust_coefficient", o.TrustCoefficient)
 	ruleset := make([]rules.Rule, len(o.Rules))
 	for i, r := range o.Rules {
 		ruleset[i] = r.rule(0)

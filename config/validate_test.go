@@ -196,7 +196,7 @@ func TestValidateRefusesTraining(t *testing.T) {
 		{func(e *Experiment) { e.Optim.Momentum = 0; e.Optim.Nesterov = true }, "optim.nesterov"},
 		{func(e *Experiment) { e.Optim.WeightDecay = -1 }, "optim.weight_decay"},
 		{func(e *Experiment) { e.Optim.Adaptation = "lamb" }, "optim.adaptation"},
-		{func(e *Experiment) { e.Optim.Trust = 0 }, "optim.trust"},
+		{func(e *Experiment) { e.Optim.TrustCoefficient = 0 }, "optim.trust_coefficient"},
 		{func(e *Experiment) { e.Optim.Rules = []Rule{{Match: "("}} }, "optim.rules"},
 		{func(e *Experiment) {
 			e.Optim.Rules = []Rule{{Match: ".*", Freeze: true, FreezeUntil: Duration{1, Steps}}}

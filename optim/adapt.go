@@ -21,13 +21,13 @@ func (s *SGD) adaptGradients(a active, gn *torch.Tensor) {
 	if s.Adaptation == LARS {
 		torch.ForeachDecayInPlace(a.grads, a.params, a.decay)
 		gn = torch.ForeachNorms(a.grads)
-		rate := pn.MulScalar(s.Trust).Div(gn.ClampMin(larcEpsilon))
+		rate := pn.MulScalar(s.TrustCoefficient).Div(gn.ClampMin(larcEpsilon))
 		torch.ForeachAdaptInPlace(a.grads, a.params, only(both(pn, gn).And(chosen), rate, 1), decay.MulScalar(0))
 		return
 	}
 	// A zero norm leaves the gradient as it is, without decay: a fresh bias takes the plain rate (apex does the same).
 	dead := both(pn, gn).Not().And(chosen)
-	rate := pn.MulScalar(s.Trust).Div(pn.Mul(decay).Add(gn).AddScalar(larcEpsilon))
+	rate := pn.MulScalar(s.TrustCoefficient).Div(pn.Mul(decay).Add(gn).AddScalar(larcEpsilon))
 	torch.ForeachAdaptInPlace(a.grads, a.params, only(chosen.And(dead.Not()), rate, 1), only(dead.Not(), decay, 0))
 }
 

@@ -22,7 +22,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	sgd, err := optim.NewSGD(params, settings, optim.Options{Momentum: 0.9, Adaptation: optim.None})
+	sgd, err := optim.NewSGD(params, settings, optim.SGDOptions{Momentum: 0.9, Adaptation: optim.None})
 	if err != nil {
 		fmt.Println(err)
 		return

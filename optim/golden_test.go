@@ -39,7 +39,7 @@ func runGolden(t *testing.T, file *golden.File, adaptation optim.Adaptation) {
 	var rates []float64
 	require.NoError(t, json.Unmarshal([]byte(file.Meta["lr"]), &rates))
 	params, settings := goldenParameters(file, adaptation)
-	opt := newSGD(t, params, settings, optim.Options{Momentum: 0.9, Adaptation: adaptation, Trust: 1e-3})
+	opt := newSGD(t, params, settings, optim.SGDOptions{Momentum: 0.9, Adaptation: adaptation, TrustCoefficient: 1e-3})
 	worst := nntest.Worst{}
 	for step, lr := range rates {
 		for _, p := range params {
@@ -76,7 +76,7 @@ func goldenParameters(file *golden.File, adaptation optim.Adaptation) (params []
 	return params, settings
 }
 
-func newSGD(t *testing.T, params []nn.Entry, settings []rules.Setting, o optim.Options) *optim.SGD {
+func newSGD(t *testing.T, params []nn.Entry, settings []rules.Setting, o optim.SGDOptions) *optim.SGD {
 	t.Helper()
 	s, err := optim.NewSGD(params, settings, o)
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestBuffersAreNamedAfterParameters(t *testing.T) {
 	file, err := golden.Load("larc.safetensors")
 	require.NoError(t, err)
 	params, settings := goldenParameters(file, optim.LARC)
-	opt := newSGD(t, params, settings, optim.Options{Adaptation: optim.LARC})
+	opt := newSGD(t, params, settings, optim.SGDOptions{Adaptation: optim.LARC})
 	assert.Equal(t, nntest.Names(params), nntest.Names(nn.Buffers(opt)))
 	assert.Empty(t, nn.Parameters(opt))
 }

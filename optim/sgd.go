@@ -24,32 +24,32 @@ const (
 	LARS Adaptation = "lars"
 )
 
-// Options configure [NewSGD].
-type Options struct {
-	Momentum   float64
-	Nesterov   bool
-	Adaptation Adaptation
-	Trust      float64 // trust coefficient of LARC and LARS: 0.001
+// SGDOptions configure [NewSGD].
+type SGDOptions struct {
+	Momentum         float64
+	Nesterov         bool
+	Adaptation       Adaptation
+	TrustCoefficient float64 // of LARC and LARS: 0.001
 }
 
 // SGD is torch.optim.SGD (no dampening), after LARC or LARS. Each parameter has a momentum buffer, which is part of a
 // checkpoint; a parameter without gradient is skipped entirely: no decay, no momentum, no step.
 type SGD struct {
-	Options
+	SGDOptions
 	params   []nn.Entry
 	settings []rules.Setting
 	momentum []*torch.Tensor
 }
 
 // NewSGD makes an optimizer for params, with one setting each (see [rules.Assign]).
-func NewSGD(params []nn.Entry, settings []rules.Setting, o Options) (*SGD, error) {
+func NewSGD(params []nn.Entry, settings []rules.Setting, o SGDOptions) (*SGD, error) {
 	if len(params) != len(settings) {
 		return nil, fmt.Errorf("optim: %d parameters and %d settings", len(params), len(settings))
 	}
 	if o.Adaptation != None && o.Adaptation != LARC && o.Adaptation != LARS {
 		return nil, fmt.Errorf("optim: adaptation %q is not known, use larc, lars or none", o.Adaptation)
 	}
-	s := &SGD{Options: o, params: params, settings: settings}
+	s := &SGD{SGDOptions: o, params: params, settings: settings}
 	err := torch.Try(func() {
 		for _, p := range params {
 			s.momentum = append(s.momentum, zerosLike(p.Tensor))

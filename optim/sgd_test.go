@@ -63,7 +63,7 @@ func TestMomentumFollowsTheFormula(t *testing.T) {
 		torchtest.NoLeaks(t)
 		p, q := newOne(0.5), newOne(-2)
 		opt := newSGD(t, entries(p, q), same(2, rules.Default(0.01, false)),
-			optim.Options{Momentum: 0.9, Nesterov: nesterov, Adaptation: optim.None})
+			optim.SGDOptions{Momentum: 0.9, Nesterov: nesterov, Adaptation: optim.None})
 		for step := range int64(5) {
 			lr := 0.1 / float64(step+1)
 			for i, o := range []*one{p, q} {
@@ -89,7 +89,7 @@ func TestSettingsOfEachParameter(t *testing.T) {
 	settings := same(5, rules.Default(wd, true))
 	settings[1].LRMult = 0.5
 	settings[2].Adapt = false
-	opt := newSGD(t, entries(adapted, half, plain, zero, still), settings, optim.Options{Adaptation: optim.LARC, Trust: 1e-3})
+	opt := newSGD(t, entries(adapted, half, plain, zero, still), settings, optim.SGDOptions{Adaptation: optim.LARC, TrustCoefficient: 1e-3})
 	for _, o := range []*one{adapted, half, plain, zero} {
 		o.setGrad(3)
 	}
@@ -110,7 +110,7 @@ func TestLARSFormula(t *testing.T) {
 	p, zero, plain := newOne(2), newOne(0), newOne(2)
 	settings := same(3, rules.Default(wd, true))
 	settings[2].Adapt = false
-	opt := newSGD(t, entries(p, zero, plain), settings, optim.Options{Adaptation: optim.LARS, Trust: 1e-3})
+	opt := newSGD(t, entries(p, zero, plain), settings, optim.SGDOptions{Adaptation: optim.LARS, TrustCoefficient: 1e-3})
 	for _, o := range []*one{p, zero, plain} {
 		o.setGrad(3)
 	}
@@ -127,7 +127,7 @@ func TestFrozenParametersRest(t *testing.T) {
 		frozen, free := newOne(1), newOne(1)
 		settings := same(2, rules.Default(0.1, true))
 		settings[0].FreezeUntil = 3
-		opt := newSGD(t, entries(frozen, free), settings, optim.Options{Momentum: 0.9, Adaptation: adaptation, Trust: 1e-3})
+		opt := newSGD(t, entries(frozen, free), settings, optim.SGDOptions{Momentum: 0.9, Adaptation: adaptation, TrustCoefficient: 1e-3})
 		for step := range int64(3) {
 			frozen.setGrad(1)
 			free.setGrad(1)
@@ -150,7 +150,7 @@ func TestFrozenParametersRest(t *testing.T) {
 func TestMissingGradientSkipsMomentum(t *testing.T) {
 	torchtest.NoLeaks(t)
 	p, other := newOne(1), newOne(1)
-	opt := newSGD(t, entries(p, other), same(2, rules.Default(0.1, false)), optim.Options{Momentum: 0.5, Adaptation: optim.None})
+	opt := newSGD(t, entries(p, other), same(2, rules.Default(0.1, false)), optim.SGDOptions{Momentum: 0.5, Adaptation: optim.None})
 	for step, missing := range []bool{false, true, false} {
 		other.setGrad(1)
 		if !missing {
@@ -167,7 +167,7 @@ func TestMissingGradientSkipsMomentum(t *testing.T) {
 func TestStepWithoutGradients(t *testing.T) {
 	torchtest.NoLeaks(t)
 	p := newOne(1)
-	opt := newSGD(t, entries(p), same(1, rules.Default(0.1, true)), optim.Options{Adaptation: optim.LARC, Trust: 1e-3})
+	opt := newSGD(t, entries(p), same(1, rules.Default(0.1, true)), optim.SGDOptions{Adaptation: optim.LARC, TrustCoefficient: 1e-3})
 	opt.Step(0, 0.1)
 	assert.Equal(t, 1.0, p.tensor.Item())
 	assert.Zero(t, opt.GradientNorm(0))
@@ -187,7 +187,7 @@ func TestGradientNorm(t *testing.T) {
 	a := torch.Zeros(torch.Float32, torch.CPU, 2, 2).SetRequiresGrad(true)
 	b := newOne(1)
 	params := append(entries(b), nn.Entry{Name: "matrix", Tensor: a})
-	opt := newSGD(t, params, same(2, rules.Default(0.1, true)), optim.Options{Adaptation: optim.LARC, Trust: 1e-3})
+	opt := newSGD(t, params, same(2, rules.Default(0.1, true)), optim.SGDOptions{Adaptation: optim.LARC, TrustCoefficient: 1e-3})
 	a.SetGrad(torch.FromFloat32([]float32{1, 2, -2, 4}, 2, 2))
 	b.setGrad(-12)
 	assert.InDelta(t, 13, opt.GradientNorm(0), 1e-5)
@@ -200,7 +200,7 @@ func TestNonFiniteGradientsAreRefused(t *testing.T) {
 		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 			torchtest.NoLeaks(t)
 			p, q := newOne(1), newOne(1)
-			opt := newSGD(t, entries(p, q), same(2, rules.Default(0.1, true)), optim.Options{Momentum: 0.9, Adaptation: adaptation, Trust: 1e-3})
+			opt := newSGD(t, entries(p, q), same(2, rules.Default(0.1, true)), optim.SGDOptions{Momentum: 0.9, Adaptation: adaptation, TrustCoefficient: 1e-3})
 			p.setGrad(2)
 			q.setGrad(bad)
 			norm, ok := opt.Step(0, 0.1)
@@ -230,7 +230,7 @@ func TestLayoutDoesNotChangeTheStep(t *testing.T) {
 		w := start.Clone().SetRequiresGrad(true)
 		w.SetChannelsLast(channelsLast)
 		opt := newSGD(t, []nn.Entry{{Name: "w", Tensor: w}}, same(1, rules.Default(1e-3, true)),
-			optim.Options{Momentum: 0.9, Adaptation: optim.LARC, Trust: 1e-3})
+			optim.SGDOptions{Momentum: 0.9, Adaptation: optim.LARC, TrustCoefficient: 1e-3})
 		for step := range int64(3) {
 			w.SetGrad(grad.Clone())
 			opt.Step(step, 0.3)
@@ -244,8 +244,8 @@ func TestLayoutDoesNotChangeTheStep(t *testing.T) {
 
 func TestWrongOptions(t *testing.T) {
 	torchtest.NoLeaks(t)
-	_, err := optim.NewSGD(entries(newOne(1)), nil, optim.Options{Adaptation: optim.LARC})
+	_, err := optim.NewSGD(entries(newOne(1)), nil, optim.SGDOptions{Adaptation: optim.LARC})
 	require.ErrorContains(t, err, "1 parameters and 0 settings")
-	_, err = optim.NewSGD(nil, nil, optim.Options{Adaptation: "adam"})
+	_, err = optim.NewSGD(nil, nil, optim.SGDOptions{Adaptation: "adam"})
 	require.ErrorContains(t, err, `"adam" is not known, use larc, lars or none`)
 }

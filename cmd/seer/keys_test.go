@@ -66,7 +66,7 @@ func changes(images, noisy string) map[string]change {
 		"swav.epsilon": pretrain("0.2"), "swav.sinkhorn_iterations": pretrain("1"), "swav.assign_crops": pretrain("[0]"), "swav.queue_length": pretrain("8", "swav.queue_start=1it"),
 		"swav.queue_start": plan("2it"), "swav.freeze_prototypes": plan("2it"),
 		"optim.batch": plan("4"), "optim.base_lr": plan("0.2"), "optim.base_batch": plan("128"), "optim.scaling": plan("sqrt"), "optim.momentum": pretrain("0.5"),
-		"optim.nesterov": pretrain("true"), "optim.weight_decay": pretrain("0.1"), "optim.adaptation": pretrain("none"), "optim.trust": pretrain("0.5"),
+		"optim.nesterov": pretrain("true"), "optim.weight_decay": pretrain("0.1"), "optim.adaptation": pretrain("none"), "optim.trust_coefficient": pretrain("0.5"),
 		"optim.rules.match": pretrain("head.*", "optim.rules=[{match = 'trunk.*', lr_mult = 0.0}, {match = '.*'}]"), "optim.rules.lr_mult": pretrain("0.5", rules...),
 		"optim.rules.weight_decay": pretrain("0.1", rules...), "optim.rules.adapt": pretrain("false", rules...), "optim.rules.freeze": pretrain("true", rules...),
 		"optim.rules.freeze_until": pretrain("2it", rules...),

@@ -31,9 +31,9 @@ func NewEngine(m train.Method, e *config.Experiment, plan *config.Resolved, dev 
 			adjust(p, &settings[i])
 		}
 	}
-	optimizer, err := optim.NewSGD(params, settings, optim.Options{
+	optimizer, err := optim.NewSGD(params, settings, optim.SGDOptions{
 		Momentum: e.Optim.Momentum, Nesterov: e.Optim.Nesterov,
-		Adaptation: optim.Adaptation(e.Optim.Adaptation), Trust: e.Optim.Trust,
+		Adaptation: optim.Adaptation(e.Optim.Adaptation), TrustCoefficient: e.Optim.TrustCoefficient,
 	})
 	engine := &train.Engine{
 		Method: m, Optimizer: optimizer, Device: dev, Precision: precision, ChannelsLast: channelsLast,

@@ -78,7 +78,7 @@ func newGoldenRun(t *testing.T, file *golden.File, channelsLast bool) *goldenRun
 			settings[i].FreezeUntil = goldenFreeze
 		}
 	}
-	g.optimizer, err = optim.NewSGD(params, settings, optim.Options{Momentum: 0.9, Adaptation: optim.LARC, Trust: 1e-3})
+	g.optimizer, err = optim.NewSGD(params, settings, optim.SGDOptions{Momentum: 0.9, Adaptation: optim.LARC, TrustCoefficient: 1e-3})
 	require.NoError(t, err)
 	t.Cleanup(g.optimizer.Close)
 	return g

@@ -115,7 +115,7 @@ func newLinear(dev torch.Device, width, images int64, o LinearOptions) (*linear,
 	if p.heads, err = newHeads(dev, plan, widths, o); err != nil {
 		return nil, err
 	}
-	optimizer, err := optim.NewSGD(nn.Parameters(p.heads), p.heads.settings(o.Config), optim.Options{
+	optimizer, err := optim.NewSGD(nn.Parameters(p.heads), p.heads.settings(o.Config), optim.SGDOptions{
 		Momentum: o.Config.Momentum, Nesterov: o.Config.Nesterov, Adaptation: optim.None,
 	})
 	p.program = &train.Program{
