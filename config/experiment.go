@@ -24,6 +24,7 @@ type Experiment struct {
 	Base string `toml:"base,omitempty"`
 
 	Run      Run      `toml:"run"`
+	Mesh     Mesh     `toml:"mesh"`
 	Data     Data     `toml:"data"`
 	Crops    []Crop   `toml:"crops"`
 	Augment  Augment  `toml:"augment"`
@@ -71,6 +72,21 @@ type Run struct {
 	CheckpointEvery Duration `toml:"checkpoint_every"`
 	// Keep is how many checkpoints stay, newest first; 0 keeps all. Default 2.
 	Keep int `toml:"keep"`
+}
+
+// Mesh is how the processes of a run work together. How many there are, and who is which, is
+// for their launcher to say, and not for the experiment: it gives the same on any number.
+type Mesh struct {
+	// BatchNormGroup is how many processes share the statistics of batch norm, neighbours in
+	// rank: a divisor of their number; 0, or more than there are, means all, 1 each by itself.
+	// Only with all of them does a run not depend on how many there are. SEER: 64. Default 0.
+	BatchNormGroup int `toml:"batch_norm_group"`
+	// FirstTimeoutSeconds is how long processes wait for each other until the first step is done,
+	// and while rank 0 works alone: checkpoints, probes, validation. Default 1800.
+	FirstTimeoutSeconds float64 `toml:"first_timeout_seconds"`
+	// TimeoutSeconds is how long they wait in any other step, before the one that does not answer
+	// is named and the run ends. Default 300.
+	TimeoutSeconds float64 `toml:"timeout_seconds"`
 }
 
 // Data is the images to pretrain on.

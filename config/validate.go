@@ -49,6 +49,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	c.finite("", reflect.ValueOf(*e))
 	c.name(e.Name)
 	c.run(e.Run)
+	c.mesh(e.Mesh)
 	c.cache(e.Data.Cache)
 	switch task {
 	case Pretrain:
@@ -125,6 +126,16 @@ func (c *checker) run(r Run) {
 	c.length("run.checkpoint_every", r.CheckpointEvery)
 	c.doubt(r.Keep == 1, "run.keep", r.Keep, "nothing is left should the only checkpoint be damaged; 2 are safer")
 	c.doubt(r.Device == "cpu" && r.Precision == "fp16", "run.precision", r.Precision, "is slow on a CPU; bf16 or fp32 are not")
+}
+
+func (c *checker) mesh(m Mesh) {
+	c.atLeast("mesh.batch_norm_group", m.BatchNormGroup, 0)
+	const day = 86400
+	timeout := func(key string, wait float64) {
+		c.refuse(!(wait >= 1 && wait <= day), key, wait, "must be 1 to %d", day)
+	}
+	timeout("mesh.first_timeout_seconds", m.FirstTimeoutSeconds)
+	timeout("mesh.timeout_seconds", m.TimeoutSeconds)
 }
 
 func (c *checker) data(d Data) {

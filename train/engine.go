@@ -6,10 +6,12 @@ import (
 	"errors"
 	"math"
 
+	"seer/mesh"
 	"seer/nn"
 	"seer/optim"
 	"seer/recompute"
 	"seer/torch"
+	"seer/torch/dist"
 )
 
 // Engine does single steps of a method.
@@ -32,6 +34,9 @@ type Engine struct {
 	// the trunk, then those of each segment of the plan, the last segment first. Each is named once a step, with or without
 	// a gradient.
 	Final func(params []*torch.Tensor)
+	// Mesh are the processes that train together, each on its part of the batch; nil: this one alone. Gradients and loss
+	// are the means over all of them, on their way while the backward pass goes on.
+	Mesh *mesh.Mesh
 }
 
 // Result is what one step reports.
@@ -54,11 +59,12 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		e.prepare(b)
 
 		// 2. Forward.
-		tape := e.tape()
+		means := e.Mesh.All().Averages()
+		tape := e.tape(means)
 		defer tape.Close()
 		var out Output
 		torch.Autocast(e.Device, e.Precision, func() {
-			out = e.Method.Forward(&nn.Context{Training: true, Tape: tape}, b, step)
+			out = e.Method.Forward(&nn.Context{Training: true, Norm: e.Mesh.Norm(), Tape: tape}, b, step)
 		})
 
 		if detailed && out.Metrics != nil {
@@ -66,14 +72,17 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		}
 
 		// 3. Backward, of the scaled loss in Float16.
+		mean := out.Loss.Detach().Clone().Reshape(1)
+		means.Add(mean)
 		loss := out.Loss
 		if e.Scaler != nil {
 			loss = e.Scaler.Scale(loss)
 		}
-		e.backward(loss, tape)
+		e.backward(loss, tape, means)
+		means.Wait()
 
 		// 4. Unscale the gradients; in Float16 an overflow now and then is normal: the step is left out.
-		if r.Loss = out.Loss.Item(); e.Scaler != nil && !e.Scaler.Unscale(e.Optimizer.Gradients(step)) && finite(r.Loss) {
+		if r.Loss = mean.Item(); e.Scaler != nil && !e.Scaler.Unscale(e.Optimizer.Gradients(step)) && finite(r.Loss) {
 			r.Skipped = true
 			e.Optimizer.ClearGradients()
 			return
@@ -103,22 +112,36 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 }
 
 // tape is for one step; nil without a plan.
-func (e *Engine) tape() *nn.Tape {
+func (e *Engine) tape(means *dist.Averages) *nn.Tape {
 	if e.Plan == nil {
 		return nil
 	}
 	t := &nn.Tape{Plan: e.Plan}
-	if e.Final != nil {
-		t.Done = func(segment nn.Module) { e.Final(nn.Tensors(nn.Parameters(segment))) }
+	if e.Final != nil || e.Mesh != nil {
+		t.Done = func(segment nn.Module) { e.final(nn.Tensors(nn.Parameters(segment)), means) }
 	}
 	return t
 }
 
-// backward goes back from the loss to the trunk, and over that on the tape.
-func (e *Engine) backward(loss *torch.Tensor, tape *nn.Tape) {
-	loss.Backward()
+// final takes parameters whose gradients are final.
+func (e *Engine) final(params []*torch.Tensor, means *dist.Averages) {
+	if e.Mesh != nil {
+		for _, p := range params {
+			if g := p.Grad(); g != nil {
+				means.Add(g)
+			}
+		}
+	}
 	if e.Final != nil {
-		e.Final(tape.Others(e.Method))
+		e.Final(params)
+	}
+}
+
+// backward goes back from the loss to the trunk, and over that on the tape.
+func (e *Engine) backward(loss *torch.Tensor, tape *nn.Tape, means *dist.Averages) {
+	loss.Backward()
+	if e.Final != nil || e.Mesh != nil {
+		e.final(tape.Others(e.Method), means)
 	}
 	tape.Backward()
 }
@@ -139,6 +162,23 @@ func (e *Engine) prepare(b *Batch) {
 	if b.Targets.Scores != nil {
 		b.Targets.Scores = b.Targets.Scores.ToDevice(e.Device)
 	}
+}
+
+// Share gives all processes of the mesh the weights, statistics and optimizer's state of rank 0.
+func (e *Engine) Share() error {
+	all := []nn.Walker{e.Method, e.Optimizer}
+	if e.Average != nil {
+		all = append(all, e.Average)
+	}
+	if e.Scaler != nil {
+		all = append(all, e.Scaler)
+	}
+	for _, w := range all {
+		if err := e.Mesh.Share(nn.Tensors(nn.Entries(w))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Averaged calls f while the method has the averaged weights, if there is an average: for validation. Both keep their bits.

@@ -23,4 +23,7 @@ type Hook struct {
 	Name  string
 	Every int64 // steps; 0: only at the end
 	Run   func(ctx context.Context, e Event) error
+	// Leader hooks run in the process of rank 0 alone, and have no collectives; the others wait for it before the next step,
+	// as long as it takes.
+	Leader bool
 }

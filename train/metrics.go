@@ -54,7 +54,11 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// logMetrics writes a line where the run is kept. It takes no time that other processes would have to wait for.
 func (p *Program) logMetrics(_ context.Context, e Event) error {
+	if p.folder == nil {
+		return nil
+	}
 	speed, wait := p.Progress().window()
 	r := Record{
 		Step: e.Step, Images: p.Clock.Position, Epoch: float64(p.Clock.Position) / float64(p.Clock.Epoch),

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"seer/mesh"
 	"seer/optim/schedule"
 	"seer/runfolder"
 	"seer/torch"
@@ -87,11 +88,13 @@ func (p *Program) Load(c *runfolder.Checkpoint) error {
 }
 
 // Run does the steps that are left and leaves a checkpoint in f, whatever ends them between two steps; without f nothing
-// is kept. It is the only loop. When ctx ends, the step at hand is finished, its state is saved, and the error is the
+// is kept. Of the processes of a mesh rank 0 alone keeps the run. It is the only loop. When ctx ends, the step at hand is finished, its state is saved, and the error is the
 // context's cause.
 func (p *Program) Run(ctx context.Context, f *runfolder.Folder) error {
 	begun := time.Now()
-	p.folder = f
+	if p.Engine.Mesh.Leads() {
+		p.folder = f
+	}
 	err := p.loop(ctx)
 	p.Progress().finish()
 	if err != nil {
@@ -106,33 +109,61 @@ func (p *Program) Run(ctx context.Context, f *runfolder.Folder) error {
 func (p *Program) loop(ctx context.Context) error {
 	hooks, first := p.hooks(), p.Clock.Step
 	for p.Clock.Step < p.Steps {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		e, err := p.step(ctx, p.Clock.Step == first)
 		if err != nil {
 			return err
 		}
-		for _, h := range hooks {
-			if !e.Due(h.Every) {
-				continue
-			}
-			if err := h.Run(ctx, e); err != nil {
-				return fmt.Errorf("%s after step %d: %w", h.Name, e.Step, err)
-			}
+		if err := p.runHooks(ctx, hooks, e); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (p *Program) runHooks(ctx context.Context, hooks []Hook, e Event) error {
+	led := false
+	for _, h := range hooks {
+		if !e.Due(h.Every) {
+			continue
+		}
+		led = led || h.Leader
+		if h.Leader && !p.Engine.Mesh.Leads() {
+			continue
+		}
+		if err := h.Run(ctx, e); err != nil {
+			return fmt.Errorf("%s after step %d: %w", h.Name, e.Step, err)
+		}
+	}
+	return p.Engine.Mesh.Patient(led)
+}
+
 // hooks act after every step: a checkpoint is the last, so that it knows of all that the others have done.
 func (p *Program) hooks() []Hook {
 	own := []Hook{{Name: "progress", Every: 1, Run: p.showProgress}, {Name: "loss scale", Every: 1, Run: p.watchScale}}
-	if p.folder == nil {
+	if p.folder == nil && p.Engine.Mesh.Leads() {
 		return slices.Concat(own, p.Hooks)
 	}
 	return slices.Concat([]Hook{own[0], {Name: "metrics", Every: p.LogEvery, Run: p.logMetrics}, own[1]}, p.Hooks,
-		[]Hook{{Name: "checkpoint", Every: p.CheckpointEvery, Run: p.save}})
+		[]Hook{{Name: "checkpoint", Every: p.CheckpointEvery, Run: p.save, Leader: true}})
+}
+
+// next waits for the batch of a step, and for all processes to agree that they do the step.
+func (p *Program) next(ctx context.Context) (batch *Batch, err error) {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	} else if batch, err = p.Batches.Next(ctx); err != nil {
+		err = fmt.Errorf("loading the batch of step %d: %w", p.Clock.Step, err)
+	}
+	if err != nil && ctx.Err() != nil && isCause(ctx, err) {
+		err = mesh.Asked{Err: context.Cause(ctx)}
+	}
+	if agreed := p.Engine.Mesh.Agree(err); agreed != nil {
+		if err == nil && batch.Release != nil {
+			batch.Release()
+		}
+		return nil, agreed
+	}
+	return batch, nil
 }
 
 // step waits for the loader and trains on its batch.
@@ -141,15 +172,19 @@ func (p *Program) step(ctx context.Context, first bool) (Event, error) {
 	e := Event{Step: step + 1, Total: p.Steps, LR: p.Rate.At(step)}
 	scope := torch.NewScope()
 	defer scope.Close()
-	batch, err := p.Batches.Next(ctx)
+	batch, err := p.next(ctx)
 	if err != nil {
-		return e, fmt.Errorf("loading the batch of step %d: %w", step, err)
+		return e, err
+	}
+	if err := p.Engine.Mesh.Patient(first); err != nil {
+		return e, err
 	}
 	if batch.Release != nil {
 		defer batch.Release()
 	}
 	e.Waited = time.Since(begin).Seconds()
-	detailed := p.folder != nil && (first || e.Due(p.LogEvery)) || p.Detailed != nil && p.Detailed(step)
+	keeps := p.folder != nil || !p.Engine.Mesh.Leads() // then rank 0 measures too
+	detailed := keeps && (first || e.Due(p.LogEvery)) || p.Detailed != nil && p.Detailed(step)
 	p.torn = true // a step that fails has changed statistics and queue already
 	if e.Result, err = p.Engine.Step(step, e.LR, batch, detailed); err != nil {
 		return e, fmt.Errorf("step %d: %w", step, err)

@@ -19,6 +19,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 		if i < 0 {
 			break
 		}
+		if commands[i].SkipFlagParsing { // what follows is for another command
+			return args
+		}
 		flags, commands = commands[i].Flags, commands[i].Subcommands
 		at++
 	}

@@ -71,6 +71,7 @@ func TestEveryExampleWorks(t *testing.T) {
 	all := slices.Concat(helpExamples(app().Commands, nil), documentExamples(t), headerExamples(t))
 	require.Greater(t, len(all), 30)
 	t.Setenv("SEER_FASHION_MNIST", "")
+	t.Setenv(programEnv, "1") // processes that examples start are the program
 	shop := newWorkshop(t)
 	for _, e := range all {
 		t.Run(strings.ReplaceAll(e.from, "/", "_"), func(t *testing.T) {

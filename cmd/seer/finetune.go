@@ -49,11 +49,13 @@ func runFinetune(c *cli.Context) error {
 	if err := local("the weights", weights.Weights); err != nil {
 		return err
 	}
-	r, err := finetune.Run(c.Context, e, weights, launchOptions(c))
-	if err != nil || r == nil {
-		return err
-	}
-	return showResult(c, *r, e)
+	return onMesh(c, e, func(o launch.StartOptions) error {
+		r, err := finetune.Run(c.Context, e, weights, o)
+		if err != nil || r == nil {
+			return err
+		}
+		return showResult(c, *r, e)
+	})
 }
 
 // launchOptions say how a run of this command presents itself.

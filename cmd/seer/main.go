@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/internal/redact"
+	"seer/mesh"
 )
 
 func main() {
@@ -34,10 +35,11 @@ func run(ctx context.Context, args []string) int {
 	app.Writer = redact.Writer{W: watched{os.Stdout, cancel}}
 	app.ErrWriter = redact.Writer{W: watched{os.Stderr, cancel}}
 	err := app.RunContext(ctx, flagsFirst(app, args))
+	var peer *mesh.PeerError
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.As(err, &peer) && peer.Asked:
 		return 130
 	case errors.Is(err, errUnread):
 		return 141

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"seer/config"
+	"seer/tasks/launch"
 	"seer/tasks/pretrain"
 )
 
@@ -65,5 +66,5 @@ func runPretrain(c *cli.Context) error {
 			return fmt.Errorf("run.dir %s exists already; choose another with --set run.dir=…, or leave out --resume=false to continue it", e.Run.Dir)
 		}
 	}
-	return pretrain.Run(c.Context, e, launchOptions(c))
+	return onMesh(c, e, func(o launch.StartOptions) error { return pretrain.Run(c.Context, e, o) })
 }

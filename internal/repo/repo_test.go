@@ -47,6 +47,7 @@ var rules = []rule{
 	{[]string{"seer/nn"}, []string{"seer/models", "seer/ssl", "seer/optim", "seer/train", "seer/eval"}, "layers know no models", descriptions},
 	{[]string{"seer/models", "seer/ssl", "seer/supervised", "seer/optim"}, []string{"seer/train", "seer/eval", "seer/config"}, "the method is a library", nil},
 	{[]string{"seer/ssl"}, []string{"seer/models"}, "SwAV trains any trunk", nil},
+	{[]string{"seer/mesh"}, []string{"seer/nn", "seer/config", "seer/data", "seer/runfolder"}, "the mesh knows processes and not what they do", nil},
 	{[]string{"seer/train"}, []string{"seer/config", "seer/data", "seer/inputs", "seer/models", "seer/ssl", "seer/eval", "seer/tasks"},
 		"the loop knows no method, model, configuration or source of data", descriptions},
 	{[]string{"seer/train", "seer/ssl", "seer/models", "seer/optim", "seer/nn", "seer/config", "seer/data", "seer/runfolder", "seer/eval"},
@@ -188,7 +189,7 @@ func TestNoPathsOfAMachine(t *testing.T) {
 
 // writers may make files in their own way: what they write is a lock, a cache with sums of its own, a log, or a tool's.
 var writers = []string{
-	"internal/durable", "runfolder/lock.go", "data/remote", "cmd/seer/probe.go", "eval/featurefile/pending.go", "data/datatest", "tools",
+	"internal/durable", "runfolder/lock.go", "tasks/launch/ranks.go", "data/remote", "cmd/seer/probe.go", "eval/featurefile/pending.go", "data/datatest", "tools",
 }
 
 // Whatever a user asks for is written beside its name, synced and renamed, in one place.

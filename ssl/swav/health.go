@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"seer/torch"
+	"seer/torch/dist"
 )
 
 // Health says whether training is collapsing: SwAV fails silently, with a loss that rests at ln K.
@@ -24,24 +25,35 @@ type Health struct {
 	Assigned int64 `json:"assigned"`
 }
 
-// Measure computes the statistics of one step's output; it waits for the device.
-func Measure(out Output) Health {
+// Measure computes the statistics of one step's output, over the batch of all processes of the group; it waits for the
+// device.
+func Measure(g *dist.Group, out Output) Health {
 	s := torch.NewScope()
 	defer s.Close()
 	var h Health
 	torch.NoGrad(func() {
 		q := out.Assignments
-		k := q.Size(1)
-		mean := q.MeanDims(false, 0)
+		k, processes := q.Size(1), float64(g.Size())
+		mean := g.SumInPlace(q.MeanDims(false, 0)).DivScalar(processes)
 		h.Entropy = -mean.Mul(mean.ClampMin(smallest).Log()).Sum().Item()
-		h.Assigned = q.Size(0)
-		h.Confidence = q.MaxDims(false, 1).Mean().Item()
-		counts := q.Argmax(1).Bincount(k)
+		h.Assigned = q.Size(0) * int64(g.Size())
+		h.Confidence = g.SumInPlace(q.MaxDims(false, 1).Mean()).Item() / processes
+		counts := g.SumInPlace(q.Argmax(1).Bincount(k))
 		h.PrototypesUsed = int64(counts.GtScalar(0).To(torch.Float32).Sum().Item())
 		z := out.Embeddings
-		h.EmbeddingStd = z.StdDims(false, 0).Mean().Item() * math.Sqrt(float64(z.Size(1)))
+		h.EmbeddingStd = spread(g, z).Mean().Item() * math.Sqrt(float64(z.Size(1)))
 	})
 	return h
+}
+
+// spread is the standard deviation of each dimension of z [N,D], over the rows of all processes.
+func spread(g *dist.Group, z *torch.Tensor) *torch.Tensor {
+	if g == nil {
+		return z.StdDims(false, 0)
+	}
+	rows := z.Size(0) * int64(g.Size())
+	mean := g.SumInPlace(z.SumDims(true, 0)).DivScalar(float64(rows))
+	return g.SumInPlace(z.Sub(mean).Square().SumDims(false, 0)).DivScalar(float64(rows - 1)).Sqrt()
 }
 
 // CollapseDetector watches the loss: one that stays within half a percent of ln K for a whole window means that

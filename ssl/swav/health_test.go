@@ -18,7 +18,7 @@ func TestMeasureOfUniformAssignments(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(30)
 	const n, k, d = 4000, 50, 64
-	h := swav.Measure(swav.Output{
+	h := swav.Measure(nil, swav.Output{
 		Assignments: torch.Full(1.0/k, torch.Float32, torch.CPU, n, k),
 		Embeddings:  torch.Randn(torch.CPU, n, d).Normalize(1),
 	})
@@ -31,7 +31,7 @@ func TestMeasureOfHardAssignments(t *testing.T) {
 	torchtest.NoLeaks(t)
 	// Three embeddings choose prototype 0, one chooses prototype 2, none the others.
 	q := torch.FromFloat32([]float32{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0}, 4, 4)
-	h := swav.Measure(swav.Output{Assignments: q, Embeddings: torch.Ones(torch.Float32, torch.CPU, 4, 3)})
+	h := swav.Measure(nil, swav.Output{Assignments: q, Embeddings: torch.Ones(torch.Float32, torch.CPU, 4, 3)})
 	assert.InDelta(t, -0.75*math.Log(0.75)-0.25*math.Log(0.25), h.Entropy, 1e-6)
 	assert.InDelta(t, 1, h.Confidence, 1e-6)
 	assert.Equal(t, int64(2), h.PrototypesUsed)
@@ -95,7 +95,7 @@ func TestCollapseWarningsSpeakOfMeasuredHealth(t *testing.T) {
 		assert.False(t, detector.Due())
 		assert.Empty(t, detector.Observe(math.Log(k), swav.Health{}), "not due, not measured")
 		assert.True(t, detector.Due())
-		h := swav.Measure(swav.Output{Embeddings: c.embeddings, Assignments: c.assignments})
+		h := swav.Measure(nil, swav.Output{Embeddings: c.embeddings, Assignments: c.assignments})
 		assert.EqualValues(t, n, h.Assigned)
 		warning := detector.Observe(math.Log(k), h)
 		assert.Contains(t, warning, c.want)

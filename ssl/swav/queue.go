@@ -5,6 +5,7 @@ package swav
 import (
 	"seer/nn"
 	"seer/torch"
+	"seer/torch/dist"
 )
 
 // Queue stores the latest embeddings of each assigned crop, without gradient, for batches that are small against the
@@ -12,7 +13,9 @@ import (
 // with the prototypes of the step that uses them. It takes part once it is full, as in SwAV's code (which asks whether
 // the last row is still zero); VISSL instead starts with random rows.
 //
-// It is a ring: rows are overwritten in place, and Sinkhorn does not depend on their order.
+// It is a ring: rows are overwritten in place, and Sinkhorn does not depend on their order. Of several processes each
+// keeps all embeddings of all, which are few against everything else, so that the queue of a run does not depend on how
+// many there are; it computes the scores of its [Queue.Share].
 type Queue struct {
 	rings  *torch.Tensor // [A, L, D]
 	stored *torch.Tensor // int64 [1] on the CPU: embeddings pushed so far to each ring; the next goes to stored mod L
@@ -33,6 +36,13 @@ func (q *Queue) length() int64 { return q.rings.Size(1) }
 
 // Embeddings returns the rows of ring a: [L,D], oldest and newest in any order.
 func (q *Queue) Embeddings(a int) *torch.Tensor { return q.rings.Narrow(0, int64(a), 1).Squeeze(0) }
+
+// Share returns the rows of ring a that are this process's to compute with: those of all processes together are the ring.
+func (q *Queue) Share(a int, g *dist.Group) *torch.Tensor {
+	rank, size := int64(g.Rank()), int64(g.Size())
+	from, to := q.length()*rank/size, q.length()*(rank+1)/size
+	return q.Embeddings(a).Narrow(0, from, to-from)
+}
 
 // Push writes the embeddings of one batch [B,D] over the oldest rows of ring a. A batch longer than the ring leaves its
 // last rows.

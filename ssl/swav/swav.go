@@ -7,6 +7,7 @@ import (
 
 	"seer/nn"
 	"seer/torch"
+	"seer/torch/dist"
 )
 
 // Trunk maps images [N,3,S,S] to pooled features [N,Width].
@@ -38,6 +39,8 @@ type SwAV struct {
 	Head       *Head
 	Prototypes *Prototypes
 	Queue      *Queue // nil when QueueLength is 0
+	// Group are the processes whose batches are one; nil: this one alone.
+	Group *dist.Group
 }
 
 // New puts a head and prototypes on a trunk. They are initialised with PyTorch's defaults from the device's generator;
@@ -66,7 +69,8 @@ type Output struct {
 }
 
 // Forward computes the loss for the crops of one batch. images holds one tensor per resolution, [count·B,3,S,S], in the
-// order in which crops are numbered; batch is B. The trunk runs once a resolution, so that its batch norm sees one
+// order in which crops are numbered; batch is B, the images of this process. The loss is the mean over them, the
+// assignments are those of the batch of all processes. The trunk runs once a resolution, so that its batch norm sees one
 // resolution at a time, and the head once on all crops.
 //
 // The trunk and the head run under the caller's autocast; scores, Sinkhorn and loss in float32 always: exp(1/ε)
@@ -88,30 +92,38 @@ func (s *SwAV) Forward(ctx *nn.Context, images []*torch.Tensor, batch, step int6
 	return out
 }
 
-// assign computes Q of every assigned crop. With a full queue, the scores of past embeddings, computed with the
-// prototypes of now, stand above those of the batch, and Sinkhorn balances all of them: a batch smaller than K cannot
-// use all prototypes equally by itself. The order follows SwAV's code: build the scores, store the new embeddings, run
-// Sinkhorn, keep the rows of the batch.
+// assign computes Q of every assigned crop, over the batch of all processes. With a full queue, the scores of past
+// embeddings, computed with the prototypes of now, stand above those of the batch, and Sinkhorn balances all of them: a
+// batch smaller than K cannot use all prototypes equally by itself. The order follows SwAV's code: build the scores, store
+// the new embeddings, run Sinkhorn, keep the rows of the batch.
 func (s *SwAV) assign(out Output, batch, step int64) *torch.Tensor {
-	q := make([]*torch.Tensor, len(s.AssignCrops))
+	var q []*torch.Tensor
 	torch.NoGrad(func() {
+		scores := make([]*torch.Tensor, len(s.AssignCrops))
 		for a, crop := range s.AssignCrops {
-			from := int64(crop) * batch
-			scores := out.Scores.Narrow(0, from, batch)
-			if s.Queue != nil && step >= s.QueueStart {
-				if s.Queue.Full() {
-					scores = torch.Cat(0, s.Prototypes.Scores(s.Queue.Embeddings(a)), scores)
-				}
-				s.Queue.Push(a, out.Embeddings.Narrow(0, from, batch))
-			}
-			all := Sinkhorn(scores, s.Epsilon, s.Iterations)
-			q[a] = all.Narrow(0, all.Size(0)-batch, batch)
+			scores[a] = out.Scores.Narrow(0, int64(crop)*batch, batch)
 		}
 		if s.Queue != nil && step >= s.QueueStart {
-			s.Queue.Advance(batch)
+			s.enqueue(scores, out.Embeddings, batch)
+		}
+		for _, all := range SinkhornOver(s.Group, scores, s.Epsilon, s.Iterations) {
+			q = append(q, all.Narrow(0, all.Size(0)-batch, batch))
 		}
 	})
 	return torch.Cat(0, q...)
+}
+
+// enqueue puts the scores of a full queue above those of the batch, and stores the embeddings of all processes.
+func (s *SwAV) enqueue(scores []*torch.Tensor, z *torch.Tensor, batch int64) {
+	full := s.Queue.Full()
+	for a, crop := range s.AssignCrops {
+		if full {
+			scores[a] = torch.Cat(0, s.Prototypes.Scores(s.Queue.Share(a, s.Group)), scores[a])
+		}
+		all := s.Group.Gather(z.Narrow(0, int64(crop)*batch, batch)) // [processes, B, D], in the order of the images
+		s.Queue.Push(a, all.Flatten(0, 1))
+	}
+	s.Queue.Advance(batch * int64(s.Group.Size()))
 }
 
 // Walk visits trunk, head, prototypes and, as buffers, the queue.

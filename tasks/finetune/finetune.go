@@ -40,6 +40,7 @@ type run struct {
 // begins; a run that is continued needs none. Everything that can be checked is checked before the start takes effect. The
 // result is nil for a run that was complete already, or was interrupted, which is an error after a checkpoint was saved.
 func Run(ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.StartOptions) (result *probe.Result, err error) {
+	o = o.Placed()
 	err = torch.OnThread(e.Run.Threads, func() (err error) {
 		warnings, err := e.Validate(config.FineTuning)
 		for _, w := range warnings {
@@ -77,7 +78,7 @@ func takeModel(e *config.Experiment) error {
 }
 
 func (r *run) run(ctx context.Context, weights eval.Spec) (*probe.Result, error) {
-	if done, err := r.complete(); done || err != nil {
+	if done, err := r.Decide(r.complete); done || err != nil {
 		return nil, err
 	}
 	if err := r.prepare(ctx, weights); err != nil {
@@ -98,11 +99,17 @@ func (r *run) run(ctx context.Context, weights eval.Spec) (*probe.Result, error)
 		return nil, err
 	}
 	r.images.SayCache()
+	if !r.Mesh.Leads() {
+		return nil, nil // rank 0 validates and has the result
+	}
 	return r.result(), nil
 }
 
 // prepare does all that can fail before the start takes effect.
 func (r *run) prepare(ctx context.Context, weights eval.Spec) error {
+	if err := r.checkMesh(); err != nil {
+		return err
+	}
 	if err := r.CheckMachine(); err != nil {
 		return err
 	}
@@ -173,7 +180,7 @@ func (r *run) openImages(ctx context.Context) (err error) {
 	if r.val, err = openValidation(ctx, r.Launch, r.images.Source.Classes()); err != nil {
 		return err
 	}
-	plan, warnings, err := r.Experiment.ResolveFinetune(r.images.Sampler.Len(), 1)
+	plan, warnings, err := r.Experiment.ResolveFinetune(r.images.Sampler.Len(), r.Mesh.Size())
 	r.plan = plan
 	r.Warn(warnings)
 	return err
@@ -199,6 +206,7 @@ func (r *run) build() (err error) {
 	if r.engine, err = launch.NewEngine(r.method, e, r.plan, r.Device, channelsLast, r.method.regularise(e.Finetune)); err != nil {
 		return err
 	}
+	r.engine.Mesh, r.method.Group = r.Mesh, r.Mesh.All()
 	if e.Finetune.EMA > 0 {
 		if r.engine.Average, err = optim.NewEMA(r.method, e.Finetune.EMA); err != nil {
 			return fmt.Errorf("finetune.ema: allocating the average of the weights: %w", err)
@@ -208,7 +216,7 @@ func (r *run) build() (err error) {
 		return err
 	}
 	r.val.model = &Model{Backbone: r.backbone, Head: r.method.Head, Classes: classes, Settings: e.Finetune}
-	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "validation", Every: r.plan.ValidateEvery, Run: r.validate})
+	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "validation", Every: r.plan.ValidateEvery, Run: r.validate, Leader: true})
 	r.program.Parts = append(r.program.Parts, classesPart{classes})
 	r.images.Attach(r.program)
 	return r.Fill(r.program)

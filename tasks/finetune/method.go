@@ -7,6 +7,7 @@ import (
 	"seer/nn"
 	"seer/supervised"
 	"seer/torch"
+	"seer/torch/dist"
 	"seer/train"
 )
 
@@ -20,6 +21,7 @@ type Method struct {
 	Weights    *torch.Tensor // of classes, float32 [Classes]; nil: all alike
 	Smoothing  float64       // of labels
 	Mix        supervised.Mix
+	Group      *dist.Group // processes whose batches are one; nil: this one alone
 }
 
 // Forward implements train.Method on one view an image.
@@ -61,16 +63,16 @@ func (m *Method) metrics(scores *torch.Tensor, targets train.Targets) []train.Me
 	if m.MultiLabel {
 		return nil
 	}
-	return []train.Metric{{Name: "train_top1", Value: top1(scores, targets.Classes)}}
+	return []train.Metric{{Name: "train_top1", Value: m.top1(scores, targets.Classes)}}
 }
 
-// top1 is the share of images of a batch, in per cent, whose class has the best score.
-func top1(scores, classes *torch.Tensor) (percent float64) {
+// top1 is the share of images of a batch, that of all processes, in per cent, whose class has the best score.
+func (m *Method) top1(scores, classes *torch.Tensor) (percent float64) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	torch.NoGrad(func() {
 		wrong := scores.Detach().Argmax(1).To(torch.Float32).Sub(classes.To(torch.Float32)).NeScalar(0)
-		percent = 100 * (1 - wrong.To(torch.Float32).Mean().Item())
+		percent = 100 * (1 - m.Group.SumInPlace(wrong.To(torch.Float32).Mean()).Item()/float64(m.Group.Size()))
 	})
 	return percent
 }

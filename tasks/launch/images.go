@@ -15,6 +15,8 @@ import (
 	"seer/data/sampler"
 	"seer/data/source"
 	"seer/inputs"
+	"seer/internal/cpus"
+	"seer/mesh"
 	"seer/runfolder"
 	"seer/train"
 )
@@ -42,6 +44,9 @@ func (l *Launch) Order(src source.Source, seed uint64) (*sampler.Sampler, error)
 // OpenImages opens the source of [data], with a class for every image if labels is set.
 func (l *Launch) OpenImages(ctx context.Context, labels bool, order Order) (*Images, error) {
 	e, r := l.Experiment, &Images{launch: l, order: order}
+	if e.Data.Refresh.Value > 0 && l.Mesh != nil {
+		return nil, fmt.Errorf("data.refresh = %v: lists that change are for runs of one process, and this one has %d; leave it out", e.Data.Refresh, l.Mesh.Size())
+	}
 	spec := inputs.Location(e.Data)
 	spec.Labels = spec.Labels || labels
 	var err error
@@ -62,7 +67,21 @@ func (l *Launch) OpenImages(ctx context.Context, labels bool, order Order) (*Ima
 	if r.Sampler, err = order(r.Source, e.Run.Seed); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
+	if err := r.sameEverywhere(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	return r, nil
+}
+
+// sameEverywhere refuses a source that is not the one of rank 0: the processes would take their parts of other batches.
+func (r *Images) sameEverywhere() error {
+	own := source.Fingerprint(r.Source)
+	first, err := r.launch.Mesh.Lead(func() (string, error) { return own, nil })
+	if err != nil || own == first {
+		return err
+	}
+	return fmt.Errorf("data.source: %v finds other images than rank 0 (%s there, %s here): all machines must see the same files under the same names",
+		r.launch.Mesh.At(), first, own)
 }
 
 // openFirst opens the list that the run began with, which only the run folder knows.
@@ -109,9 +128,17 @@ func (r *Images) options(p *train.Program, plan *config.Resolved) loader.BatchOp
 	return loader.BatchOptions{
 		Crops:  e.Views(),
 		Decode: jpeg.DecodeOptions{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
-		Batch: plan.BatchPerRank, StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
-		Workers: e.Data.Workers, Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
+		Batch: plan.BatchPerRank, Rank: r.launch.Mesh.At().Rank, World: r.launch.Mesh.Size(), StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
+		Workers: workers(e.Data.Workers, r.launch.Mesh.At()), Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
 	}
+}
+
+// workers of data.workers: where it leaves that open, the processes of a machine share its CPUs.
+func workers(asked int, p mesh.Place) int {
+	if asked > 0 || p.LocalWorld <= 1 {
+		return asked
+	}
+	return max(cpus.Workers().N/p.LocalWorld, 1)
 }
 
 // Start begins to load for a program; the start has taken effect.

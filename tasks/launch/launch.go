@@ -8,12 +8,14 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"seer/config"
 	"seer/inputs"
 	"seer/internal/redact"
+	"seer/mesh"
 	"seer/nn"
 	"seer/runfolder"
 	"seer/torch"
@@ -28,6 +30,8 @@ type StartOptions struct {
 	// From is the checkpoint to continue from, see [runfolder.Folder.Choose]. Newer ones are set aside. A start that would
 	// only repeat the end of the last one needs it.
 	From string
+	// Mesh are the processes of the run; nil: this one alone.
+	Mesh *mesh.Mesh
 	// Hooks run behind the run's own, before its checkpoints. An error of theirs ends the run after saving it.
 	Hooks []train.Hook
 }
@@ -44,6 +48,7 @@ type Launch struct {
 	Program *train.Program
 
 	measured *measuredLayout // by this start; Begin keeps it
+	steps    *os.File        // of this process's last step, once there is one
 }
 
 // Open takes the run folder of an experiment, finds the checkpoint to continue from, and tells what differs from the run
@@ -53,6 +58,10 @@ func Open(e *config.Experiment, o StartOptions) (l *Launch, err error) {
 	keep := e.Run.Keep
 	if keep == 0 {
 		keep = math.MaxInt32
+	}
+	if !o.Mesh.Leads() {
+		l.Folder = runfolder.Follow(e.Run.Dir)
+		return l, l.look()
 	}
 	l.Folder, err = runfolder.Open(e.Run.Dir, runfolder.KeepOptions{
 		Keep: keep, Needs: []string{runfolder.ModelFile, runfolder.OptimizerFile, runfolder.StateFile},
@@ -71,11 +80,7 @@ func (l *Launch) look() (err error) {
 	if _, err := l.experiment(); err != nil {
 		return err
 	}
-	l.Newest, err = l.Folder.Choose(l.From)
-	switch {
-	case errors.Is(err, runfolder.ErrNoCheckpoint):
-		return nil
-	case err != nil:
+	if l.Newest, err = l.chosen(); err != nil || l.Newest == nil || !l.Mesh.Leads() {
 		return err
 	}
 	return l.compare()
@@ -123,13 +128,22 @@ func (l *Launch) Warn(problems []config.Problem) {
 
 // CheckMachine refuses what this machine cannot do.
 func (l *Launch) CheckMachine() (err error) {
-	if err = inputs.CheckMemory(l.Experiment, 1); err != nil {
+	if err = inputs.CheckMemory(l.Experiment, l.Mesh.At().Machines()); err != nil {
 		return err
 	}
-	if l.Device, err = torch.ParseDevice(l.Experiment.Run.Device); err != nil {
+	if l.Device, err = torch.ParseDevice(l.device()); err != nil {
 		return fmt.Errorf("run.device: %w", err)
 	}
 	return nil
+}
+
+// device is run.device; of several processes on a machine with GPUs each takes its own.
+func (l *Launch) device() string {
+	name, place := l.Experiment.Run.Device, l.Mesh.At()
+	if name == "cuda" && place.LocalWorld > 1 || name == "auto" && place.LocalWorld > 1 && torch.CUDACount() > 0 {
+		return fmt.Sprintf("cuda:%d", place.Local)
+	}
+	return name
 }
 
 // Clock reads how far the run is that is to be continued; false where there is none.
@@ -156,7 +170,12 @@ func (l *Launch) Accept(p *train.Program, images *Images, plan *config.Resolved)
 	if err := images.check(p, plan); err != nil {
 		return err
 	}
-	return l.refuseDeadEnd(p)
+	if l.Mesh.Leads() {
+		if err := l.refuseDeadEnd(p); err != nil {
+			return err
+		}
+	}
+	return p.Engine.Share()
 }
 
 // resume has a program go on from the newest checkpoint, if there is one.
@@ -214,9 +233,21 @@ func (l *Launch) experiment() (runfolder.File, error) {
 	return file, err
 }
 
-// Begin makes the start take effect, once everything was checked and the checkpoint was found to fit: it writes the
-// resolved experiment and opens the logs where the newest checkpoint ends.
+// Begin makes the start take effect, once everything was checked, by every process of the run, and the checkpoint was
+// found to fit: rank 0 writes the resolved experiment and opens the logs where the newest checkpoint ends.
 func (l *Launch) Begin() error {
+	if err := l.Mesh.Agree(nil); err != nil {
+		return err
+	}
+	if l.Mesh.Leads() {
+		if err := l.begin(); err != nil {
+			return err
+		}
+	}
+	return l.join()
+}
+
+func (l *Launch) begin() error {
 	experiment, err := l.experiment()
 	if err != nil {
 		return err
@@ -259,8 +290,9 @@ func (l *Launch) Fill(p *train.Program) error {
 	p.Files = []runfolder.File{experiment}
 	p.MaxSkipped = int64(l.Experiment.Run.MaxSkippedSteps)
 	p.Ways = Ways(l.Experiment)
+	l.keepLastStep(p)
 	return nil
 }
 
 // Close gives the run folder back.
-func (l *Launch) Close() error { return l.Folder.Close() }
+func (l *Launch) Close() error { return errors.Join(l.Folder.Close(), l.closeRank()) }

@@ -17,7 +17,8 @@ type measuredLayout struct {
 }
 
 // Layout follows run.channels_last. A measured choice is kept in the run folder before the first step. A file that cannot
-// be read is an error: with another layout the run would go on, but not with the same bits.
+// be read is an error: with another layout the run would go on, but not with the same bits. Of several processes rank 0
+// chooses for all.
 func (l *Launch) Layout(trunk nn.Module, precision torch.DType, views []train.Views) (channelsLast bool, err error) {
 	switch l.Experiment.Run.ChannelsLast {
 	case "on":
@@ -25,6 +26,11 @@ func (l *Launch) Layout(trunk nn.Module, precision torch.DType, views []train.Vi
 	case "off":
 		return false, nil
 	}
+	return l.Decide(func() (bool, error) { return l.faster(trunk, precision, views) })
+}
+
+// faster is the layout that was measured before, or is now.
+func (l *Launch) faster(trunk nn.Module, precision torch.DType, views []train.Views) (channelsLast bool, err error) {
 	var kept measuredLayout
 	if known, err := l.Folder.Document(layoutFile, &kept); known || err != nil {
 		return kept.ChannelsLast, err

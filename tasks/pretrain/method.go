@@ -28,7 +28,7 @@ func (m *Method) Forward(ctx *nn.Context, b *train.Batch, step int64) train.Outp
 }
 
 func (m *Method) measure(out swav.Output) []train.Metric {
-	m.Health = swav.Measure(out)
+	m.Health = swav.Measure(m.Group, out)
 	return []train.Metric{
 		{Name: "assignment_entropy", Value: m.Health.Entropy}, {Name: "assignment_confidence", Value: m.Health.Confidence},
 		{Name: "prototypes_used", Value: float64(m.Health.PrototypesUsed)}, {Name: "embedding_std", Value: m.Health.EmbeddingStd},

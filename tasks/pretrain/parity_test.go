@@ -163,7 +163,7 @@ func (g *goldenRun) step(step int64) swav.Output {
 	at("losses", out.Loss.Item(), tolerance)
 	at("grad_norms", norm, tolerance)
 	// Measure scales the spread by sqrt(D).
-	at("embedding_std", swav.Measure(out).EmbeddingStd/math.Sqrt(32), tolerance)
+	at("embedding_std", swav.Measure(nil, out).EmbeddingStd/math.Sqrt(32), tolerance)
 	return out
 }
 

@@ -30,6 +30,7 @@ type run struct {
 // checked is checked first, then the start takes effect: one that is refused has changed nothing. It returns nil when the
 // run is complete, and the context's cause when it was interrupted, after saving a checkpoint.
 func Run(ctx context.Context, e *config.Experiment, o launch.StartOptions) error {
+	o = o.Placed()
 	return torch.OnThread(e.Run.Threads, func() (err error) {
 		warnings, err := e.Validate(config.Pretrain)
 		for _, w := range warnings {
@@ -48,7 +49,7 @@ func Run(ctx context.Context, e *config.Experiment, o launch.StartOptions) error
 }
 
 func (r *run) run(ctx context.Context) error {
-	if done, err := r.complete(); done || err != nil {
+	if done, err := r.Decide(r.complete); done || err != nil {
 		return err
 	}
 	if err := r.prepare(ctx); err != nil {
@@ -93,7 +94,7 @@ func (r *run) openSource(ctx context.Context) (err error) {
 	if r.images, err = r.OpenImages(ctx, false, r.Order); err != nil {
 		return err
 	}
-	plan, warnings, err := r.Experiment.Resolve(r.images.Sampler.Len(), 1)
+	plan, warnings, err := r.Experiment.Resolve(r.images.Sampler.Len(), r.Mesh.Size())
 	r.plan = plan
 	r.Warn(warnings)
 	return err
@@ -134,6 +135,7 @@ func (r *run) build() error {
 	if r.engine, err = NewEngine(system, r.Experiment, r.plan, r.Device, channelsLast); err != nil {
 		return err
 	}
+	r.engine.Mesh, system.Group = r.Mesh, r.Mesh.All()
 	r.method = r.engine.Method.(*Method)
 	return r.assemble()
 }

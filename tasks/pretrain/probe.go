@@ -34,7 +34,7 @@ func (r *run) addLooks() {
 		Device: r.Device, Precision: r.engine.Precision, ChannelsLast: r.engine.ChannelsLast,
 		Threads: e.Run.Threads, Mean: e.Augment.Mean, Std: e.Augment.Std, Model: e.Model,
 	}}}
-	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "probe", Every: r.plan.ProbeEvery, Run: r.looks.look})
+	r.program.Hooks = append(r.program.Hooks, train.Hook{Name: "probe", Every: r.plan.ProbeEvery, Run: r.looks.look, Leader: true})
 }
 
 // found is a line of metrics.jsonl.
