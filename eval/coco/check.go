@@ -3,6 +3,7 @@
 package coco
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -75,8 +76,8 @@ func (t *task) unknownImage(i int) error {
 // unknownCategory says which category of the results the annotations do not have, and guesses why.
 func (t *task) unknownCategory(i int) error {
 	hint := "the results belong to other annotations"
-	most := slices.MaxFunc(t.results, func(a, b instances.Result) int { return int(a.Category - b.Category) }).Category
-	least := slices.MinFunc(t.results, func(a, b instances.Result) int { return int(a.Category - b.Category) }).Category
+	byCategory := func(a, b instances.Result) int { return cmp.Compare(a.Category, b.Category) }
+	least, most := slices.MinFunc(t.results, byCategory).Category, slices.MaxFunc(t.results, byCategory).Category
 	if least >= 0 && most <= int64(len(t.categories)) {
 		hint = "the results seem to number the categories one after the other; write the ids of the annotations"
 	}

@@ -33,7 +33,7 @@ type task struct {
 	notes      []string
 }
 
-// place finds an id in what is sorted by ids.
+// placeOf is the place of each id.
 func placeOf[T any](all []T, id func(T) int64) map[int64]int {
 	places := make(map[int64]int, len(all))
 	for i, v := range all {
