@@ -15,7 +15,7 @@ import (
 
 // An image that is drawn several times in an epoch has other crops each time, and the order is the same from any step on.
 func TestRareImagesHaveOtherCropsEachTime(t *testing.T) {
-	order, err := sampler.Balanced(8, [][]int64{{0, 1, 2, 3, 4, 5, 6}, {7}}, 0, 1)
+	order, err := sampler.Balanced(8, [][]int64{{0, 1, 2, 3, 4, 5, 6}, {7}}, 8, 0, 1)
 	require.NoError(t, err)
 	draws := func(from int64) (indices []int64, rare map[string]bool) {
 		rare = map[string]bool{}

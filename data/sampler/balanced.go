@@ -3,6 +3,7 @@
 package sampler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -20,19 +21,19 @@ type balanced struct {
 
 // Balanced samples images by their classes: a class of m images gets a share of the draws in proportion to m^exponent.
 // 1 is every image alike, 0 every class alike (class-balanced sampling), 0.5 square-root sampling (Kang et al., arXiv
-// 1910.09217, section 3). An epoch has about as many draws as classes have images, at least one for each class. Images in
-// several classes are drawn for each; those in none never.
+// 1910.09217, section 3). An epoch has about as many draws as asked for, at least one for each class. Images in several
+// classes are drawn for each; those in none never.
 //
 // classes lists the images of each class, of n in the source, and is kept: eight bytes an image.
-func Balanced(n int64, classes [][]int64, exponent float64, seed uint64) (*Sampler, error) {
-	if err := checkLen(n); err != nil {
+func Balanced(n int64, classes [][]int64, draws int64, exponent float64, seed uint64) (*Sampler, error) {
+	if err := errors.Join(checkLen(n), checkLen(draws)); err != nil {
 		return nil, err
 	}
 	if !(exponent >= 0 && exponent <= 1) {
 		return nil, fmt.Errorf("sampler: an exponent of %v for the sizes of classes; allowed are 0 (every class alike) to 1 (every image alike)", exponent)
 	}
 	b := &balanced{seed: seed}
-	images, weights := int64(0), 0.
+	weights := 0.
 	for c, members := range classes {
 		for _, i := range members {
 			if i < 0 || i >= n {
@@ -41,7 +42,7 @@ func Balanced(n int64, classes [][]int64, exponent float64, seed uint64) (*Sampl
 		}
 		if len(members) > 0 {
 			b.classes = append(b.classes, members)
-			images, weights = images+int64(len(members)), weights+math.Pow(float64(len(members)), exponent)
+			weights += math.Pow(float64(len(members)), exponent)
 		}
 	}
 	if len(b.classes) == 0 {
@@ -50,7 +51,7 @@ func Balanced(n int64, classes [][]int64, exponent float64, seed uint64) (*Sampl
 	end := int64(0)
 	for _, members := range b.classes {
 		share := math.Pow(float64(len(members)), exponent) / weights
-		end += max(int64(math.Round(share*float64(images))), 1)
+		end += max(int64(math.Round(share*float64(draws))), 1)
 		b.ends = append(b.ends, end)
 	}
 	return &Sampler{total: n, len: end, seed: seed, balanced: b}, nil

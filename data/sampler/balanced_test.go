@@ -45,7 +45,7 @@ func TestClassesGetTheirShares(t *testing.T) {
 		0.5: {703, 0, 222, 74}, // 30, 9.49 and 3.16 of 42.65
 		0:   {333, 0, 333, 333},
 	} {
-		s, err := sampler.Balanced(n, classes, exponent, 7)
+		s, err := sampler.Balanced(n, classes, n, exponent, 7)
 		require.NoError(t, err)
 		for epoch := range uint64(3) {
 			assert.Equal(t, want, drawsOf(s, classes, epoch), "exponent %v, epoch %d", exponent, epoch)
@@ -56,7 +56,7 @@ func TestClassesGetTheirShares(t *testing.T) {
 // However small its share, a class is drawn in every epoch, and however rare, its images take turns.
 func TestImagesOfAClassTakeTurns(t *testing.T) {
 	classes, n := sizes(60, 4)
-	s, err := sampler.Balanced(n, classes, 0, 3)
+	s, err := sampler.Balanced(n, classes, n, 0, 3)
 	require.NoError(t, err)
 	seen := map[int64]int{}
 	passes := map[[2]int64]bool{}
@@ -82,7 +82,7 @@ func TestImagesOfAClassTakeTurns(t *testing.T) {
 func TestBalancedOrderDependsOnSeedAndEpoch(t *testing.T) {
 	classes, n := sizes(50, 5)
 	order := func(seed, epoch uint64) (all []int64) {
-		s, err := sampler.Balanced(n, classes, 0.5, seed)
+		s, err := sampler.Balanced(n, classes, n, 0.5, seed)
 		require.NoError(t, err)
 		for pos := range s.Len() {
 			all = append(all, s.At(epoch, pos))
@@ -95,7 +95,7 @@ func TestBalancedOrderDependsOnSeedAndEpoch(t *testing.T) {
 }
 
 func TestAnImageOfSeveralClassesIsDrawnForEach(t *testing.T) {
-	s, err := sampler.Balanced(3, [][]int64{{0, 1}, {1}}, 0, 1)
+	s, err := sampler.Balanced(3, [][]int64{{0, 1}, {1}}, 4, 0, 1)
 	require.NoError(t, err)
 	both := 0
 	for pos := range 10 * s.Len() {
@@ -107,14 +107,15 @@ func TestAnImageOfSeveralClassesIsDrawnForEach(t *testing.T) {
 	}
 	assert.EqualValues(t, 30, both, "half of the draws of the first class, all of the second")
 	assert.EqualValues(t, 3, s.Total())
+	assert.EqualValues(t, 4, s.Len())
 }
 
 func TestBalancedRefuses(t *testing.T) {
 	for want, f := range map[string]func() (*sampler.Sampler, error){
-		"an exponent of 2":         func() (*sampler.Sampler, error) { return sampler.Balanced(2, [][]int64{{0}}, 2, 0) },
-		"class 0 has image 2":      func() (*sampler.Sampler, error) { return sampler.Balanced(2, [][]int64{{2}}, 0, 0) },
-		"none of 2 classes has an": func() (*sampler.Sampler, error) { return sampler.Balanced(2, [][]int64{{}, {}}, 0, 0) },
-		"0 images in the source":   func() (*sampler.Sampler, error) { return sampler.Balanced(0, nil, 0, 0) },
+		"an exponent of 2":         func() (*sampler.Sampler, error) { return sampler.Balanced(2, [][]int64{{0}}, 1, 2, 0) },
+		"class 0 has image 2":      func() (*sampler.Sampler, error) { return sampler.Balanced(2, [][]int64{{2}}, 1, 0, 0) },
+		"none of 2 classes has an": func() (*sampler.Sampler, error) { return sampler.Balanced(2, [][]int64{{}, {}}, 1, 0, 0) },
+		"0 images in the source":   func() (*sampler.Sampler, error) { return sampler.Balanced(0, nil, 1, 0, 0) },
 	} {
 		_, err := f()
 		assert.ErrorContains(t, err, want)

@@ -29,7 +29,7 @@ func (r *run) sampling(src source.Source, seed uint64) (*sampler.Sampler, error)
 	}
 	members, err := inputs.Members(src, order)
 	if err == nil {
-		order, err = sampler.Balanced(src.Len(), members, exponent, seed)
+		order, err = sampler.Balanced(src.Len(), members, order.Len(), exponent, seed)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("finetune.sampling = %q: %w", r.Experiment.Finetune.Sampling, err)
