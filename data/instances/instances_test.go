@@ -144,3 +144,13 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadResults(f *testing.F) {
+	f.Add([]byte(`[{"image_id": 9, "category_id": 3, "bbox": [1,2,3,4], "score": 0.5, "segmentation": {"size": [3, 4], "counts": "75"}}]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		all, err := ReadResults(bytes.NewReader(text))
+		for _, r := range all {
+			require.True(t, err != nil || r.HasBox || !r.Shape.None())
+		}
+	})
+}

@@ -138,7 +138,7 @@ func (v *voc) read(r io.Reader, name string) error {
 		return fmt.Errorf("size: width %d and height %d; sides have 1 to %d pixels", a.Width, a.Height, maxSide)
 	}
 	file := name + ".jpg"
-	if a.FileName != "" && filepath.Base(a.FileName) == a.FileName {
+	if filepath.IsLocal(a.FileName) && filepath.Base(a.FileName) == a.FileName { // a name, no path
 		file = a.FileName
 	}
 	path, err := filepath.Rel(v.root, filepath.Join(v.base, "JPEGImages", file))

@@ -3,6 +3,7 @@
 package instances
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -71,4 +72,15 @@ func TestVOCErrorsNameTheObject(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(root, "VOCdevkit/VOC2007/ImageSets/Main/val.txt"), []byte("../x\n"), 0o644))
 	_, err = OpenVOC(root, "val", nil)
 	assert.ErrorContains(t, err, `val.txt:1: "../x"; a line is the name of an image`)
+}
+
+func FuzzVOC(f *testing.F) {
+	f.Add([]byte(`<annotation><size><width>9</width><height>8</height></size><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></object></annotation>`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v := voc{root: "r", base: "r/VOC2007", classes: map[string]int64{"cat": 1}, data: &Dataset{}}
+		if v.read(bytes.NewReader(text), "000001") != nil {
+			return
+		}
+		require.True(t, filepath.IsLocal(v.data.Images[0].File), "a file stays in its folder: %q", v.data.Images[0].File)
+	})
 }
