@@ -81,6 +81,22 @@ func TestLinearEvalOfAGrid(t *testing.T) {
 	assert.Equal(t, []any{"stage1:2x2", "pool"}, r.Settings["layers"])
 }
 
+// A probe on random crops keeps its state beside its result; nothing is left of it when the result is there.
+func TestLinearEvalLeavesItsResultAlone(t *testing.T) {
+	experiment, run := experimentFile(t, coloured(t, 12))
+	out := filepath.Join(t.TempDir(), "r.json")
+	args := []string{"linear-eval", experiment, "--random-init", "--set", "linear.augment=true", "--set", "linear.duration=3it"}
+	mustInvoke(t, args...)
+	mustInvoke(t, append(args, "--out", out)...)
+	left, err := os.ReadDir(run)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "the result alone")
+	assert.Equal(t, "results.jsonl", left[0].Name())
+	left, err = os.ReadDir(filepath.Dir(out))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}
+
 // What two sets of images are wrong about is said before the trunk has seen any of them.
 func TestProbesCheckTheirSourcesFirst(t *testing.T) {
 	experiment, _ := experimentFile(t, coloured(t, 9))
