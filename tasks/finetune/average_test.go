@@ -54,6 +54,7 @@ func TestTheAverageIsValidatedAndOffered(t *testing.T) {
 	r, out, err := goes(t, t.Context(), averaged, scratch, launch.StartOptions{})
 	require.NoError(t, err, out)
 
+	assert.Contains(t, out, "the average of the weights, decay 0.99")
 	assert.Equal(t, r.Top1, top1(t, averaged.Run.Dir, val))
 	without, with := digest(t, plain.Run.Dir), digest(t, averaged.Run.Dir)
 	assert.Equal(t, without[runfolder.ModelFile], with[runfolder.TrainingFile], "the average changes nothing of the training")

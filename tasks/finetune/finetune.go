@@ -254,6 +254,9 @@ func (r *run) describe() {
 		float64(nn.CountParameters(r.method.Trunk))/1e6, float64(nn.CountParameters(r.method.Head))/1e6, len(r.val.model.Classes), r.Device, e.Run.Precision)
 	r.Say("%d images of %d pixels, batch %d, %d steps (%.2f epochs), peak learning rate %.4g; %d images to validate on; run folder %s",
 		r.plan.Images, e.Crops[0].Size, r.plan.Batch, r.plan.Steps, r.plan.Epochs, r.plan.PeakLR, r.val.images.Source.Len(), e.Run.Dir)
+	if r.engine.Average != nil {
+		r.Say("Validated and saved for use: the average of the weights, decay %g", r.engine.Average.Decay())
+	}
 }
 
 // result is how good the run is behind its last step.
