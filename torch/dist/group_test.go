@@ -4,7 +4,6 @@ package dist_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -91,7 +90,7 @@ func TestAveragesOfManyTensors(t *testing.T) {
 func TestGroupsOfAStoreAreTheirOwn(t *testing.T) {
 	disttest.Run(t, 4, func(t *testing.T, g *dist.Group) {
 		// disttest's store is not at hand: the test serves a second one.
-		port := g.MaxInPlace(torch.FromInt64([]int64{freePort(t, g)}, 1)).Int64s()[0]
+		port := g.MaxInPlace(torch.FromInt64([]int64{disttest.FreePort(t, g)}, 1)).Int64s()[0]
 		store, err := dist.OpenStore(dist.StoreAddress{Host: "127.0.0.1", Port: int(port), Serve: g.Rank() == 0}, 20*time.Second)
 		require.NoError(t, err)
 		pair, err := dist.OpenGroup(store, fmt.Sprint("pair ", g.Rank()/2), dist.Member{Rank: g.Rank() % 2, Size: 2, Address: "127.0.0.1"}, 20*time.Second)
@@ -101,17 +100,6 @@ func TestGroupsOfAStoreAreTheirOwn(t *testing.T) {
 		assert.Equal(t, all(want, 1), pair.SumInPlace(mine(g, 1)).Float32s())
 		g.Barrier() // the server stays until all are done
 	})
-}
-
-// freePort is a port that nobody listens at, for rank 0, and 0 for the others.
-func freePort(t *testing.T, g *dist.Group) int64 {
-	if g.Rank() > 0 {
-		return 0
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return int64(l.Addr().(*net.TCPAddr).Port)
 }
 
 // lost waits for a collective that cannot get through.
@@ -146,7 +134,7 @@ func TestAMemberThatEndsIsAnErrorAtOnce(t *testing.T) {
 }
 
 func TestAMemberThatNeverComesIsAnErrorAfterTheTimeOut(t *testing.T) {
-	store, err := dist.OpenStore(dist.StoreAddress{Host: "127.0.0.1", Port: int(freePort(t, nil)), Serve: true}, time.Second)
+	store, err := dist.OpenStore(dist.StoreAddress{Host: "127.0.0.1", Port: int(disttest.FreePort(t, nil)), Serve: true}, time.Second)
 	require.NoError(t, err)
 	defer store.Close()
 	_, err = dist.OpenGroup(store, "half", dist.Member{Rank: 0, Size: 2, Address: "127.0.0.1"}, time.Second)

@@ -10,10 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"seer/torch/dist"
+	"seer/torch/dist/disttest"
 )
 
 func TestValuesOfAStore(t *testing.T) {
-	address := dist.StoreAddress{Host: "127.0.0.1", Port: int(freePort(t, nil)), Serve: true}
+	address := dist.StoreAddress{Host: "127.0.0.1", Port: int(disttest.FreePort(t, nil)), Serve: true}
 	server, err := dist.OpenStore(address, time.Second)
 	require.NoError(t, err)
 	defer server.Close()
@@ -40,6 +41,6 @@ func TestValuesOfAStore(t *testing.T) {
 }
 
 func TestAStoreWithoutAServerIsAnError(t *testing.T) {
-	_, err := dist.OpenStore(dist.StoreAddress{Host: "127.0.0.1", Port: int(freePort(t, nil))}, 200*time.Millisecond)
+	_, err := dist.OpenStore(dist.StoreAddress{Host: "127.0.0.1", Port: int(disttest.FreePort(t, nil))}, 200*time.Millisecond)
 	assert.ErrorIs(t, err, dist.ErrLost)
 }

@@ -111,6 +111,18 @@ func leave(t *testing.T, store *dist.Store, rank, size int) {
 	}
 }
 
+// FreePort is a port that nobody listens at, for rank 0, and 0 for the others.
+func FreePort(t *testing.T, g *dist.Group) int64 {
+	t.Helper()
+	if g.Rank() > 0 {
+		return 0
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return int64(l.Addr().(*net.TCPAddr).Port)
+}
+
 func number(t *testing.T, name string) int {
 	t.Helper()
 	n, err := strconv.Atoi(os.Getenv(name))
