@@ -130,6 +130,23 @@ func TestPretrainingDoesNotDependOnTheNumberOfProcesses(t *testing.T) {
 	assert.Contains(t, string(log), "step 20/20")
 }
 
+func TestFinetuningDoesNotDependOnTheNumberOfProcesses(t *testing.T) {
+	images := coloured(t, 36)
+	experiment, run := experimentFile(t, images)
+	set := []string{
+		"optim.batch=12", "optim.base_batch=12", "optim.base_lr=1e-4", "train.duration=20it", "run.threads=1", "run.log_every=1it",
+		"run.channels_last=off", "crops=[{count=1, size=48, scale=[0.5, 1.0]}]", "finetune.val=" + images, "finetune.validate_every=10it",
+		"finetune.ema=0.9", "optim.adaptation=none", "run.seed=1", // a draw without an activation so near to zero that rounding decides its ReLU
+	}
+	for _, n := range []int{1, 2, 4} {
+		dir := fmt.Sprint(run, n)
+		runs(t, launched(n, []string{"finetune", experiment, "--random-init"}, append(set, "run.dir="+dir)...))
+		if n > 1 {
+			sameRun(t, run+"1", dir, 20)
+		}
+	}
+}
+
 // A run that was begun by two processes is continued by four and then by one.
 func TestARunIsContinuedByAnotherNumberOfProcesses(t *testing.T) {
 	experiment, run := experimentFile(t, noise(t))

@@ -206,7 +206,8 @@ func (r *run) build() (err error) {
 	if r.engine, err = launch.NewEngine(r.method, e, r.plan, r.Device, channelsLast, r.method.regularise(e.Finetune)); err != nil {
 		return err
 	}
-	r.engine.Mesh, r.method.Group = r.Mesh, r.Mesh.All()
+	r.Spread(r.engine, r.method.Trunk)
+	r.method.Group = r.Mesh.All()
 	if e.Finetune.EMA > 0 {
 		if r.engine.Average, err = optim.NewEMA(r.method, e.Finetune.EMA); err != nil {
 			return fmt.Errorf("finetune.ema: allocating the average of the weights: %w", err)

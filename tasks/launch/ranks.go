@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"time"
 
+	"seer/models"
+	"seer/recompute"
 	"seer/runfolder"
 	"seer/train"
 )
@@ -108,6 +110,14 @@ func (l *Launch) join() error {
 
 func (l *Launch) rankFile(extension string) string {
 	return l.Folder.Path(RanksDir, fmt.Sprintf("rank-%04d.%s", l.Mesh.At().Rank, extension))
+}
+
+// Spread has an engine train with the other processes of the run. Their trunk's backward pass goes segment by segment, so
+// that the gradients of one travel while those in front of it are computed.
+func (l *Launch) Spread(e *train.Engine, trunk models.Trunk) {
+	if e.Mesh = l.Mesh; l.Mesh != nil && e.Plan == nil {
+		e.Plan = recompute.Each(len(trunk.Segments()), recompute.KeepAll)
+	}
 }
 
 // lastStep is what each process keeps of where it is, for whoever looks for the one that has stopped.

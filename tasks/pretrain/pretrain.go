@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"seer/config"
+	"seer/models"
 	"seer/nn"
 	"seer/tasks/launch"
 	"seer/torch"
@@ -135,7 +136,8 @@ func (r *run) build() error {
 	if r.engine, err = NewEngine(system, r.Experiment, r.plan, r.Device, channelsLast); err != nil {
 		return err
 	}
-	r.engine.Mesh, system.Group = r.Mesh, r.Mesh.All()
+	r.Spread(r.engine, system.Trunk.(models.Trunk)) // newSystem has made it
+	system.Group = r.Mesh.All()
 	r.method = r.engine.Method.(*Method)
 	return r.assemble()
 }
