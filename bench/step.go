@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"seer/config"
+	"seer/footprint"
 	"seer/internal/resident"
 	"seer/optim/schedule"
 	"seer/tasks/pretrain"
@@ -27,8 +28,9 @@ type StepOptions struct {
 	Precision    string // fp32, bf16, fp16
 	Device       string // as in run.device
 	ChannelsLast bool
-	Steps        int // measured, after two that are not
-	Threads      int // 0: as run.threads = 0
+	Memory       config.Memory // what is computed again
+	Steps        int           // measured, after two that are not
+	Threads      int           // 0: as run.threads = 0
 }
 
 // StepResult is the JSON line.
@@ -49,7 +51,12 @@ type StepResult struct {
 	StepRSSMB    float64 `json:"step_rss_mb"`
 	PeakRSSMB    float64 `json:"peak_rss_mb"`
 	PeakDeviceMB float64 `json:"peak_device_mb,omitempty"`
-	Loss         float64 `json:"loss"` // of the last step
+	// TensorsMB are the tensors of the steps at their peak, besides weights and momentum; PlannedMB is what the arithmetic
+	// of seer plan says of them.
+	TensorsMB  float64 `json:"tensors_mb"`
+	PlannedMB  float64 `json:"planned_mb"`
+	Checkpoint string  `json:"checkpoint"` // memory.checkpoint
+	Loss       float64 `json:"loss"`       // of the last step
 }
 
 // warmupSteps run before the measurement: allocations, kernel choice.
@@ -66,7 +73,8 @@ func Step(o StepOptions) (r StepResult, err error) {
 }
 
 func measureStep(o StepOptions) (StepResult, error) {
-	engine, err := newStepEngine(o)
+	e := o.experiment()
+	engine, err := newStepEngine(e, o)
 	if err != nil {
 		return StepResult{}, err
 	}
@@ -80,10 +88,24 @@ func measureStep(o StepOptions) (StepResult, error) {
 	}
 	before := resident.Now()
 	work.last = time.Now()
-	if err := program.Run(context.Background(), nil); err != nil {
+	_, tensors := torch.Account(func() { err = program.Run(context.Background(), nil) })
+	if err != nil {
 		return StepResult{}, err
 	}
-	return summary(o, engine.Device, work.ms[warmupSteps:], work.loss, before), nil
+	r := summary(o, engine.Device, work.ms[warmupSteps:], work.loss, before)
+	r.TensorsMB = megabytes(tensors)
+	r.PlannedMB, err = planned(e, o.Batch)
+	return r, err
+}
+
+// planned is what arithmetic says of the tensors of a step.
+func planned(e *config.Experiment, batch int) (float64, error) {
+	step, err := footprint.StepOf(e, config.Pretrain, int64(batch), 0)
+	if err != nil {
+		return 0, err
+	}
+	plan, err := step.Plan(e.Memory)
+	return megabytes(step.Temporary(plan)), err
 }
 
 // stopwatch brings the same batch to every step and takes its time.
@@ -112,16 +134,21 @@ func (w *stopwatch) take(_ context.Context, e train.Event) error {
 	return nil
 }
 
-func newStepEngine(o StepOptions) (*train.Engine, error) {
+// experiment is one with the options' step.
+func (o StepOptions) experiment() *config.Experiment {
+	e := config.Default()
+	e.Model.Arch, e.Crops, e.Memory = o.Arch, o.Crops, o.Memory
+	e.Run.Precision = o.Precision
+	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes, e.SwAV.BatchNorm = o.Hidden, o.Out, o.Prototypes, true
+	return e
+}
+
+func newStepEngine(e *config.Experiment, o StepOptions) (*train.Engine, error) {
 	dev, err := torch.ParseDevice(o.Device)
 	if err != nil {
 		return nil, err
 	}
-	e := config.Default()
-	e.Model.Arch = o.Arch
-	e.Run.Precision = o.Precision
-	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes, e.SwAV.BatchNorm = o.Hidden, o.Out, o.Prototypes, true
-	plan := &config.Resolved{}
+	plan := &config.Resolved{BatchPerRank: o.Batch}
 	system, err := pretrain.NewSystem(e, plan, dev)
 	if err != nil {
 		return nil, err
@@ -148,7 +175,7 @@ func summary(o StepOptions, dev torch.Device, ms []float64, loss float64, before
 	}
 	r := StepResult{
 		Program: "seer", Arch: o.Arch, Device: dev.String(), Precision: o.Precision, ChannelsLast: o.ChannelsLast,
-		Batch: o.Batch, Threads: torch.Threads(), MsMedian: round(median), MsMin: round(ms[0]),
+		Batch: o.Batch, Checkpoint: o.Memory.Checkpoint, Threads: torch.Threads(), MsMedian: round(median), MsMin: round(ms[0]),
 		ImgS: round(float64(o.Batch) / median * 1000), Loss: loss,
 		BeforeRSSMB: megabytes(before), StepRSSMB: megabytes(resident.Peak() - before), PeakRSSMB: megabytes(resident.Peak()),
 	}

@@ -18,7 +18,7 @@ import (
 func tiny(precision string) StepOptions {
 	return StepOptions{
 		Arch: "regnet_y_200mf", Batch: 4, Crops: []config.Crop{{Count: 2, Size: 64}, {Count: 1, Size: 48}},
-		Hidden: []int{8}, Out: 4, Prototypes: 5, Precision: precision, Device: "cpu", Steps: 2, Threads: 1,
+		Hidden: []int{8}, Out: 4, Prototypes: 5, Precision: precision, Device: "cpu", Memory: config.Memory{Checkpoint: "none"}, Steps: 2, Threads: 1,
 	}
 }
 

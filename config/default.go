@@ -14,6 +14,7 @@ func Default() *Experiment {
 			LogEvery:        Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2,
 		},
 		Mesh: Mesh{FirstTimeoutSeconds: 1800, TimeoutSeconds: 300},
+		Memory: Memory{Checkpoint: "none"},
 		Data: Data{
 			Kind: "auto", Prefetch: 2, MaxBadFraction: 0.01, EXIFOrientation: true, Refresh: Duration{Unit: Steps}, ShuffleLanes: 1,
 			URLs: URLs{Concurrency: 64, PerHost: 4, TimeoutSeconds: 10, MaxMB: 20, RespectRobotsTag: true},

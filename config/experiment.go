@@ -25,6 +25,7 @@ type Experiment struct {
 
 	Run      Run      `toml:"run"`
 	Mesh     Mesh     `toml:"mesh"`
+	Memory   Memory   `toml:"memory"`
 	Data     Data     `toml:"data"`
 	Crops    []Crop   `toml:"crops"`
 	Augment  Augment  `toml:"augment"`

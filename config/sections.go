@@ -17,6 +17,19 @@ type Model struct {
 	GroupWidth int     `toml:"group_width"`
 }
 
+// Memory is what a training step keeps of the trunk's forward pass until its backward pass;
+// the rest is computed again there. Gradients are the same.
+type Memory struct {
+	// Checkpoint: "none" keeps everything; "selective" keeps what convolutions and linear
+	// layers put out (about half the memory, a few per cent more time); "blocks" keeps the
+	// input of each block (a fraction of the memory, about a third more time); "stages" the
+	// input of each stage; "auto" takes what costs least time within Budget. Default "none".
+	Checkpoint string `toml:"checkpoint"`
+	// Budget is what a process may take of its device, weights and momentum included, as
+	// "28GiB"; required for checkpoint = "auto".
+	Budget Bytes `toml:"budget"`
+}
+
 // SwAV is the head, the prototypes and the assignment of SwAV.
 type SwAV struct {
 	// Hidden widths of the projection head between trunk and output; one Linear

@@ -51,6 +51,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 	c.run(e.Run)
 	c.mesh(e.Mesh)
 	c.cache(e.Data.Cache)
+	c.memory(e.Memory)
 	switch task {
 	case Pretrain:
 		c.data(e.Data)
@@ -136,6 +137,12 @@ func (c *checker) mesh(m Mesh) {
 	}
 	timeout("mesh.first_timeout_seconds", m.FirstTimeoutSeconds)
 	timeout("mesh.timeout_seconds", m.TimeoutSeconds)
+}
+
+func (c *checker) memory(m Memory) {
+	c.oneOf("memory.checkpoint", m.Checkpoint, "none", "selective", "blocks", "stages", "auto")
+	c.refuse(m.Checkpoint == "auto" && m.Budget == 0, "memory.budget", "", "say what a process may take of its device, such as 28GiB, or choose another memory.checkpoint")
+	c.refuse(m.Checkpoint != "auto" && m.Budget != 0, "memory.budget", m.Budget.String(), "is for memory.checkpoint = \"auto\", which is %q", m.Checkpoint)
 }
 
 func (c *checker) data(d Data) {

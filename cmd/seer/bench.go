@@ -41,6 +41,8 @@ func benchStepCommand() *cli.Command {
 			&cli.StringFlag{Name: "precision", Value: "fp32", Usage: "fp32, bf16 or fp16"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
 			&cli.BoolFlag{Name: "channels-last", Usage: "NHWC memory format"},
+			&cli.StringFlag{Name: "checkpoint", Value: "none", Usage: "as memory.checkpoint: none, selective, blocks, stages or auto"},
+			&cli.StringFlag{Name: "budget", Usage: "as memory.budget, for --checkpoint auto"},
 			&cli.IntFlag{Name: "steps", Value: 6, Usage: "measured steps, after two that are not"},
 			&cli.IntFlag{Name: "threads", Usage: "CPU threads; 0: $OMP_NUM_THREADS, or one for each CPU, as run.threads = 0"},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON line"},
@@ -63,13 +65,17 @@ func runBenchStep(c *cli.Context) error {
 	}
 	e := config.Default()
 	e.Crops = crops
+	e.Memory.Checkpoint = c.String("checkpoint")
+	if err := e.Memory.Budget.UnmarshalText([]byte(c.String("budget"))); err != nil {
+		return fmt.Errorf("--budget: %w", err)
+	}
 	if err := checkViews(e, c.Int("batch")); err != nil {
 		return err
 	}
 	r, err := bench.Step(bench.StepOptions{
 		Arch: c.String("arch"), Batch: c.Int("batch"), Crops: crops, Hidden: hidden, Out: c.Int("out"),
 		Prototypes: c.Int("prototypes"), Precision: c.String("precision"), Device: c.String("device"),
-		ChannelsLast: c.Bool("channels-last"), Steps: c.Int("steps"), Threads: c.Int("threads"),
+		ChannelsLast: c.Bool("channels-last"), Memory: e.Memory, Steps: c.Int("steps"), Threads: c.Int("threads"),
 	})
 	if err != nil {
 		return err

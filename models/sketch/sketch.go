@@ -25,6 +25,8 @@ type SegmentCost struct {
 	Activations int64
 	Bytes       int64 // what autograd keeps for the backward pass, the segment's output included
 	Output      int64 // bytes of the output alone: what stays of a segment that is computed again
+	Largest     int64 // bytes of the largest tensor that is kept: gradients on the way are as large
+	Parameters  int64 // elements, the same for any image
 }
 
 // Sketch collects what a network draws.
@@ -75,10 +77,17 @@ func (s *Sketch) Add(name string, kind Kind, shape ...int) {
 		e.Shape[i] = int64(d)
 	}
 	s.Entries = append(s.Entries, e)
+	if kind == Param {
+		s.segment().Parameters += e.Numel()
+	}
 }
 
 // Keep says that autograd keeps a tensor of that size for the backward pass.
-func (s *Sketch) Keep(m Map) { s.segment().Bytes += float * m.Elements() }
+func (s *Sketch) Keep(m Map) {
+	n := float * m.Elements()
+	s.segment().Bytes += n
+	s.segment().Largest = max(s.segment().Largest, n)
+}
 
 // KeepBytes is Keep for what are no float32 maps.
 func (s *Sketch) KeepBytes(n int64) { s.segment().Bytes += n }
@@ -149,6 +158,8 @@ func Total(segments []SegmentCost) SegmentCost {
 		total.Activations += c.Activations
 		total.Bytes += c.Bytes
 		total.Output = c.Output
+		total.Largest = max(total.Largest, c.Largest)
+		total.Parameters += c.Parameters
 	}
 	return total
 }

@@ -36,12 +36,12 @@ func (pair) Classifier(int) []sketch.Entry { return nil }
 func TestWhatIsDrawnIsCounted(t *testing.T) {
 	s := sketch.Draw(pair{}, 5, 8) // 3×4 pixels behind the stride
 	assert.Equal(t, []sketch.SegmentCost{
-		{Name: "stem", MACs: 6 * 12 * 9, Activations: 6 * 12, Bytes: 4 * 6 * 12, Output: 4 * 6 * 12},
-		{Name: "mix", MACs: 4*12*6 + 7, Activations: 4 * 12, Bytes: 4*4*12 + 3, Output: 4 * 4 * 12},
+		{Name: "stem", MACs: 6 * 12 * 9, Activations: 6 * 12, Bytes: 4 * 6 * 12, Output: 4 * 6 * 12, Largest: 4 * 6 * 12, Parameters: 6*9 + 6 + 6 + 6},
+		{Name: "mix", MACs: 4*12*6 + 7, Activations: 4 * 12, Bytes: 4*4*12 + 3, Output: 4 * 4 * 12, Largest: 4 * 4 * 12, Parameters: 24 + 4},
 	}, s.Segments)
 	assert.Equal(t, []int{0, 1}, s.Ends)
 	assert.Equal(t, []int64{6, 4}, s.Widths)
-	assert.Equal(t, sketch.SegmentCost{Name: "all", MACs: 6*12*9 + 4*12*6 + 7, Activations: 120, Bytes: 4*120 + 3, Output: 4 * 4 * 12}, sketch.Total(s.Segments))
+	assert.Equal(t, sketch.SegmentCost{Name: "all", MACs: 6*12*9 + 4*12*6 + 7, Activations: 120, Bytes: 4*120 + 3, Output: 4 * 4 * 12, Largest: 4 * 6 * 12, Parameters: 100}, sketch.Total(s.Segments))
 	assert.Equal(t, int64(6*9+6+6+6+24+4), sketch.Parameters(s.Entries))
 }
 

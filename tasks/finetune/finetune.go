@@ -203,11 +203,16 @@ func (r *run) build() (err error) {
 		return err
 	}
 	r.backbone.ChannelsLast = channelsLast
+	again, err := launch.Recomputation(e, config.FineTuning, r.plan.BatchPerRank, len(classes))
+	if err != nil {
+		return err
+	}
 	if r.engine, err = launch.NewEngine(r.method, e, r.plan, r.Device, channelsLast, r.method.regularise(e.Finetune)); err != nil {
 		return err
 	}
 	r.Spread(r.engine, r.method.Trunk)
 	r.method.Group = r.Mesh.All()
+	r.engine.Plan = again
 	if e.Finetune.EMA > 0 {
 		if r.engine.Average, err = optim.NewEMA(r.method, e.Finetune.EMA); err != nil {
 			return fmt.Errorf("finetune.ema: allocating the average of the weights: %w", err)

@@ -48,9 +48,17 @@ func widths(ws []int) []int64 {
 // NewEngine puts an optimizer on a system. The prototypes rest for the first steps: while the trunk is random, moving
 // them too leads to collapse (section 5.1 of arXiv 2006.09882).
 func NewEngine(system *swav.SwAV, e *config.Experiment, plan *config.Resolved, dev torch.Device, channelsLast bool) (*train.Engine, error) {
-	return launch.NewEngine(&Method{SwAV: system}, e, plan, dev, channelsLast, func(p nn.Entry, s *rules.Setting) {
+	again, err := launch.Recomputation(e, config.Pretrain, plan.BatchPerRank, 0)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := launch.NewEngine(&Method{SwAV: system}, e, plan, dev, channelsLast, func(p nn.Entry, s *rules.Setting) {
 		if p.Name == "prototypes.weight" {
 			s.FreezeUntil = max(s.FreezeUntil, plan.FreezePrototypes)
 		}
 	})
+	if err == nil {
+		engine.Plan = again
+	}
+	return engine, err
 }
