@@ -13,7 +13,7 @@ func Default() *Experiment {
 			MaxSkippedSteps: 30,
 			LogEvery:        Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2,
 		},
-		Mesh: Mesh{FirstTimeoutSeconds: 1800, TimeoutSeconds: 300},
+		Mesh:   Mesh{FirstTimeoutSeconds: 1800, TimeoutSeconds: 300},
 		Memory: Memory{Checkpoint: "none"},
 		Data: Data{
 			Kind: "auto", Prefetch: 2, MaxBadFraction: 0.01, EXIFOrientation: true, Refresh: Duration{Unit: Steps}, ShuffleLanes: 1,

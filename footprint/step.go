@@ -102,10 +102,11 @@ func (s *Step) Plan(m config.Memory) (recompute.Plan, error) {
 
 func (s *Step) auto(budget int64) (recompute.Plan, error) {
 	outside := s.Static() + s.outside()
-	plan, least := recompute.Cheapest(s.Segments, budget-outside)
+	plan := recompute.Cheapest(s.Segments, budget-outside)
 	if plan == nil {
+		least := outside + recompute.Least(s.Segments)
 		return nil, fmt.Errorf("memory.budget = %q: a step of %d images takes %s at least, whatever is computed again: raise the budget, or take fewer images a process (optim.batch) or smaller crops",
-			config.Bytes(budget), s.Images, Human(outside+least))
+			config.Bytes(budget), s.Images, Human(least))
 	}
 	return plan, nil
 }
@@ -126,12 +127,14 @@ func (s *Step) Temporary(p recompute.Plan) int64 {
 func (s *Step) Peak(p recompute.Plan) int64 { return s.Static() + s.Temporary(p) }
 
 // MACs are the multiply-adds of a step: a backward pass has twice those of the forward pass.
-func (s *Step) MACs(p recompute.Plan) int64 {
-	forward := s.HeadMACs
+func (s *Step) MACs(p recompute.Plan) int64 { return 3*s.forward() + p.Again(s.Segments) }
+
+func (s *Step) forward() int64 {
+	macs := s.HeadMACs
 	for _, c := range s.Segments {
-		forward += c.MACs
+		macs += c.MACs
 	}
-	return 3*forward + p.Again(s.Segments)
+	return macs
 }
 
 // Human writes a number of bytes for people.

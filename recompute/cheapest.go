@@ -15,17 +15,17 @@ type state struct {
 }
 
 // Cheapest is the plan that computes least again among those whose Peak is at most the budget, in bytes; nil where there
-// is none, with the least that any plan takes.
+// is none.
 //
 // It goes through the segments in order and keeps, for each place, every way that no other beats in both memory and work
 // (dynamic programming: what is behind a place depends on nothing else in front of it). The number of ways is bounded by
 // counting memory in the budget's 65536th parts, rounded up.
-func Cheapest(segments []Costs, budget int64) (plan Plan, least int64) {
+func Cheapest(segments []Costs, budget int64) Plan {
 	s := search{segments: segments, budget: budget, unit: max(budget>>16, 1)}
 	if end := s.run(); end != nil {
-		return end.plan(), 0
+		return end.plan()
 	}
-	return nil, leastPeak(segments)
+	return nil
 }
 
 type search struct {
@@ -95,14 +95,12 @@ func (s *state) plan() Plan {
 	return p
 }
 
-// leastPeak finds the smallest budget for which there is a plan, to a thousandth.
-func leastPeak(segments []Costs) int64 {
+// Least is the smallest budget for which there is a plan, to a thousandth.
+func Least(segments []Costs) int64 {
 	peak := Each(len(segments), KeepInput).Peak(segments)
 	low, high := int64(0), peak+peak>>8+1 // some room for the rounding
-	for high-low > high>>10 {
-		middle := (low + high) / 2
-		s := search{segments: segments, budget: middle, unit: max(middle>>16, 1)}
-		if s.run() == nil {
+	for high-low > max(high>>10, 1) {
+		if middle := (low + high) / 2; Cheapest(segments, middle) == nil {
 			low = middle
 		} else {
 			high = middle

@@ -2,11 +2,7 @@
 
 package recompute
 
-import (
-	"slices"
-
-	"seer/models/sketch"
-)
+import "seer/models/sketch"
 
 // Views are the images of one resolution that a step of one process has: one forward pass of the trunk.
 type Views struct {
@@ -75,24 +71,24 @@ func stored(m Mode, span []Costs) (bytes int64) {
 	return bytes
 }
 
-// inFlight are gradients of the size of the largest tensor, while a layer goes from one to the next.
-const inFlight = 2
-
 // backward is what the backward pass of a span adds to what is stored: what is computed again, and gradients on the way.
+// Of these there are two of the size of the largest tensor, while a layer goes from one to the next, and that of a
+// block's output, which waits for the shortcut.
 func backward(m Mode, span []Costs) (bytes int64) {
+	var flight int64
 	for _, c := range span {
 		switch m {
+		case KeepAll:
+			flight = max(flight, 2*c.Largest+c.Output)
+			continue
 		case KeepProducts:
 			bytes += c.Again - min(c.Again, c.Products)
 		case KeepInput:
 			bytes += c.Again
 		}
+		flight = max(flight, 2*c.Widest+c.Output)
 	}
-	flight := slices.MaxFunc(span, func(a, b Costs) int { return int(a.Largest - b.Largest) })
-	if m == KeepAll {
-		return bytes + inFlight*flight.Largest
-	}
-	return bytes + inFlight*flight.Widest
+	return bytes + flight
 }
 
 // balance is how many multiply-adds a device does in the time in which it reads or writes one byte: what tells the cost of
@@ -141,6 +137,17 @@ func (p Plan) Kept(segments []Costs) (bytes int64) {
 		from += s.Segments
 	}
 	return bytes
+}
+
+// Price is the work of computing again by which plans are compared: multiply-adds, and the time of layers that only move
+// memory as so many multiply-adds.
+func (p Plan) Price(segments []Costs) (macs int64) {
+	from := 0
+	for _, s := range p {
+		macs += price(s.Mode, segments[from:from+s.Segments])
+		from += s.Segments
+	}
+	return macs
 }
 
 // Again are the multiply-adds of convolutions and linear layers that are done twice.

@@ -47,16 +47,6 @@ func (p Plan) Segments() (n int) {
 	return n
 }
 
-// Recomputes reports whether anything is computed again.
-func (p Plan) Recomputes() bool {
-	for _, s := range p {
-		if s.Mode != KeepAll {
-			return true
-		}
-	}
-	return false
-}
-
 // Each treats each of n segments by itself.
 func Each(n int, m Mode) Plan {
 	p := make(Plan, n)

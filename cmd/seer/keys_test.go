@@ -49,7 +49,9 @@ func changes(images, noisy string) map[string]change {
 		"run.log_every": plan("3it"), "run.checkpoint_every": plan("3it"), "run.keep": pretrain("1", "run.checkpoint_every=1it"),
 		"mesh.batch_norm_group": read("2", "cmd/seer/mesh.go: e.Mesh.BatchNormGroup"), "mesh.first_timeout_seconds": read("60", "cmd/seer/mesh.go: e.Mesh.FirstTimeoutSeconds"),
 		"mesh.timeout_seconds": read("60", "cmd/seer/mesh.go: e.Mesh.TimeoutSeconds"),
-		"data.source":          plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),
+		// Gradients do not depend on them.
+		"memory.checkpoint": read("blocks", "tasks/launch/memory.go: step.Plan(e.Memory)"), "memory.budget": read("1GiB", "footprint/step.go: m.Budget"),
+		"data.source": plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),
 		"data.workers": read("1", "tasks/launch/images.go: e.Data.Workers"), "data.prefetch": read("1", "tasks/launch/images.go: e.Data.Prefetch"),
 		"data.max_bad_fraction": pretrain("0", "data.source="+noisy), "data.exif_orientation": pretrain("false", "augment.flip=0", "data.source="+noisy, "data.max_bad_fraction=1"),
 		"data.refresh": plan("3it"), "data.shuffle_window": plan("8"), "data.shuffle_lanes": plan("2", "data.shuffle_window=8"),

@@ -8,19 +8,14 @@ import (
 	"seer/recompute"
 )
 
-// Recomputation is what [memory] of an experiment has a step of that task compute again; nil: nothing. A process has so
-// many images a step; classes are those of fine-tuning.
+// Recomputation is what [memory] of an experiment has a step of that task keep, and compute again. A process has so many
+// images a step; classes are those of fine-tuning. Where nothing is computed again, the backward pass still goes segment
+// by segment: it has the same bits as a single one, and with several resolutions it takes less memory, because a single
+// one holds the gradients of all parameters when it begins with the first resolution.
 func Recomputation(e *config.Experiment, task config.Task, images, classes int) (recompute.Plan, error) {
-	if e.Memory.Checkpoint == "none" {
-		return nil, nil
-	}
 	step, err := footprint.StepOf(e, task, int64(images), int64(classes))
 	if err != nil {
 		return nil, err
 	}
-	plan, err := step.Plan(e.Memory)
-	if err != nil || !plan.Recomputes() {
-		return nil, err
-	}
-	return plan, nil
+	return step.Plan(e.Memory)
 }
