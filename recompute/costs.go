@@ -26,11 +26,11 @@ type Costs struct {
 // mixed precision.
 func CostsOf(n sketch.Network, views []Views, element int64) []Costs {
 	var all []Costs
+	for _, s := range sketch.Draw(n, 0, 0).Segments {
+		all = append(all, Costs{Gradients: float * s.Parameters})
+	}
 	for _, v := range views {
 		for i, s := range sketch.Draw(n, v.Size, v.Size).Segments {
-			if i == len(all) {
-				all = append(all, Costs{Gradients: float * s.Parameters})
-			}
 			all[i].add(s, v.Images, element)
 		}
 	}

@@ -89,6 +89,23 @@ func digest(t *testing.T, run string) map[string]string {
 	return sums
 }
 
+// What is computed again in the backward pass changes nothing of a run in float32.
+func TestFinetuningHasTheSameBitsWhateverIsComputedAgain(t *testing.T) {
+	torchtest.NoLeaks(t)
+	images, val := evaltest.Coloured(t, 24), evaltest.Coloured(t, 12)
+	var want map[string]string
+	for _, m := range []config.Memory{{Checkpoint: "none"}, {Checkpoint: "selective"}, {Checkpoint: "blocks"}, {Checkpoint: "stages"}, {Checkpoint: "auto", Budget: 1_700_000}} {
+		e := experiment(t, images, val)
+		e.Memory, e.Train.Duration.Value = m, 1
+		_, out, err := goes(t, t.Context(), e, scratch, launch.StartOptions{})
+		require.NoError(t, err, out)
+		if want == nil {
+			want = digest(t, e.Run.Dir)
+		}
+		assert.Equal(t, want, digest(t, e.Run.Dir), m.Checkpoint)
+	}
+}
+
 func TestFinetuningLearnsClasses(t *testing.T) {
 	torchtest.NoLeaks(t)
 	e := experiment(t, evaltest.Coloured(t, 24), evaltest.Coloured(t, 12))

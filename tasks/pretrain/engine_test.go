@@ -70,6 +70,43 @@ func snapshot(w nn.Walker) map[string][]byte {
 	return state
 }
 
+// While the backward pass goes on, the engine tells of each parameter once: those behind the trunk first, then the trunk's
+// from the last to the first, each with the gradient that the update sees.
+func TestFinalGradientsAreTold(t *testing.T) {
+	torchtest.NoLeaks(t)
+	scope := torch.NewScope()
+	defer scope.Close()
+	plain, told := newEngine(t, tiny(), &config.Resolved{}), newEngine(t, tiny(), &config.Resolved{})
+	var params []*torch.Tensor
+	told.Final = func(final []*torch.Tensor) {
+		for _, p := range final {
+			if g := p.Grad(); g != nil {
+				g.CopyInPlace(g.MulScalar(0.5)) // what a group of processes would do
+			}
+		}
+		params = append(params, final...)
+	}
+	batch := noise("final")
+	before := snapshot(told.Method)
+	for _, e := range []*train.Engine{plain, told} {
+		_, err := e.Step(0, 0.1, batch, false)
+		require.NoError(t, err)
+	}
+	entries := nn.Parameters(told.Method)
+	assert.ElementsMatch(t, nn.Tensors(entries), params)
+	trunk := len(nn.Parameters(system(told).Trunk))
+	assert.Equal(t, nn.Tensors(entries[trunk:]), params[:len(params)-trunk], "head and prototypes come first")
+	assert.Same(t, entries[0].Tensor, params[len(params)-3], "and the stem last")
+	halved := 0
+	for _, e := range entries {
+		other := nntest.Find(t, plain.Method, e.Name)
+		if string(before[e.Name]) != string(e.Tensor.RawBytes()) && !other.Equal(e.Tensor) {
+			halved++
+		}
+	}
+	assert.Positive(t, halved, "the update uses what became of the gradients")
+}
+
 // Fifty steps on the same images teach the system something, keep the prototypes on the sphere, and leave no tensor behind.
 func TestStepsLearnAndFreeWhatTheyMake(t *testing.T) {
 	torchtest.NoLeaks(t)
