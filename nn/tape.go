@@ -188,9 +188,7 @@ func (t *Tape) backwardAgain(i int, span part) {
 	for j := len(t.passes) - 1; j >= 0; j-- {
 		p := t.passes[j]
 		if p.gradient != nil {
-			y := p.again(&p.spans[i], span)
-			torch.BackwardFrom([]*torch.Tensor{y}, []*torch.Tensor{p.gradient})
-			y.Close()
+			torch.BackwardFrom([]*torch.Tensor{p.again(&p.spans[i], span)}, []*torch.Tensor{p.gradient})
 		}
 		p.leave(i)
 	}

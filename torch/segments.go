@@ -27,15 +27,17 @@ func (t *Tensor) TakeGradient() *Tensor {
 }
 
 // BackwardFrom goes on with a backward pass from tensors of any shape, in one pass, with the gradients that arrive at
-// them. It closes the gradients: the pass frees each as soon as it has been used. The graphs are freed too.
+// them. It closes both: the pass frees each, like all that the graphs keep, as soon as it has been used.
 func BackwardFrom(ts, grads []*Tensor) {
 	if len(ts) == 0 {
 		return
 	}
 	p, n := handles(ts)
 	g, _ := handles(grads)
-	check("backward_from", C.ct_backward_from(p, g, n), ts...)
-	for _, grad := range grads {
-		grad.Close()
+	msg := C.ct_backward_from(p, g, n)
+	for i := range ts {
+		ts[i].Close()
+		grads[i].Close()
 	}
+	check("backward_from", msg)
 }

@@ -21,7 +21,7 @@ func planCommand() *cli.Command {
 		Description: "Prints parameters, FLOPs, memory by memory.checkpoint, the largest batch that fits, communication and time\n" +
 			"of a step. Memory is that of tensors; --reserve is for the rest. docs/memory.md says how it is counted.\n\nExamples:\n" +
 			"   seer plan experiments/seer_regnety_256gf.toml --gpus 512 --gpu-memory 32GiB\n" +
-			"   seer plan experiments/finetune_in1k.toml --task finetune --gpus 8 --gpu-memory 80GiB --tflops 990 --json",
+			"   seer plan experiments/finetune_in1k.toml --task finetune --set model.arch=regnet_y_16gf --gpus 8 \\\n      --gpu-memory 80GiB --tflops 990 --json",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "set", Usage: "another value for a key, as in pretrain: `KEY=VALUE`"},
 			&cli.StringFlag{Name: "task", Value: "pretrain", Usage: "pretrain or finetune"},

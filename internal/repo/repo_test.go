@@ -37,7 +37,7 @@ var descriptions = []string{
 }
 
 var rules = []rule{
-	{append([]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/optim/schedule", "seer/optim/rules", "seer/sweep", "seer/eval/featurefile", "seer/eval/retrieval"}, descriptions...),
+	{append([]string{"seer/config", "seer/data", "seer/checkpoint", "seer/runfolder", "seer/inputs", "seer/footprint", "seer/optim/schedule", "seer/optim/rules", "seer/sweep", "seer/eval/featurefile", "seer/eval/retrieval"}, descriptions...),
 		[]string{"seer/torch", "github.com/wangkuiyi/gotorch"}, "they are tested and used without libtorch", nil},
 	{[]string{"seer/config"}, []string{"seer/data"}, "a configuration is checked without touching data", []string{"seer/data/augment"}},
 	{[]string{"seer/data/source"}, []string{"seer/data/loader", "seer/data/refresh", "seer/data/sampler", "seer/data/augment"}, "an image's way through data has one direction", nil},

@@ -8,11 +8,15 @@
 normalised; trunk once a resolution, head once; unit embeddings; scores, Sinkhorn (10 iterations) on
 the first two crops and the loss in float32; backward; LARC and SGD with momentum; prototypes to unit rows.
 
+With --checkpoint, torch.utils.checkpoint (not reentrant) computes stem and blocks, or stem and stages, again in the
+backward pass; "selective" keeps the outputs of convolutions (create_selective_checkpoint_contexts).
+
 Written as a careful user of PyTorch would: set_to_none, foreach optimizer and foreach LARC without
 host synchronisation, all cores, no torch.compile (the comparison is with eager execution). Prints
 one JSON line with the fields of `seer bench step`.
 """
 import argparse
+import functools
 import json
 import os
 import resource
@@ -24,6 +28,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torchvision
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -32,12 +37,44 @@ LR, MOMENTUM, DECAY, TRUST, EPS = 0.01, 0.9, 1e-6, 0.001, 1e-8
 WARMUP_STEPS = 2
 
 
+def keep_convolutions(_ctx, op, *_args, **_kwargs):
+    convolution = op == torch.ops.aten.convolution.default
+    return CheckpointPolicy.MUST_SAVE if convolution else CheckpointPolicy.PREFER_RECOMPUTE
+
+
+class Again(nn.Module):
+    """A module that is computed again in the backward pass."""
+
+    def __init__(self, module, selective):
+        super().__init__()
+        self.module = module
+        self.how = {"context_fn": functools.partial(create_selective_checkpoint_contexts, keep_convolutions)} if selective else {}
+
+    def forward(self, x):
+        return checkpoint(self.module, x, use_reentrant=False, **self.how)
+
+
+def checkpointed(trunk, how):
+    """A RegNet of torchvision whose segments are computed again."""
+    if how == "none":
+        return trunk
+    trunk.stem = Again(trunk.stem, how == "selective")
+    for name, stage in list(trunk.trunk_output.named_children()):
+        if how == "stages":
+            setattr(trunk.trunk_output, name, Again(stage, False))
+            continue
+        for block, module in list(stage.named_children()):
+            setattr(stage, block, Again(module, how == "selective"))
+    return trunk
+
+
 class System(nn.Module):
-    def __init__(self, arch, hidden, out, prototypes):
+    def __init__(self, arch, hidden, out, prototypes, how):
         super().__init__()
         self.trunk = torchvision.models.get_model(arch)
         width = self.trunk.fc.in_features
         self.trunk.fc = nn.Identity()
+        self.trunk = checkpointed(self.trunk, how)
         layers = []
         for h in hidden:
             layers += [nn.Linear(width, h), nn.BatchNorm1d(h), nn.ReLU(inplace=True)]
@@ -98,7 +135,7 @@ class Step:
     def __init__(self, a, device):
         self.a, self.device = a, device
         self.format = torch.channels_last if a.channels_last else torch.contiguous_format
-        self.system = System(a.arch, a.hidden, a.out, a.prototypes).to(device, memory_format=self.format).train()
+        self.system = System(a.arch, a.hidden, a.out, a.prototypes, a.checkpoint).to(device, memory_format=self.format).train()
         self.parameters = list(self.system.parameters())
         self.opt = torch.optim.SGD(self.parameters, lr=LR, momentum=MOMENTUM, foreach=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=a.precision == "fp16")
@@ -124,6 +161,17 @@ class Step:
         self.scaler.update()
         unit(self.system.prototypes.weight)
         return loss.item()  # a training loop looks at its loss
+
+
+def tensors(step):
+    """MB that libtorch allocates in a step at its peak, above what there was before."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as p:
+        step()
+    now = most = 0
+    for e in sorted((e for e in p.profiler.kineto_results.events() if e.name() == "[memory]"), key=lambda e: e.start_ns()):
+        now += e.nbytes()
+        most = max(most, now)
+    return most / 2**20
 
 
 def peak():
@@ -155,6 +203,7 @@ def arguments():
     p.add_argument("--precision", choices=DTYPES, default="fp32")
     p.add_argument("--device", default="cpu")
     p.add_argument("--channels-last", action="store_true")
+    p.add_argument("--checkpoint", choices=("none", "selective", "blocks", "stages"), default="none", help="what is computed again")
     p.add_argument("--steps", type=int, default=6, help="measured steps, after two that are not")
     p.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice, one a core")
     p.add_argument("--json", action="store_true")
@@ -194,12 +243,13 @@ def main():
             torch.cuda.synchronize(device)
         if i >= WARMUP_STEPS:
             ms.append((time.perf_counter() - start) * 1000)
-    median = statistics.median(ms)
+    median, most = statistics.median(ms), peak()
     result = dict(
         program=f"pytorch {torch.__version__}", arch=a.arch, device=a.device, precision=a.precision,
         channels_last=a.channels_last, batch=a.batch, threads=torch.get_num_threads(), ms_median=round(median, 1),
         ms_min=round(min(ms), 1), img_s=round(a.batch / median * 1000, 1),
-        before_rss_mb=round(before, 1), step_rss_mb=round(peak() - before, 1), peak_rss_mb=round(peak(), 1), loss=loss)
+        before_rss_mb=round(before, 1), step_rss_mb=round(most - before, 1), peak_rss_mb=round(most, 1), checkpoint=a.checkpoint,
+        tensors_mb=round(tensors(lambda: step(groups)), 1) if device.type == "cpu" else None, loss=loss)
     if a.json:
         print(json.dumps(result))
     else:

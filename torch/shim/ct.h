@@ -147,7 +147,7 @@ char *ct_autocast_get(int32_t device_type, ct_autocast_state *out);
 /* ---- a backward pass in segments (segments.cc) ---- */
 char *ct_cut(ct_tensor x, ct_ref *out); /* the same memory as the begin of a graph, which keeps the gradient that arrives */
 char *ct_take_cut_gradient(ct_tensor x, ct_ref *out); /* once; out->ptr is NULL when none has arrived */
-char *ct_backward_from(ct_tensor *ts, ct_tensor *grads, int n); /* frees graph and grads: their handles hold no tensor then */
+char *ct_backward_from(ct_tensor *ts, ct_tensor *grads, int n); /* frees all of them: the handles hold no tensor then */
 
 /* ---- products whose result is known already (kept.cc) ---- */
 char *ct_conv2d_kept(ct_tensor kept, ct_tensor x, ct_tensor w, ct_tensor bias_or_null, int64_t stride, int64_t padding,

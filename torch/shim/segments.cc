@@ -61,6 +61,7 @@ char *ct_backward_from(ct_tensor *ts, ct_tensor *grads, int n) {
     seed->add_input_metadata(start);
     for (int i = 0; i < n; i++) {
       seed->add_next_edge(torch::autograd::impl::gradient_edge(ref(ts[i])));
+      ref(ts[i]) = at::Tensor();
       seed->gradients.push_back(std::exchange(ref(grads[i]), at::Tensor()));
     }
     torch::autograd::Engine::get_default_engine().execute({Edge(seed, 0)}, {start}, false, false, true, {});
