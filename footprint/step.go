@@ -23,7 +23,7 @@ type Step struct {
 	HeadMACs int64 // of the forward pass
 }
 
-const float = 4 // bytes of a float32
+const float = 4 // bytes of a float32, in which sketches count, too
 
 // StepOf describes the step of a task, pretraining or fine-tuning to so many classes, in a process that has so many images.
 func StepOf(e *config.Experiment, task config.Task, images, classes int64) (*Step, error) {
@@ -36,14 +36,14 @@ func StepOf(e *config.Experiment, task config.Task, images, classes int64) (*Ste
 	if e.Run.Precision != "fp32" {
 		element = 2
 	}
-	var views []recompute.Views
+	var views []Views
 	var crops int64 // of an image
 	for _, c := range e.Crops {
 		crops += int64(c.Count)
-		views = append(views, recompute.Views{Images: images * int64(c.Count), Size: c.Size})
+		views = append(views, Views{Images: images * int64(c.Count), Size: c.Size})
 		s.Views += float * images * int64(c.Count) * 3 * int64(c.Size) * int64(c.Size)
 	}
-	s.Segments = recompute.CostsOf(n, views, element)
+	s.Segments = CostsOf(n, views, element)
 	if task == config.FineTuning {
 		s.addHead(images, element, false, append([]int64{int64(n.Width())}, append(widths(e.Finetune.Hidden), classes)...)...)
 		return s, nil

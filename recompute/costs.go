@@ -2,14 +2,6 @@
 
 package recompute
 
-import "seer/models/sketch"
-
-// Views are the images of one resolution that a step of one process has: one forward pass of the trunk.
-type Views struct {
-	Images int64
-	Size   int // pixels on a side
-}
-
 // Costs are the work and memory of one segment in a step of one process, in bytes.
 type Costs struct {
 	MACs      int64 // multiply-adds of the forward pass
@@ -20,39 +12,6 @@ type Costs struct {
 	Largest   int64 // the largest tensor of all passes together
 	Widest    int64 // the largest tensor of the largest pass
 	Gradients int64 // of the parameters, float32
-}
-
-// CostsOf are the segments of a network in a step over these views. element is the size of a number: 4 in float32, 2 in
-// mixed precision.
-func CostsOf(n sketch.Network, views []Views, element int64) []Costs {
-	var all []Costs
-	for _, s := range sketch.Draw(n, 0, 0).Segments {
-		all = append(all, Costs{Gradients: float * s.Parameters})
-	}
-	for _, v := range views {
-		for i, s := range sketch.Draw(n, v.Size, v.Size).Segments {
-			all[i].add(s, v.Images, element)
-		}
-	}
-	for i := range all {
-		if element < float { // autograd keeps the casts of the parameters, too
-			casts := element * all[i].Gradients / float
-			all[i].Kept, all[i].Again = all[i].Kept+casts, all[i].Again+casts
-		}
-	}
-	return all
-}
-
-const float = 4 // bytes of a number in a sketch
-
-func (c *Costs) add(s sketch.SegmentCost, images, element int64) {
-	bytes := func(n int64) int64 { return images * n / float * element }
-	c.MACs += images * s.MACs
-	c.Kept += bytes(s.Bytes)
-	c.Products += bytes(float * s.Activations)
-	c.Output += bytes(s.Output)
-	c.Largest += bytes(s.Largest)
-	c.Again, c.Widest = max(c.Again, bytes(s.Bytes)), max(c.Widest, bytes(s.Largest))
 }
 
 // stored is what a span keeps until its backward pass; its input is with the span in front.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"seer/footprint"
 	"seer/models/arch"
 	"seer/recompute"
 )
@@ -102,7 +103,7 @@ func TestMoreMemoryCostsNoMoreWork(t *testing.T) {
 	for _, name := range []string{"regnet_y_16gf", "regnet_y_256gf", "resnet152", "vit_l_16"} {
 		n, err := arch.Lookup(name)
 		require.NoError(t, err)
-		segments := recompute.CostsOf(n, []recompute.Views{{Images: 8, Size: 224}, {Images: 16, Size: 96}}, 4)
+		segments := footprint.CostsOf(n, []footprint.Views{{Images: 8, Size: 224}, {Images: 16, Size: 96}}, 4)
 		count := len(segments)
 		least, all := recompute.Least(segments), recompute.Each(count, recompute.KeepAll)
 		assert.LessOrEqual(t, least, recompute.Each(count, recompute.KeepInput).Peak(segments)*257/256+1, name)
@@ -125,9 +126,9 @@ func TestMoreMemoryCostsNoMoreWork(t *testing.T) {
 func TestCosts(t *testing.T) {
 	n, err := arch.Lookup("regnet_y_400mf")
 	require.NoError(t, err)
-	both := recompute.CostsOf(n, []recompute.Views{{Images: 2, Size: 64}, {Images: 4, Size: 32}}, 4)
-	large := recompute.CostsOf(n, []recompute.Views{{Images: 2, Size: 64}}, 4)
-	half := recompute.CostsOf(n, []recompute.Views{{Images: 2, Size: 64}}, 2)
+	both := footprint.CostsOf(n, []footprint.Views{{Images: 2, Size: 64}, {Images: 4, Size: 32}}, 4)
+	large := footprint.CostsOf(n, []footprint.Views{{Images: 2, Size: 64}}, 4)
+	half := footprint.CostsOf(n, []footprint.Views{{Images: 2, Size: 64}}, 2)
 	for i := range both {
 		assert.Greater(t, both[i].Kept, large[i].Kept)
 		assert.Equal(t, large[i].Again, both[i].Again, "one resolution is computed again at a time")
@@ -143,7 +144,7 @@ func ExampleCheapest() {
 		fmt.Println(err)
 		return
 	}
-	segments := recompute.CostsOf(n, []recompute.Views{{Images: 32, Size: 224}}, 4)
+	segments := footprint.CostsOf(n, []footprint.Views{{Images: 32, Size: 224}}, 4)
 	plan := recompute.Cheapest(segments, 600<<20)
 	for _, span := range plan {
 		fmt.Printf("%d %v; ", span.Segments, span.Mode)
