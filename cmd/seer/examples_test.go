@@ -43,6 +43,7 @@ var substitutions = []struct{ pattern, by string }{
 	{`^(?:photos/holiday|DIR/photo)\.jpg$`, "photos/red/000.png"},
 	{`=…$`, "=photos"},
 	{`^384$`, "64"},
+	{`^512$`, "8"}, // GPUs
 	{`^1000000$`, "24"},
 	{`^12000$`, "2"}, // a step that the run of mine.toml has a checkpoint of
 }
