@@ -28,7 +28,7 @@ type StepOptions struct {
 	Precision    string // fp32, bf16, fp16
 	Device       string // as in run.device
 	ChannelsLast bool
-	Memory       config.Memory // what is computed again
+	Memory       config.Memory // what is computed again; nothing where it is not given
 	Steps        int           // measured, after two that are not
 	Threads      int           // 0: as run.threads = 0
 }
@@ -137,7 +137,10 @@ func (w *stopwatch) take(_ context.Context, e train.Event) error {
 // experiment is one with the options' step.
 func (o StepOptions) experiment() *config.Experiment {
 	e := config.Default()
-	e.Model.Arch, e.Crops, e.Memory = o.Arch, o.Crops, o.Memory
+	e.Model.Arch, e.Crops = o.Arch, o.Crops
+	if o.Memory.Checkpoint != "" {
+		e.Memory = o.Memory
+	}
 	e.Run.Precision = o.Precision
 	e.SwAV.Hidden, e.SwAV.Out, e.SwAV.Prototypes, e.SwAV.BatchNorm = o.Hidden, o.Out, o.Prototypes, true
 	return e
