@@ -27,7 +27,7 @@ func KNN(ctx context.Context, dev torch.Device, train, val *Features, o KNNOptio
 	if err := o.check(train, val); err != nil {
 		return nil, err
 	}
-	return knn.Classify(ctx, dev, knn.Bank{X: train.X, Labels: train.Labels}, val.X, val.Labels, knn.Options{
+	return knn.Classify(ctx, dev, knn.Bank{X: train.X, Labels: train.Labels}, val.X, val.Labels, knn.VoteOptions{
 		K: o.K, Temperature: o.Temperature, Classes: o.Classes, Threads: o.Threads, Progress: o.Progress,
 	})
 }

@@ -32,7 +32,7 @@ func reading(t *testing.T, arch string, size int64, names ...string) (b *eval.Ba
 	t.Helper()
 	e := evaltest.Experiment()
 	e.Run.ChannelsLast = "off"
-	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: e, Arch: arch})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Random: true, Experiment: e, Arch: arch})
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
 	pixels = torch.Rand(torch.CPU, 3, size, size, 3).MulScalar(255).To(torch.UInt8)
@@ -111,7 +111,7 @@ func TestLayersThatATrunkLacks(t *testing.T) {
 		{"vit_s_16", "blocks13", "the trunk has 12 blocks"},
 	} {
 		torchtest.NoLeaks(t)
-		b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: evaltest.Experiment(), Arch: tt.arch})
+		b, err := eval.OpenBackbone(eval.TrunkSource{Random: true, Experiment: evaltest.Experiment(), Arch: tt.arch})
 		require.NoError(t, err)
 		_, _, err = b.Reading(layersOf(t, tt.layer))
 		assert.ErrorContains(t, err, tt.want)

@@ -19,8 +19,8 @@ import (
 	"seer/train"
 )
 
-// Spec says which trunk to probe.
-type Spec struct {
+// TrunkSource says which trunk to probe.
+type TrunkSource struct {
 	// Weights is a run folder, one of its checkpoints, or a file of any of the libraries that package names knows, the
 	// index of one in several shards, or a folder that holds one. Empty with Random.
 	Weights string
@@ -39,7 +39,7 @@ type Spec struct {
 
 // OpenBackbone builds a trunk and fills it. The normalisation is that of the run or of the file's metadata, because
 // features are only good for the inputs that the trunk has learned from; otherwise the experiment's.
-func OpenBackbone(s Spec) (b *Backbone, err error) {
+func OpenBackbone(s TrunkSource) (b *Backbone, err error) {
 	err = torch.OnThread(s.Experiment.Run.Threads, func() error {
 		b, err = openBackbone(s)
 		return err
@@ -47,7 +47,7 @@ func OpenBackbone(s Spec) (b *Backbone, err error) {
 	return b, err
 }
 
-func openBackbone(s Spec) (*Backbone, error) {
+func openBackbone(s TrunkSource) (*Backbone, error) {
 	if s.Random == (s.Weights != "") {
 		return nil, errors.New("which weights? Give --weights with a run folder, a checkpoint or a file, or --random-init, and not both")
 	}
@@ -99,7 +99,7 @@ func (b *Backbone) prefersChannelsLast() bool {
 }
 
 // load opens the file that s.Weights means and fills a trunk from it.
-func (b *Backbone) load(s Spec) error {
+func (b *Backbone) load(s TrunkSource) error {
 	found, err := runfolder.Find(s.Weights, s.Warn)
 	if err != nil {
 		return fmt.Errorf("--weights: %w", err)
@@ -120,7 +120,7 @@ func (b *Backbone) load(s Spec) error {
 
 // modelOf finds the architecture of a file, and takes the normalisation and the step on the way: those of the
 // experiment that made it, or of its metadata.
-func (b *Backbone) modelOf(file *checkpoint.File, experiment string, s Spec) (model config.Model, err error) {
+func (b *Backbone) modelOf(file *checkpoint.File, experiment string, s TrunkSource) (model config.Model, err error) {
 	b.Origin.Step = number(file.Metadata()[train.StepKey])
 	if experiment != "" {
 		made, err := config.Load(experiment, nil)
@@ -179,7 +179,7 @@ func below(prefix string) string {
 }
 
 // build allocates the trunk and fills it from file, if there is one.
-func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) error {
+func (b *Backbone) build(s TrunkSource, model config.Model, file *checkpoint.File) error {
 	if model.Arch == "" {
 		return fmt.Errorf("which architecture? Give --arch with a name such as %s, or an experiment with [model]", strings.Join(arch.Names()[:3], ", "))
 	}
@@ -210,7 +210,7 @@ func (b *Backbone) build(s Spec, model config.Model, file *checkpoint.File) erro
 }
 
 // fill overwrites every tensor of the trunk with the file's.
-func (b *Backbone) fill(file *checkpoint.File, s Spec) error {
+func (b *Backbone) fill(file *checkpoint.File, s TrunkSource) error {
 	targets := map[string]*torch.Tensor{}
 	var want []checkpoint.Info
 	for _, e := range nn.Entries(b.Trunk) {

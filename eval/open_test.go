@@ -58,7 +58,7 @@ func holds(t *testing.T, b *eval.Backbone, want []checkpoint.Tensor) {
 	assert.Equal(t, want, got)
 }
 
-func openBackbone(t *testing.T, s eval.Spec) *eval.Backbone {
+func openBackbone(t *testing.T, s eval.TrunkSource) *eval.Backbone {
 	t.Helper()
 	b, err := eval.OpenBackbone(s)
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestOpenFileOfEveryStyle(t *testing.T) {
 			want := trunkTensors(t, 1)
 			renamed, err := weights.Rename(want, style)
 			require.NoError(t, err)
-			b := openBackbone(t, eval.Spec{Weights: write(t, renamed, nil), Experiment: evaltest.Experiment()})
+			b := openBackbone(t, eval.TrunkSource{Weights: write(t, renamed, nil), Experiment: evaltest.Experiment()})
 			holds(t, b, want)
 			assert.Equal(t, string(style), b.Origin.Style)
 			assert.Equal(t, [3]float64{0.1, 0.2, 0.3}, b.Mean, "a file without metadata takes the experiment's")
@@ -86,7 +86,7 @@ func TestOpenRandomIsThatOfPretraining(t *testing.T) {
 	torchtest.NoLeaks(t)
 	e := evaltest.Experiment()
 	e.Run.Seed = 7
-	b := openBackbone(t, eval.Spec{Random: true, Experiment: e})
+	b := openBackbone(t, eval.TrunkSource{Random: true, Experiment: e})
 	system, err := pretrain.NewSystem(e, &config.Resolved{}, torch.CPU)
 	require.NoError(t, err)
 	defer nn.Close(system)
@@ -133,7 +133,7 @@ func TestOpenRun(t *testing.T) {
 			torchtest.NoLeaks(t)
 			other := config.Default() // as when probing with an experiment of its own: no model, ImageNet's normalisation
 			other.Run.Device = "cpu"
-			b := openBackbone(t, eval.Spec{Weights: path, Experiment: other})
+			b := openBackbone(t, eval.TrunkSource{Weights: path, Experiment: other})
 			holds(t, b, trunkTensors(t, uint64(step)))
 			assert.Equal(t, evaltest.Experiment().Augment.Mean, b.Mean, "the run's")
 			assert.Equal(t, step, b.Origin.Step)
@@ -151,8 +151,8 @@ func TestExportIsEnoughByItself(t *testing.T) {
 			bare := config.Default()
 			bare.Run.Device = "cpu"
 			path := filepath.Join(t.TempDir(), "out.safetensors")
-			require.NoError(t, openBackbone(t, eval.Spec{Weights: dir, Experiment: bare}).Export(path, style, "test", nil))
-			b := openBackbone(t, eval.Spec{Weights: path, Experiment: bare})
+			require.NoError(t, openBackbone(t, eval.TrunkSource{Weights: dir, Experiment: bare}).Export(path, style, "test", nil))
+			b := openBackbone(t, eval.TrunkSource{Weights: path, Experiment: bare})
 			holds(t, b, trunkTensors(t, 5))
 			e := evaltest.Experiment()
 			assert.Equal(t, e.Augment.Mean, b.Mean)
@@ -177,7 +177,7 @@ func TestOpenChoosesATrunk(t *testing.T) {
 	for prefix, want := range map[string][]checkpoint.Tensor{"": teacher, "student.": student} {
 		var warnings []string
 		warn := func(m string) { warnings = append(warnings, m) }
-		holds(t, openBackbone(t, eval.Spec{Weights: path, Prefix: prefix, Experiment: evaltest.Experiment(), Warn: warn}), want)
+		holds(t, openBackbone(t, eval.TrunkSource{Weights: path, Prefix: prefix, Experiment: evaltest.Experiment(), Warn: warn}), want)
 		require.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], "--prefix chooses another")
 	}
@@ -201,14 +201,14 @@ func TestOpenShardsAndFolders(t *testing.T) {
 	list := filepath.Join(dir, "model.safetensors.index.json")
 	require.NoError(t, os.WriteFile(list, text, 0o644))
 	for _, path := range []string{dir, list, filepath.Dir(write(t, want, nil))} {
-		b := openBackbone(t, eval.Spec{Weights: path, Experiment: evaltest.Experiment()})
+		b := openBackbone(t, eval.TrunkSource{Weights: path, Experiment: evaltest.Experiment()})
 		holds(t, b, want)
 		assert.NotEqual(t, dir, b.Origin.Weights, "what was taken of a folder")
 	}
-	_, err = eval.OpenBackbone(eval.Spec{Weights: filepath.Join(dir, "model-00002-of-00002.safetensors"), Experiment: evaltest.Experiment()})
+	_, err = eval.OpenBackbone(eval.TrunkSource{Weights: filepath.Join(dir, "model-00002-of-00002.safetensors"), Experiment: evaltest.Experiment()})
 	require.ErrorContains(t, err, "the file is shard 2 of 2: name the folder that holds them all, or its index")
 	require.NoError(t, os.Remove(filepath.Join(dir, "model-00001-of-00002.safetensors")))
-	_, err = eval.OpenBackbone(eval.Spec{Weights: dir, Experiment: evaltest.Experiment()})
+	_, err = eval.OpenBackbone(eval.TrunkSource{Weights: dir, Experiment: evaltest.Experiment()})
 	require.ErrorContains(t, err, "1 of 2 shards are missing")
 }
 
@@ -225,22 +225,22 @@ func TestOpenRefuses(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(empty, "checkpoints"), 0o755))
 	last := tensors[len(tensors)-1].Name
 	tests := map[string]struct {
-		spec eval.Spec
+		spec eval.TrunkSource
 		want []string
 	}{
-		"nothing":      {eval.Spec{Experiment: evaltest.Experiment()}, []string{"--weights", "--random-init"}},
-		"both":         {eval.Spec{Experiment: evaltest.Experiment(), Weights: whole, Random: true}, []string{"not both"}},
-		"absent":       {eval.Spec{Experiment: evaltest.Experiment(), Weights: whole + "x"}, []string{"--weights", "no such file"}},
-		"empty run":    {eval.Spec{Experiment: evaltest.Experiment(), Weights: empty}, []string{"no complete checkpoint"}},
-		"no arch":      {eval.Spec{Experiment: bare, Random: true}, []string{"which architecture", "regnet_y_200mf"}},
-		"unknown arch": {eval.Spec{Experiment: bare, Random: true, Arch: "regnet_y_17gf"}, []string{`"regnet_y_17gf"`, "regnet_y_16gf"}},
-		"no name":      {eval.Spec{Experiment: bare, Weights: whole}, []string{"no known architecture has its depths", "--arch"}},
-		"missing":      {eval.Spec{Experiment: evaltest.Experiment(), Weights: part}, []string{"1 missing from the file", last}},
-		"other depth":  {eval.Spec{Experiment: wrong, Weights: whole}, []string{"does not fit regnet_y", "missing from the file"}},
-		"other arch":   {eval.Spec{Experiment: bare, Weights: whole, Arch: "regnet_y_200mf"}, []string{"does not fit regnet_y_200mf", "what to do"}},
-		"device":       {eval.Spec{Experiment: device, Random: true}, []string{`"tpu"`, "use auto, cpu, cuda"}},
-		"precision":    {eval.Spec{Experiment: precision, Random: true}, []string{`"int8"`}},
-		"bad metadata": {eval.Spec{Experiment: evaltest.Experiment(), Weights: write(t, tensors, map[string]string{"mean": "[1, 2]"})}, []string{"mean", "three numbers"}},
+		"nothing":      {eval.TrunkSource{Experiment: evaltest.Experiment()}, []string{"--weights", "--random-init"}},
+		"both":         {eval.TrunkSource{Experiment: evaltest.Experiment(), Weights: whole, Random: true}, []string{"not both"}},
+		"absent":       {eval.TrunkSource{Experiment: evaltest.Experiment(), Weights: whole + "x"}, []string{"--weights", "no such file"}},
+		"empty run":    {eval.TrunkSource{Experiment: evaltest.Experiment(), Weights: empty}, []string{"no complete checkpoint"}},
+		"no arch":      {eval.TrunkSource{Experiment: bare, Random: true}, []string{"which architecture", "regnet_y_200mf"}},
+		"unknown arch": {eval.TrunkSource{Experiment: bare, Random: true, Arch: "regnet_y_17gf"}, []string{`"regnet_y_17gf"`, "regnet_y_16gf"}},
+		"no name":      {eval.TrunkSource{Experiment: bare, Weights: whole}, []string{"no known architecture has its depths", "--arch"}},
+		"missing":      {eval.TrunkSource{Experiment: evaltest.Experiment(), Weights: part}, []string{"1 missing from the file", last}},
+		"other depth":  {eval.TrunkSource{Experiment: wrong, Weights: whole}, []string{"does not fit regnet_y", "missing from the file"}},
+		"other arch":   {eval.TrunkSource{Experiment: bare, Weights: whole, Arch: "regnet_y_200mf"}, []string{"does not fit regnet_y_200mf", "what to do"}},
+		"device":       {eval.TrunkSource{Experiment: device, Random: true}, []string{`"tpu"`, "use auto, cpu, cuda"}},
+		"precision":    {eval.TrunkSource{Experiment: precision, Random: true}, []string{`"int8"`}},
+		"bad metadata": {eval.TrunkSource{Experiment: evaltest.Experiment(), Weights: write(t, tensors, map[string]string{"mean": "[1, 2]"})}, []string{"mean", "three numbers"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestOpenRefusesWeightsThatAreNotFinite(t *testing.T) {
 	for bits, want := range map[uint32]string{0x7fc00000: "stem.0.weight holds 1 value that is not finite", 0xff800000: "holds 1 value that is not finite"} {
 		tensors := trunkTensors(t, 1)
 		binary.LittleEndian.PutUint32(tensors[0].Data[8:], bits)
-		_, err := eval.OpenBackbone(eval.Spec{Experiment: evaltest.Experiment(), Weights: write(t, tensors, nil)})
+		_, err := eval.OpenBackbone(eval.TrunkSource{Experiment: evaltest.Experiment(), Weights: write(t, tensors, nil)})
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -268,7 +268,7 @@ func TestOpenRefusesMismatchAsItsOwnError(t *testing.T) {
 	torchtest.NoLeaks(t)
 	wrong := evaltest.Experiment()
 	wrong.Model.W0 = 16
-	_, err := eval.OpenBackbone(eval.Spec{Experiment: wrong, Weights: write(t, trunkTensors(t, 1), nil)})
+	_, err := eval.OpenBackbone(eval.TrunkSource{Experiment: wrong, Weights: write(t, trunkTensors(t, 1), nil)})
 	var mismatch *weights.MismatchError
 	require.True(t, errors.As(err, &mismatch), "%v", err)
 	assert.NotEmpty(t, mismatch.Shapes)
@@ -284,12 +284,12 @@ func TestAutomaticLayoutIsThatOfTheRun(t *testing.T) {
 		for asked, want := range map[string]bool{"auto": trained, "on": true, "off": false} {
 			e := evaltest.Experiment()
 			e.Run.ChannelsLast = asked
-			b := openBackbone(t, eval.Spec{Weights: path, Experiment: e})
+			b := openBackbone(t, eval.TrunkSource{Weights: path, Experiment: e})
 			assert.Equal(t, want, b.ChannelsLast, "trained %v, asked for %s", trained, asked)
 			exported := filepath.Join(t.TempDir(), "exported.safetensors")
 			require.NoError(t, b.Export(exported, names.Torchvision, "test", nil))
-			assert.Equal(t, want, openBackbone(t, eval.Spec{Weights: exported, Experiment: e}).ChannelsLast, "exported")
+			assert.Equal(t, want, openBackbone(t, eval.TrunkSource{Weights: exported, Experiment: e}).ChannelsLast, "exported")
 		}
 	}
-	assert.True(t, openBackbone(t, eval.Spec{Weights: write(t, tensors, nil), Experiment: evaltest.Experiment()}).ChannelsLast)
+	assert.True(t, openBackbone(t, eval.TrunkSource{Weights: write(t, tensors, nil), Experiment: evaltest.Experiment()}).ChannelsLast)
 }

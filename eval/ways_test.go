@@ -49,7 +49,7 @@ func featuresOf(t *testing.T, weights string) []float32 {
 	t.Helper()
 	bare := config.Default()
 	bare.Run.Device, bare.Run.Threads = "cpu", 1
-	b, err := eval.OpenBackbone(eval.Spec{Weights: weights, Experiment: bare})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Weights: weights, Experiment: bare})
 	require.NoError(t, err, weights)
 	defer b.Close()
 	scope := torch.NewScope()
@@ -78,7 +78,7 @@ func TestFeaturesDoNotDependOnHowTheWeightsAreNamed(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, data, 0o644))
 	for _, style := range names.Styles() {
-		b := openBackbone(t, eval.Spec{Weights: file, Experiment: config.Default()})
+		b := openBackbone(t, eval.TrunkSource{Weights: file, Experiment: config.Default()})
 		require.NoError(t, b.Export(exported+string(style), style, "test", nil))
 		assert.Equal(t, want, featuresOf(t, exported+string(style)), style)
 	}

@@ -53,12 +53,12 @@ func runDemo(c *cli.Context) error {
 		return err
 	}
 	stage(2, "Probing the pretrained trunk")
-	results, err := probeBoth(c, e, eval.Spec{Experiment: e, Weights: e.Run.Dir})
+	results, err := probeBoth(c, e, eval.TrunkSource{Experiment: e, Weights: e.Run.Dir})
 	if err != nil {
 		return err
 	}
 	stage(3, "Probing the same trunk with random weights")
-	random, err := probeBoth(c, e, eval.Spec{Experiment: e, Random: true})
+	random, err := probeBoth(c, e, eval.TrunkSource{Experiment: e, Random: true})
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func demoExperiment(c *cli.Context) (*config.Experiment, error) {
 }
 
 // probeBoth runs the linear and the k-NN probe on one trunk, computing its features once.
-func probeBoth(c *cli.Context, e *config.Experiment, spec eval.Spec) (results []probe.Result, err error) {
+func probeBoth(c *cli.Context, e *config.Experiment, spec eval.TrunkSource) (results []probe.Result, err error) {
 	progress := newBars(c)
 	defer progress.finish()
 	spec.Warn = progress.warn

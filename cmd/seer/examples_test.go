@@ -302,7 +302,7 @@ func weightFiles(t *testing.T) {
 	t.Helper()
 	e := config.Default()
 	e.Run.Device = "cpu"
-	b, err := eval.OpenBackbone(eval.Spec{Random: true, Arch: "regnet_y_200mf", Experiment: e})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Random: true, Arch: "regnet_y_200mf", Experiment: e})
 	require.NoError(t, err)
 	defer b.Close()
 	for name, style := range map[string]names.Style{

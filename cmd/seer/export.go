@@ -59,7 +59,7 @@ func runExport(c *cli.Context) error {
 	e := config.Default()
 	e.Run.Device = "cpu" // copying needs no other
 	warn := func(message string) { fmt.Fprintln(c.App.ErrWriter, "warning:", message) }
-	b, err := eval.OpenBackbone(eval.Spec{Weights: c.Args().First(), Arch: c.String("arch"), Prefix: c.String("prefix"), Experiment: e, Warn: warn})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Weights: c.Args().First(), Arch: c.String("arch"), Prefix: c.String("prefix"), Experiment: e, Warn: warn})
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func runFeatures(c *cli.Context) error {
 		return err
 	}
 	progress := newBars(c)
-	b, err := eval.OpenBackbone(eval.Spec{
+	b, err := eval.OpenBackbone(eval.TrunkSource{
 		Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix"),
 		Experiment: bareExperiment(c), Warn: progress.warn,
 	})

@@ -42,7 +42,7 @@ func runFinetune(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	weights := eval.Spec{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix")}
+	weights := eval.TrunkSource{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix")}
 	if weights.Random && weights.Weights != "" {
 		return errors.New("--weights and --random-init exclude each other: one begins with what was learned, the other with nothing")
 	}

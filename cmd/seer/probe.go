@@ -91,8 +91,8 @@ func prefixFlag() cli.Flag {
 }
 
 // probeSubject reads the argument: an experiment, or a run that brings its experiment and its weights.
-func probeSubject(c *cli.Context) (*config.Experiment, eval.Spec, error) {
-	s := eval.Spec{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix")}
+func probeSubject(c *cli.Context) (*config.Experiment, eval.TrunkSource, error) {
+	s := eval.TrunkSource{Weights: c.String("weights"), Random: c.Bool("random-init"), Arch: c.String("arch"), Prefix: c.String("prefix")}
 	if c.NArg() != 1 {
 		return nil, s, fmt.Errorf("%s takes one argument, a run folder or an experiment file; got %d", c.Command.Name, c.NArg())
 	}

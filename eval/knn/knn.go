@@ -30,8 +30,8 @@ const (
 	Uniform
 )
 
-// Options of a pass.
-type Options struct {
+// VoteOptions say who votes and how, in one pass.
+type VoteOptions struct {
 	K            []int // neighbours that vote
 	Vote         Vote
 	Temperature  float64 // T; without a meaning for Uniform
@@ -58,7 +58,7 @@ const (
 
 // Classify counts how often the class of a query is among the best scores, for each of o.K; the counts have top-1 and
 // top-5. It computes on dev.
-func Classify(ctx context.Context, dev torch.Device, bank Bank, queries *torch.Tensor, labels []int64, o Options) ([]*metrics.Classification, error) {
+func Classify(ctx context.Context, dev torch.Device, bank Bank, queries *torch.Tensor, labels []int64, o VoteOptions) ([]*metrics.Classification, error) {
 	if n := queries.Size(0); n != int64(len(labels)) {
 		return nil, fmt.Errorf("k-NN: %d labels for %d queries", len(labels), n)
 	}
@@ -76,7 +76,7 @@ func Classify(ctx context.Context, dev torch.Device, bank Bank, queries *torch.T
 }
 
 // Scores hands on, block by block, the votes for each class: for o.K[i], the rows from at on, [rows, Classes].
-func Scores(ctx context.Context, dev torch.Device, bank Bank, queries *torch.Tensor, o Options, use func(i int, at int64, scores []float32) error) error {
+func Scores(ctx context.Context, dev torch.Device, bank Bank, queries *torch.Tensor, o VoteOptions, use func(i int, at int64, scores []float32) error) error {
 	if err := o.check(bank, queries); err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func Scores(ctx context.Context, dev torch.Device, bank Bank, queries *torch.Ten
 	})
 }
 
-func (o Options) check(bank Bank, queries *torch.Tensor) error {
+func (o VoteOptions) check(bank Bank, queries *torch.Tensor) error {
 	n := bank.X.Size(0)
 	if len(o.K) == 0 || slices.Min(o.K) < 1 || int64(slices.Max(o.K)) > n {
 		return fmt.Errorf("k-NN: k = %v; there are %d training images; allowed are 1 to %d", o.K, n, n)
@@ -132,11 +132,11 @@ func (b Bank) check(classes int) error {
 // voters is the bank on the device.
 type voters struct {
 	x, labels, present *torch.Tensor
-	o                  Options
+	o                  VoteOptions
 	ks                 []int // in ascending order, each once
 }
 
-func newVoters(dev torch.Device, bank Bank, o Options) *voters {
+func newVoters(dev torch.Device, bank Bank, o VoteOptions) *voters {
 	v := &voters{o: o, x: bank.X.ToDevice(dev), ks: slices.Clone(o.K)}
 	if !o.InnerProduct {
 		v.x = v.x.Normalize(1)

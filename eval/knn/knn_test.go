@@ -50,7 +50,7 @@ func golden8(t *testing.T) (want references, bank knn.Bank, queries *torch.Tenso
 }
 
 // all is Scores in one piece: [k][query][class].
-func all(t *testing.T, bank knn.Bank, queries *torch.Tensor, o knn.Options) [][][]float32 {
+func all(t *testing.T, bank knn.Bank, queries *torch.Tensor, o knn.VoteOptions) [][][]float32 {
 	t.Helper()
 	out := make([][][]float32, len(o.K))
 	err := knn.Scores(context.Background(), torch.CPU, bank, queries, o, func(i int, at int64, scores []float32) error {
@@ -70,12 +70,12 @@ func TestVotesEqualScikitLearnsAndDINOv2s(t *testing.T) {
 	defer scope.Close()
 	want, bank, queries, _ := golden8(t)
 	tests := map[string]struct {
-		o    knn.Options
+		o    knn.VoteOptions
 		want [][][]float32
 	}{
-		"scikit-learn's count":            {knn.Options{Vote: knn.Uniform}, want.KNN.Uniform},
-		"softmax of cosines":              {knn.Options{Vote: knn.Softmax, Temperature: 0.07}, want.KNN.Softmax},
-		"softmax of products as they are": {knn.Options{Vote: knn.Softmax, Temperature: 0.5, InnerProduct: true}, want.KNN.InnerProduct},
+		"scikit-learn's count":            {knn.VoteOptions{Vote: knn.Uniform}, want.KNN.Uniform},
+		"softmax of cosines":              {knn.VoteOptions{Vote: knn.Softmax, Temperature: 0.07}, want.KNN.Softmax},
+		"softmax of products as they are": {knn.VoteOptions{Vote: knn.Softmax, Temperature: 0.5, InnerProduct: true}, want.KNN.InnerProduct},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestExponentialVotesOrderClassesAsSoftmaxDoes(t *testing.T) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	_, bank, queries, labels := golden8(t)
-	o := knn.Options{K: []int{100, 1, 20, 20}, Temperature: 0.07, Classes: classes} // in any order
+	o := knn.VoteOptions{K: []int{100, 1, 20, 20}, Temperature: 0.07, Classes: classes} // in any order
 	exponential, err := knn.Classify(context.Background(), torch.CPU, bank, queries, labels, o)
 	require.NoError(t, err)
 	o.Vote = knn.Softmax
@@ -119,7 +119,7 @@ func TestSeveralClassesAnImage(t *testing.T) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	_, bank, queries, _ := golden8(t)
-	o := knn.Options{K: []int{5, 30}, Temperature: 0.1, Classes: classes}
+	o := knn.VoteOptions{K: []int{5, 30}, Temperature: 0.1, Classes: classes}
 	want := all(t, bank, queries, o)
 	present := make([]float32, len(bank.Labels)*classes)
 	for i, l := range bank.Labels {
@@ -149,7 +149,7 @@ func TestManyClassesPassInSmallBlocks(t *testing.T) {
 	x, _ := cloud("knn", n)
 	bank := knn.Bank{X: torch.FromFloat32(x, n, 8), Present: torch.Ones(torch.Float32, torch.CPU, n, many)}
 	var blocks []int64
-	o := knn.Options{K: []int{n}, Vote: knn.Uniform, Classes: many, Progress: func(done, _ int64) { blocks = append(blocks, done) }}
+	o := knn.VoteOptions{K: []int{n}, Vote: knn.Uniform, Classes: many, Progress: func(done, _ int64) { blocks = append(blocks, done) }}
 	require.NoError(t, knn.Scores(context.Background(), torch.CPU, bank, bank.X.Narrow(0, 0, 7), o, func(int, int64, []float32) error { return nil }))
 	assert.Equal(t, []int64{3, 6, 7}, blocks)
 }
@@ -160,7 +160,7 @@ func TestScoresStop(t *testing.T) {
 	defer scope.Close()
 	_, bank, queries, _ := golden8(t)
 	stop := errors.New("enough")
-	o := knn.Options{K: []int{1}, Vote: knn.Uniform, Classes: classes}
+	o := knn.VoteOptions{K: []int{1}, Vote: knn.Uniform, Classes: classes}
 	err := knn.Scores(context.Background(), torch.CPU, bank, queries, o, func(int, int64, []float32) error { return stop })
 	assert.ErrorIs(t, err, stop)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -174,22 +174,22 @@ func TestRefusals(t *testing.T) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	_, bank, queries, labels := golden8(t)
-	good := knn.Options{K: []int{3}, Temperature: 0.1, Classes: classes}
+	good := knn.VoteOptions{K: []int{3}, Temperature: 0.1, Classes: classes}
 	matrix := knn.Bank{X: bank.X, Present: torch.Zeros(torch.Float32, torch.CPU, 300, 5)}
 	tests := []struct {
 		want    string
 		bank    knn.Bank
 		queries *torch.Tensor
-		change  func(*knn.Options)
+		change  func(*knn.VoteOptions)
 	}{
-		{"k = [301]; there are 300 training images; allowed are 1 to 300", bank, queries, func(o *knn.Options) { o.K = []int{301} }},
-		{"k = []", bank, queries, func(o *knn.Options) { o.K = nil }},
-		{"temperature 0; it has to be over 0", bank, queries, func(o *knn.Options) { o.Temperature = 0 }},
-		{"vote 7", bank, queries, func(o *knn.Options) { o.Vote = 7 }},
-		{"training features have width 8, queries 7", bank, queries.Narrow(1, 0, 7), func(*knn.Options) {}},
-		{"image 2 has label 2; with 2 classes 0 to 1 are allowed", bank, queries, func(o *knn.Options) { o.Classes = 2 }},
-		{"3 labels for 300 images", knn.Bank{X: bank.X, Labels: []int64{0, 0, 0}}, queries, func(*knn.Options) {}},
-		{"classes of shape [300 5] and 0 labels for 300 images; needed are [300 6] and none", matrix, queries, func(*knn.Options) {}},
+		{"k = [301]; there are 300 training images; allowed are 1 to 300", bank, queries, func(o *knn.VoteOptions) { o.K = []int{301} }},
+		{"k = []", bank, queries, func(o *knn.VoteOptions) { o.K = nil }},
+		{"temperature 0; it has to be over 0", bank, queries, func(o *knn.VoteOptions) { o.Temperature = 0 }},
+		{"vote 7", bank, queries, func(o *knn.VoteOptions) { o.Vote = 7 }},
+		{"training features have width 8, queries 7", bank, queries.Narrow(1, 0, 7), func(*knn.VoteOptions) {}},
+		{"image 2 has label 2; with 2 classes 0 to 1 are allowed", bank, queries, func(o *knn.VoteOptions) { o.Classes = 2 }},
+		{"3 labels for 300 images", knn.Bank{X: bank.X, Labels: []int64{0, 0, 0}}, queries, func(*knn.VoteOptions) {}},
+		{"classes of shape [300 5] and 0 labels for 300 images; needed are [300 6] and none", matrix, queries, func(*knn.VoteOptions) {}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.want, func(t *testing.T) {

@@ -18,7 +18,7 @@ type Result struct {
 
 // Evaluate chooses the C of the best accuracy on a tenth of the training images, drawn from the seed, and fits all of them
 // with it. Of several that are equally good it takes the smallest.
-func Evaluate(ctx context.Context, dev torch.Device, train Set, classes int, o Options) (r *Result, err error) {
+func Evaluate(ctx context.Context, dev torch.Device, train Set, classes int, o FitOptions) (r *Result, err error) {
 	if err := train.check(classes); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (s Set) take(images []int) Set {
 }
 
 // choose measures all C on the images held out.
-func choose(ctx context.Context, p *problem, held Set, o Options) (*Result, error) {
+func choose(ctx context.Context, p *problem, held Set, o FitOptions) (*Result, error) {
 	models, err := p.path(ctx, o)
 	if err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ type Set struct {
 	Labels []int64
 }
 
-// Options of fits. Begin with [Defaults].
-type Options struct {
+// FitOptions say how fits are made. Begin with [Defaults].
+type FitOptions struct {
 	Costs         []float64 // candidates for C
 	Tolerance     float64   // on the largest element of the gradient, in the axes of the covariance
 	MaxIterations int       // of each fit
@@ -31,8 +31,8 @@ type Options struct {
 }
 
 // Defaults are DINOv2's: 45 values of C from 1e-6 to 1e5, evenly in the exponent.
-func Defaults() Options {
-	o := Options{Tolerance: 1e-12, MaxIterations: 1000}
+func Defaults() FitOptions {
+	o := FitOptions{Tolerance: 1e-12, MaxIterations: 1000}
 	for i := range 45 {
 		o.Costs = append(o.Costs, math.Pow(10, -6+11*float64(i)/44))
 	}
@@ -54,7 +54,7 @@ type Model struct {
 // Fit fits classes classes at each of o.Costs. The fits go from small to large C, each from where the one before ended;
 // models are in the order of o.Costs. It computes on dev. With two classes the penalty is that of scikit-learn's single vector
 // w = W₁ − W₀.
-func Fit(ctx context.Context, dev torch.Device, train Set, classes int, o Options) (models []*Model, err error) {
+func Fit(ctx context.Context, dev torch.Device, train Set, classes int, o FitOptions) (models []*Model, err error) {
 	err = onDevice(o.Threads, func() error {
 		p, err := newProblem(dev, train, classes, o, nil)
 		if err == nil {
@@ -77,7 +77,7 @@ func onDevice(threads int, f func() error) error {
 	})
 }
 
-func (o Options) check() error {
+func (o FitOptions) check() error {
 	if len(o.Costs) == 0 || !(slices.Min(o.Costs) > 0) || math.IsInf(slices.Max(o.Costs), 1) {
 		return fmt.Errorf("logistic regression: C = %v; at least one is needed, and all have to be over 0", o.Costs)
 	}
@@ -111,7 +111,7 @@ type problem struct {
 }
 
 // newProblem uses a basis of other images of the same kind, or makes its own.
-func newProblem(dev torch.Device, train Set, classes int, o Options, b *basis) (*problem, error) {
+func newProblem(dev torch.Device, train Set, classes int, o FitOptions, b *basis) (*problem, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func newProblem(dev torch.Device, train Set, classes int, o Options, b *basis) (
 	return p, nil
 }
 
-func (p *problem) path(ctx context.Context, o Options) ([]*Model, error) {
+func (p *problem) path(ctx context.Context, o FitOptions) ([]*Model, error) {
 	models, order := make([]*Model, len(o.Costs)), make([]int, len(o.Costs))
 	for i := range order {
 		order[i] = i
@@ -160,7 +160,7 @@ func (p *problem) path(ctx context.Context, o Options) ([]*Model, error) {
 	return models, nil
 }
 
-func (p *problem) fit(ctx context.Context, cost float64, o Options) (*Model, error) {
+func (p *problem) fit(ctx context.Context, cost float64, o FitOptions) (*Model, error) {
 	decay := 1 / (cost * float64(p.z.Size(0)))
 	if len(p.present) == 2 {
 		decay *= 2

@@ -210,17 +210,17 @@ func TestRefusals(t *testing.T) {
 	scoped(t)
 	x, labels := images()
 	good := set(x, labels)
-	run := func(s logistic.Set, classes int, change func(*logistic.Options)) error {
+	run := func(s logistic.Set, classes int, change func(*logistic.FitOptions)) error {
 		o := logistic.Defaults()
 		change(&o)
 		_, err := logistic.Fit(context.Background(), torch.CPU, s, classes, o)
 		return err
 	}
-	keep := func(*logistic.Options) {}
+	keep := func(*logistic.FitOptions) {}
 	tests := map[string]error{
-		"C = []; at least one is needed": run(good, classes, func(o *logistic.Options) { o.Costs = nil }),
-		"C = [0]":                        run(good, classes, func(o *logistic.Options) { o.Costs = []float64{0} }),
-		"tolerance -1":                   run(good, classes, func(o *logistic.Options) { o.Tolerance = -1 }),
+		"C = []; at least one is needed": run(good, classes, func(o *logistic.FitOptions) { o.Costs = nil }),
+		"C = [0]":                        run(good, classes, func(o *logistic.FitOptions) { o.Costs = []float64{0} }),
+		"tolerance -1":                   run(good, classes, func(o *logistic.FitOptions) { o.Tolerance = -1 }),
 		"3 labels for 240 images":        run(logistic.Set{X: good.X, Labels: labels[:3]}, classes, keep),
 		"image 4 has label 4; with 4 classes 0 to 3 are allowed": run(good, 4, keep),
 		"all 240 images have class 0":                            run(logistic.Set{X: good.X, Labels: make([]int64, n)}, classes, keep),

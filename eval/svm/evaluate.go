@@ -61,7 +61,7 @@ func (r *Result) Unconverged() (n int) {
 }
 
 // Evaluate trains each class of train at the cost that o.Choice says, and measures it on test.
-func Evaluate(ctx context.Context, train, test Set, o Options) (*Result, error) {
+func Evaluate(ctx context.Context, train, test Set, o SolverOptions) (*Result, error) {
 	all, err := candidatesOf(ctx, train, test, o)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ type candidates struct {
 	precision  []float64 // on the test images, by cost
 }
 
-func candidatesOf(ctx context.Context, train, test Set, o Options) ([]candidates, error) {
+func candidatesOf(ctx context.Context, train, test Set, o SolverOptions) ([]candidates, error) {
 	if err := checkSets(train, test, o); err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func candidatesOf(ctx context.Context, train, test Set, o Options) ([]candidates
 	return all, group.Wait()
 }
 
-func checkSets(train, test Set, o Options) error {
+func checkSets(train, test Set, o SolverOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func checkSets(train, test Set, o Options) error {
 }
 
 // class fits the candidates of one class: all costs, or, where the choice can be made before, the chosen one.
-func class(ctx context.Context, train, test Set, c int, o Options) (k candidates, err error) {
+func class(ctx context.Context, train, test Set, c int, o SolverOptions) (k candidates, err error) {
 	p, err := newProblem(train.Rows, train.Labels[c], o)
 	if err != nil {
 		return k, err

@@ -61,7 +61,7 @@ type Shots struct {
 
 // LowShot trains on k positives a class and measures on test, for each k with so many independent samples (VISSL: k from 1
 // to 96, 5 samples). With [OnTest] a k has one cost for all classes and samples.
-func LowShot(ctx context.Context, train, test Set, ks []int, samples int, o Options) ([]Shots, error) {
+func LowShot(ctx context.Context, train, test Set, ks []int, samples int, o SolverOptions) ([]Shots, error) {
 	if samples < 1 {
 		return nil, fmt.Errorf("svm: %d samples; at least one is needed", samples)
 	}
@@ -81,7 +81,7 @@ func LowShot(ctx context.Context, train, test Set, ks []int, samples int, o Opti
 }
 
 // shot is mAP of one sample, by cost; with a choice that is made before the test there is one.
-func shot(ctx context.Context, train, test Set, k int, seed uint64, o Options) ([]float64, error) {
+func shot(ctx context.Context, train, test Set, k int, seed uint64, o SolverOptions) ([]float64, error) {
 	var err error
 	if train.Labels, err = Sample(train.Labels, k, seed); err != nil {
 		return nil, err

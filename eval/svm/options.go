@@ -19,8 +19,8 @@ const (
 	OnTest
 )
 
-// Options of training and of the choice of costs. Begin with [Defaults].
-type Options struct {
+// SolverOptions say how machines are trained and their costs chosen. Begin with [Defaults].
+type SolverOptions struct {
 	Costs          []float64 // candidates for C
 	Choice         Choice
 	Folds          int     // of cross-validation; fewer where a class has fewer positives
@@ -38,14 +38,14 @@ type Options struct {
 }
 
 // Defaults are VISSL's for VOC07 (configs/config/benchmark/linear_image_classification/voc07).
-func Defaults() Options {
-	return Options{
+func Defaults() SolverOptions {
+	return SolverOptions{
 		Costs: []float64{0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000}, Folds: 3, FallbackCost: 1, PositiveWeight: 2, NegativeWeight: 1,
 		IgnoredAsNegative: true, InterceptScaling: 1, Tolerance: 1e-4, MaxIterations: 2000,
 	}
 }
 
-func (o Options) check() error {
+func (o SolverOptions) check() error {
 	if len(o.Costs) == 0 {
 		return fmt.Errorf("svm: there are no costs to choose from")
 	}
@@ -71,7 +71,7 @@ func (o Options) check() error {
 	return nil
 }
 
-func (o Options) workers() int {
+func (o SolverOptions) workers() int {
 	if o.Workers > 0 {
 		return o.Workers
 	}

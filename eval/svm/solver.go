@@ -37,7 +37,7 @@ type problem struct {
 // optimum.
 type solver struct {
 	problem
-	o      Options
+	o      SolverOptions
 	alpha  []float64
 	square []float64 // ‖x‖² + s²
 	order  []int     // places in images; the first ones are active
@@ -48,7 +48,7 @@ type solver struct {
 	upper  float64
 }
 
-func newSolver(p problem, o Options, stream uint64) *solver {
+func newSolver(p problem, o SolverOptions, stream uint64) *solver {
 	n := len(p.images)
 	s := &solver{problem: p, o: o, alpha: make([]float64, n), square: make([]float64, n), order: make([]int, n),
 		w: make([]float64, p.rows.width), rng: rand.New(rand.NewPCG(o.Seed, stream))}

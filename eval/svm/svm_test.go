@@ -320,14 +320,14 @@ func TestAnEndWithoutConvergenceIsSaid(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	r := rows(t, []float32{1, 2, 3, 4}, 2)
 	both := []int8{1, 0}
-	evaluate := func(train, test svm.Set, change func(*svm.Options)) error {
+	evaluate := func(train, test svm.Set, change func(*svm.SolverOptions)) error {
 		o := svm.Defaults()
 		change(&o)
 		_, err := svm.Evaluate(context.Background(), train, test, o)
 		return err
 	}
 	set := svm.Set{Rows: r, Labels: [][]int8{both}}
-	keep := func(*svm.Options) {}
+	keep := func(*svm.SolverOptions) {}
 	_, emptyRows := svm.NewRows(nil, 2)
 	_, ragged := svm.NewRows([]float32{1, 2, 3}, 2)
 	_, infinite := svm.NewRows([]float32{1, 2, 3, float32(math.Inf(1))}, 2)
@@ -344,12 +344,12 @@ func TestRefusals(t *testing.T) {
 		"class 0: svm: 1 labels for 2 rows":               evaluate(svm.Set{Rows: r, Labels: [][]int8{{1}}}, set, keep),
 		"label 5 of image 0":                              evaluate(svm.Set{Rows: r, Labels: [][]int8{{5, 0}}}, set, keep),
 		"2 of 2 images are of the class":                  evaluate(svm.Set{Rows: r, Labels: [][]int8{{1, 1}}}, set, keep),
-		"no costs":                                        evaluate(set, set, func(o *svm.Options) { o.Costs = nil }),
-		"cost -1":                                         evaluate(set, set, func(o *svm.Options) { o.Costs = []float64{-1} }),
-		"Tolerance = 0":                                   evaluate(set, set, func(o *svm.Options) { o.Tolerance = 0 }),
-		"InterceptScaling = -1":                           evaluate(set, set, func(o *svm.Options) { o.InterceptScaling = -1 }),
-		"Folds = 1":                                       evaluate(set, set, func(o *svm.Options) { o.Folds = 1 }),
-		"Choice = 2":                                      evaluate(set, set, func(o *svm.Options) { o.Choice = 2 }),
+		"no costs":                                        evaluate(set, set, func(o *svm.SolverOptions) { o.Costs = nil }),
+		"cost -1":                                         evaluate(set, set, func(o *svm.SolverOptions) { o.Costs = []float64{-1} }),
+		"Tolerance = 0":                                   evaluate(set, set, func(o *svm.SolverOptions) { o.Tolerance = 0 }),
+		"InterceptScaling = -1":                           evaluate(set, set, func(o *svm.SolverOptions) { o.InterceptScaling = -1 }),
+		"Folds = 1":                                       evaluate(set, set, func(o *svm.SolverOptions) { o.Folds = 1 }),
+		"Choice = 2":                                      evaluate(set, set, func(o *svm.SolverOptions) { o.Choice = 2 }),
 	}
 	for want, err := range tests {
 		assert.ErrorContains(t, err, want)

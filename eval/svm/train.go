@@ -12,7 +12,7 @@ import (
 )
 
 // Train fits one class at one cost. Labels are metrics.Present, Absent and Ignored; both of the first two have to occur.
-func Train(ctx context.Context, rows Rows, labels []int8, cost float64, o Options) (*Model, error) {
+func Train(ctx context.Context, rows Rows, labels []int8, cost float64, o SolverOptions) (*Model, error) {
 	o.Costs = []float64{cost}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func Train(ctx context.Context, rows Rows, labels []int8, cost float64, o Option
 	return newSolver(p, o, 0).solve(ctx, cost)
 }
 
-func newProblem(rows Rows, labels []int8, o Options) (problem, error) {
+func newProblem(rows Rows, labels []int8, o SolverOptions) (problem, error) {
 	p := problem{rows: rows}
 	if len(labels) != rows.Len() {
 		return p, fmt.Errorf("svm: %d labels for %d rows of features", len(labels), rows.Len())
@@ -53,7 +53,7 @@ func (p problem) positives() (n int) {
 }
 
 // path fits all costs in ascending order, each from where the one before ended; models are in the order of costs.
-func (p problem) path(ctx context.Context, costs []float64, o Options, stream uint64) ([]*Model, error) {
+func (p problem) path(ctx context.Context, costs []float64, o SolverOptions, stream uint64) ([]*Model, error) {
 	models := make([]*Model, len(costs))
 	order := make([]int, len(costs))
 	for i := range order {
@@ -129,7 +129,7 @@ func (p problem) averagePrecision(m *Model) (float64, error) {
 }
 
 // crossValidate is the mean average precision over the folds, for each cost.
-func (p problem) crossValidate(ctx context.Context, folds int, o Options, stream uint64) ([]float64, error) {
+func (p problem) crossValidate(ctx context.Context, folds int, o SolverOptions, stream uint64) ([]float64, error) {
 	held, mean := p.folds(folds), make([]float64, len(o.Costs))
 	for f := range folds {
 		train, test := p.split(held, f)

@@ -81,7 +81,7 @@ func TestAnAverageBeginsAndEndsInTheMidst(t *testing.T) {
 			_, _, err := goes(t, t.Context(), copied(e), scratch, launch.StartOptions{Hooks: []train.Hook{hook}})
 			require.ErrorIs(t, err, stop)
 			e.Finetune.EMA = decays[1]
-			_, out, err := goes(t, t.Context(), e, eval.Spec{}, launch.StartOptions{})
+			_, out, err := goes(t, t.Context(), e, eval.TrunkSource{}, launch.StartOptions{})
 			require.NoError(t, err, out)
 			trained := runfolder.ModelFile
 			if decays[1] > 0 {

@@ -39,7 +39,7 @@ type run struct {
 // Run fine-tunes to the end, or until ctx ends, and continues what the run folder holds. weights says where the trunk
 // begins; a run that is continued needs none. Everything that can be checked is checked before the start takes effect. The
 // result is nil for a run that was complete already, or was interrupted, which is an error after a checkpoint was saved.
-func Run(ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.StartOptions) (result *probe.Result, err error) {
+func Run(ctx context.Context, e *config.Experiment, weights eval.TrunkSource, o launch.StartOptions) (result *probe.Result, err error) {
 	o = o.Placed()
 	err = torch.OnThread(e.Run.Threads, func() (err error) {
 		warnings, err := e.Validate(config.FineTuning)
@@ -77,7 +77,7 @@ func takeModel(e *config.Experiment) error {
 	return nil
 }
 
-func (r *run) run(ctx context.Context, weights eval.Spec) (*probe.Result, error) {
+func (r *run) run(ctx context.Context, weights eval.TrunkSource) (*probe.Result, error) {
 	if done, err := r.Decide(r.complete); done || err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (r *run) run(ctx context.Context, weights eval.Spec) (*probe.Result, error)
 }
 
 // prepare does all that can fail before the start takes effect.
-func (r *run) prepare(ctx context.Context, weights eval.Spec) error {
+func (r *run) prepare(ctx context.Context, weights eval.TrunkSource) error {
 	if err := r.checkMesh(); err != nil {
 		return err
 	}
@@ -152,10 +152,10 @@ func (r *run) sameHead() bool {
 
 // openTrunk opens the weights to begin with; what a checkpoint holds takes their place. The experiment gets the
 // architecture and the normalisation that they were trained with.
-func (r *run) openTrunk(weights eval.Spec) (err error) {
+func (r *run) openTrunk(weights eval.TrunkSource) (err error) {
 	e := r.Experiment
 	if r.Newest != nil {
-		weights = eval.Spec{Random: true}
+		weights = eval.TrunkSource{Random: true}
 	} else if weights.Weights == "" && !weights.Random {
 		return errors.New("which trunk? Give --weights with a run folder, a checkpoint or a file, or --random-init to train from scratch")
 	}

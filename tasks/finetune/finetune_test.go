@@ -47,10 +47,10 @@ func experiment(t *testing.T, images, val string) *config.Experiment {
 	return e
 }
 
-var scratch = eval.Spec{Random: true}
+var scratch = eval.TrunkSource{Random: true}
 
 // goes runs an experiment and returns what it says.
-func goes(t *testing.T, ctx context.Context, e *config.Experiment, weights eval.Spec, o launch.StartOptions) (*probe.Result, string, error) {
+func goes(t *testing.T, ctx context.Context, e *config.Experiment, weights eval.TrunkSource, o launch.StartOptions) (*probe.Result, string, error) {
 	t.Helper()
 	var out strings.Builder
 	o.Out, o.Version = &out, "test"
@@ -129,7 +129,7 @@ func TestFinetuningLearnsClasses(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{"loss": 60, "train_top1": 60, "val_top1": 4, "val_top5": 4}, counted)
 
-	r, out, err = goes(t, t.Context(), copied(e), eval.Spec{}, launch.StartOptions{})
+	r, out, err = goes(t, t.Context(), copied(e), eval.TrunkSource{}, launch.StartOptions{})
 	require.NoError(t, err)
 	assert.Nil(t, r)
 	assert.Contains(t, out, "The run is complete: 60 of 60 steps")
@@ -171,7 +171,7 @@ func TestFinetuningResumesToTheBit(t *testing.T) {
 			_, _, err = goes(t, t.Context(), copied(parts), scratch, launch.StartOptions{Hooks: []train.Hook{hook}})
 			require.ErrorIs(t, err, stop)
 			parts.Data.Workers = 1
-			_, out, err := goes(t, t.Context(), parts, eval.Spec{}, launch.StartOptions{})
+			_, out, err := goes(t, t.Context(), parts, eval.TrunkSource{}, launch.StartOptions{})
 			require.NoError(t, err)
 			assert.Contains(t, out, "Continuing at step 5 of 1")
 			assert.Equal(t, digest(t, whole.Run.Dir), digest(t, parts.Run.Dir))
@@ -190,7 +190,7 @@ func TestFinetuningStartsFromARun(t *testing.T) {
 	second.Model = config.Model{}
 	second.Augment.Mean = [3]float64{0.9, 0.9, 0.9}
 	second.Optim.BaseLR, second.Train.Duration = 1e-12, config.Duration{Value: 1, Unit: config.Steps}
-	_, out, err := goes(t, t.Context(), second, eval.Spec{Weights: first.Run.Dir}, launch.StartOptions{})
+	_, out, err := goes(t, t.Context(), second, eval.TrunkSource{Weights: first.Run.Dir}, launch.StartOptions{})
 	require.NoError(t, err, out)
 	resolved, err := config.Load(filepath.Join(second.Run.Dir, runfolder.ConfigFile), nil)
 	require.NoError(t, err)
@@ -240,10 +240,10 @@ func TestFinetuningRefuses(t *testing.T) {
 	require.NoError(t, os.CopyFS(flat, os.DirFS(filepath.Join(images, "red"))))
 	for name, c := range map[string]struct {
 		edit    func(*config.Experiment)
-		weights eval.Spec
+		weights eval.TrunkSource
 		want    string
 	}{
-		"no weights":    {nil, eval.Spec{}, "which trunk? Give --weights"},
+		"no weights":    {nil, eval.TrunkSource{}, "which trunk? Give --weights"},
 		"other classes": {func(e *config.Experiment) { e.Finetune.Val = other }, scratch, `a class "pink" that the 3 classes of data.source lack`},
 		"no labels":     {func(e *config.Experiment) { e.Data.Source = flat }, scratch, "data.source"},
 		"two views":     {func(e *config.Experiment) { e.Crops[0].Count = 2 }, scratch, "one view of an image"},
@@ -272,6 +272,6 @@ func TestFinetuningKeepsItsClasses(t *testing.T) {
 	require.NoError(t, os.Rename(filepath.Join(images, "blue"), filepath.Join(images, "white")))
 	require.NoError(t, os.Rename(filepath.Join(val, "blue"), filepath.Join(val, "white")))
 	e.Train.Duration.Value++
-	_, _, err = goes(t, t.Context(), e, eval.Spec{}, launch.StartOptions{})
+	_, _, err = goes(t, t.Context(), e, eval.TrunkSource{}, launch.StartOptions{})
 	require.ErrorContains(t, err, "with other names from number 0 on")
 }

@@ -60,7 +60,7 @@ func OpenModel(path string, e *config.Experiment, warn func(string)) (m *Model, 
 	}
 	err = torch.OnThread(e.Run.Threads, func() (err error) {
 		m = &Model{Classes: classes, Settings: made.Finetune, Bicubic: made.Augment.Bicubic(), Orient: made.Data.EXIFOrientation}
-		if m.Backbone, err = eval.OpenBackbone(eval.Spec{Weights: path, Experiment: e, Warn: warn}); err != nil {
+		if m.Backbone, err = eval.OpenBackbone(eval.TrunkSource{Weights: path, Experiment: e, Warn: warn}); err != nil {
 			return err
 		}
 		err = torch.Try(func() {

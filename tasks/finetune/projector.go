@@ -26,7 +26,7 @@ type projector struct {
 }
 
 // openProjector reads as many layers as finetune.projector_layers says from the weights that the trunk is from.
-func (r *run) openProjector(weights eval.Spec) (p projector, err error) {
+func (r *run) openProjector(weights eval.TrunkSource) (p projector, err error) {
 	n := r.Experiment.Finetune.ProjectorLayers
 	switch {
 	case n == 0:
@@ -75,7 +75,7 @@ func hiddenWidths(head []checkpoint.Tensor) (widths []int) {
 }
 
 // readProjector reads the first n hidden layers of the projection head that a file of weights holds.
-func readProjector(weights eval.Spec, n int) (p projector, err error) {
+func readProjector(weights eval.TrunkSource, n int) (p projector, err error) {
 	found, err := runfolder.Find(weights.Weights, func(string) {}) // what is to be said was said with the trunk
 	if err != nil {
 		return p, err

@@ -33,7 +33,7 @@ func TestProjectorsOfVISSLAreRead(t *testing.T) {
 		}
 	}
 	require.NoError(t, checkpoint.WriteSafetensors(file, head("heads.0."), nil))
-	p, err := readProjector(eval.Spec{Weights: file}, 2)
+	p, err := readProjector(eval.TrunkSource{Weights: file}, 2)
 	require.NoError(t, err)
 	assert.Equal(t, []int{6, 5}, p.widths)
 	var names []string
@@ -44,9 +44,9 @@ func TestProjectorsOfVISSLAreRead(t *testing.T) {
 
 	two := append(head("student.heads.0."), head("teacher.heads.0.")...)
 	require.NoError(t, checkpoint.WriteSafetensors(file, two, nil))
-	_, err = readProjector(eval.Spec{Weights: file}, 1)
+	_, err = readProjector(eval.TrunkSource{Weights: file}, 1)
 	assert.ErrorContains(t, err, "several projection heads: student.heads.0.projection_head., teacher.heads.0.projection_head.; choose with --prefix")
-	p, err = readProjector(eval.Spec{Weights: file, Prefix: "student."}, 1)
+	p, err = readProjector(eval.TrunkSource{Weights: file, Prefix: "student."}, 1)
 	require.NoError(t, err)
 	assert.Equal(t, []int{6}, p.widths)
 }

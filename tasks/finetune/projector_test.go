@@ -56,7 +56,7 @@ func TestTheBeginningOfTheProjectorIsKept(t *testing.T) {
 			e.Finetune.ProjectorLayers, e.Finetune.Hidden = 1, []int{5}
 			e.Finetune.HeadLR, e.Optim.BaseLR = 1e12, 1e-13 // the new layers move, what was pretrained rests
 			e.Train.Duration = config.Duration{Value: 1, Unit: config.Steps}
-			_, out, err := goes(t, t.Context(), copied(e), eval.Spec{Weights: run}, launch.StartOptions{})
+			_, out, err := goes(t, t.Context(), copied(e), eval.TrunkSource{Weights: run}, launch.StartOptions{})
 			require.NoError(t, err, out)
 			kept, before := tensor(t, e.Run.Dir, "head.hidden.0.0.weight"), tensor(t, run, "head.projection_head.0.weight")
 			assert.Equal(t, before.Data, kept.Data)
@@ -66,7 +66,7 @@ func TestTheBeginningOfTheProjectorIsKept(t *testing.T) {
 			}
 
 			e.Train.Duration.Value = 2
-			_, out, err = goes(t, t.Context(), e, eval.Spec{}, launch.StartOptions{})
+			_, out, err = goes(t, t.Context(), e, eval.TrunkSource{}, launch.StartOptions{})
 			require.NoError(t, err, out)
 			m, err := finetune.OpenModel(e.Run.Dir, evaltest.Experiment(), nil)
 			require.NoError(t, err)
@@ -84,11 +84,11 @@ func TestProjectorsThatCannotBeKept(t *testing.T) {
 	require.NoError(t, err)
 	for want, c := range map[string]struct {
 		layers  int
-		weights eval.Spec
+		weights eval.TrunkSource
 	}{
 		"finetune.projector_layers = 1: it keeps layers of SwAV's head, and --random-init has none": {1, scratch},
-		"has 2 hidden layers; allowed are 0 to that":                                                {3, eval.Spec{Weights: run}},
-		"has no projection head of SwAV":                                                            {1, eval.Spec{Weights: first.Run.Dir}},
+		"has 2 hidden layers; allowed are 0 to that":                                                {3, eval.TrunkSource{Weights: run}},
+		"has no projection head of SwAV":                                                            {1, eval.TrunkSource{Weights: first.Run.Dir}},
 		"finetune.projector_layers = -1":                                                            {-1, scratch},
 	} {
 		e := experiment(t, images, images)

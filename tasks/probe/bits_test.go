@@ -27,7 +27,7 @@ type outcome struct {
 
 // probed opens a trunk and runs all probes on it.
 func probed(t *testing.T, e *config.Experiment) (o outcome) {
-	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: e})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Random: true, Experiment: e})
 	if !assert.NoError(t, err) {
 		return o
 	}

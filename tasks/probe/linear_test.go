@@ -129,7 +129,7 @@ func TestLinearStops(t *testing.T) {
 func TestLinearAugmented(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	torchtest.NoLeaks(t)
-	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: evaltest.Experiment()})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Random: true, Experiment: evaltest.Experiment()})
 	require.NoError(t, err)
 	defer b.Close()
 	src, err := source.Open(source.Location{Path: evaltest.Coloured(t, 24), Labels: true})

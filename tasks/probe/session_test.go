@@ -24,7 +24,7 @@ import (
 // session probes the random tiny trunk on coloured pictures.
 func session(t *testing.T, e *config.Experiment) *probe.Session {
 	t.Helper()
-	b, err := eval.OpenBackbone(eval.Spec{Random: true, Experiment: e})
+	b, err := eval.OpenBackbone(eval.TrunkSource{Random: true, Experiment: e})
 	require.NoError(t, err)
 	t.Cleanup(b.Close)
 	s := &probe.Session{Backbone: b, Experiment: e}

@@ -78,7 +78,7 @@ func cpu() float64 {
 func knnProbe(train, test *features, _ string, figures map[string]any) error {
 	ks := []int{10, 20, 100, 200}
 	for name, vote := range map[string]knn.Vote{"uniform": knn.Uniform, "softmax": knn.Softmax, "exponential": knn.Exponential} {
-		o := knn.Options{K: ks, Vote: vote, Temperature: 0.07, Classes: train.classes}
+		o := knn.VoteOptions{K: ks, Vote: vote, Temperature: 0.07, Classes: train.classes}
 		counts, err := knn.Classify(context.Background(), torch.CPU, knn.Bank{X: train.tensor(), Labels: train.labels}, test.tensor(), test.labels, o)
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (f *features) svmSet() (svm.Set, error) {
 	return svm.Set{Rows: rows.Normalized(), Labels: labels}, err
 }
 
-func evaluateSVM(train, test *features, o svm.Options) (*svm.Result, svm.Set, error) {
+func evaluateSVM(train, test *features, o svm.SolverOptions) (*svm.Result, svm.Set, error) {
 	a, err := train.svmSet()
 	if err != nil {
 		return nil, a, err
