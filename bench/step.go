@@ -19,7 +19,7 @@ import (
 
 // StepOptions describe the work of [Step].
 type StepOptions struct {
-	Arch         string
+	Model        config.Model
 	Batch        int
 	Crops        []config.Crop // only Count and Size matter
 	Hidden       []int
@@ -137,7 +137,7 @@ func (w *stopwatch) take(_ context.Context, e train.Event) error {
 // experiment is one with the options' step.
 func (o StepOptions) experiment() *config.Experiment {
 	e := config.Default()
-	e.Model.Arch, e.Crops = o.Arch, o.Crops
+	e.Model, e.Crops = o.Model, o.Crops
 	if o.Memory.Checkpoint != "" {
 		e.Memory = o.Memory
 	}
@@ -177,7 +177,7 @@ func summary(o StepOptions, dev torch.Device, ms []float64, loss float64, before
 		median = (ms[len(ms)/2-1] + median) / 2
 	}
 	r := StepResult{
-		Program: "seer", Arch: o.Arch, Device: dev.String(), Precision: o.Precision, ChannelsLast: o.ChannelsLast,
+		Program: "seer", Arch: o.Model.Arch, Device: dev.String(), Precision: o.Precision, ChannelsLast: o.ChannelsLast,
 		Batch: o.Batch, Checkpoint: o.Memory.Checkpoint, Threads: torch.Threads(), MsMedian: round(median), MsMin: round(ms[0]),
 		ImgS: round(float64(o.Batch) / median * 1000), Loss: loss,
 		BeforeRSSMB: megabytes(before), StepRSSMB: megabytes(resident.Peak() - before), PeakRSSMB: megabytes(resident.Peak()),

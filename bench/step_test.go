@@ -18,7 +18,7 @@ import (
 // tiny is the least work that still is a whole step.
 func tiny(precision string) StepOptions {
 	return StepOptions{
-		Arch: "regnet_y_200mf", Batch: 4, Crops: []config.Crop{{Count: 2, Size: 64}, {Count: 1, Size: 48}},
+		Model: config.Model{Arch: "regnet_y_200mf"}, Batch: 4, Crops: []config.Crop{{Count: 2, Size: 64}, {Count: 1, Size: 48}},
 		Hidden: []int{8}, Out: 4, Prototypes: 5, Precision: precision, Device: "cpu", Memory: config.Memory{Checkpoint: "none"}, Steps: 2, Threads: 1,
 	}
 }
@@ -56,7 +56,7 @@ func TestPlannedMemoryIsTheMeasuredOne(t *testing.T) {
 		loss := 0.0
 		for _, m := range []config.Memory{{Checkpoint: "none"}, {Checkpoint: "selective"}, {Checkpoint: "blocks"}, {Checkpoint: "stages"}} {
 			o := tiny("fp32")
-			o.Arch, o.Crops, o.Memory, o.Steps = c.arch, c.crops, m, 1
+			o.Model.Arch, o.Crops, o.Memory, o.Steps = c.arch, c.crops, m, 1
 			r, err := Step(o)
 			require.NoError(t, err)
 			t.Logf("%s, %s: measured %.1f MB, planned %.1f", c.arch, m.Checkpoint, r.TensorsMB, r.PlannedMB)
@@ -90,7 +90,7 @@ func TestAutomaticRecomputationKeepsItsBudget(t *testing.T) {
 
 func TestStepRefusesWhatDoesNotExist(t *testing.T) {
 	o := tiny("fp32")
-	o.Arch = "regnet_y_401mf"
+	o.Model.Arch = "regnet_y_401mf"
 	_, err := Step(o)
 	assert.ErrorContains(t, err, "regnet_y_400mf", "the nearest name is offered")
 	_, err = Step(tiny("fp8"))

@@ -13,8 +13,8 @@ import (
 	"seer/torch/dist"
 )
 
-// Options say how the processes of a run work together.
-type Options struct {
+// JoinOptions say how the processes of a run work together.
+type JoinOptions struct {
 	// NormGroup is how many processes, neighbours in rank, share the statistics of batch norm; 0 or more than there are: all
 	// of them, 1: none.
 	NormGroup int
@@ -26,7 +26,7 @@ type Options struct {
 // Mesh is the processes of a run as one of them sees it. A nil *Mesh is a run of one.
 type Mesh struct {
 	Place
-	options Options
+	options JoinOptions
 	store   *dist.Store
 	world   *dist.Group
 	norm    *dist.Group // nil: each by itself
@@ -36,7 +36,7 @@ type Mesh struct {
 }
 
 // Join waits until all processes of the run are there. It is nil for one that is alone.
-func Join(p Place, o Options) (m *Mesh, err error) {
+func Join(p Place, o JoinOptions) (m *Mesh, err error) {
 	if p.Alone() {
 		return nil, nil
 	}

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { torchtest.Main(m) }
 
 // together runs body in processes that have joined, as disttest starts them.
-func together(t *testing.T, size int, o mesh.Options, body func(t *testing.T, m *mesh.Mesh)) {
+func together(t *testing.T, size int, o mesh.JoinOptions, body func(t *testing.T, m *mesh.Mesh)) {
 	disttest.Run(t, size, func(t *testing.T, g *dist.Group) {
 		port := g.MaxInPlace(torch.FromInt64([]int64{disttest.FreePort(t, g)}, 1)).Int64s()[0]
 		o.First, o.Later = 20*time.Second, 10*time.Second
@@ -33,7 +33,7 @@ func together(t *testing.T, size int, o mesh.Options, body func(t *testing.T, m 
 }
 
 func TestProcessesAgreeToGoOnOrToStop(t *testing.T) {
-	together(t, 3, mesh.Options{}, func(t *testing.T, m *mesh.Mesh) {
+	together(t, 3, mesh.JoinOptions{}, func(t *testing.T, m *mesh.Mesh) {
 		assert.Equal(t, m.Rank == 0, m.Leads())
 		require.NoError(t, m.Agree(nil))
 		broken := errors.New("the disk is full")
@@ -55,7 +55,7 @@ func TestProcessesAgreeToGoOnOrToStop(t *testing.T) {
 }
 
 func TestARequestToStopIsNoFailure(t *testing.T) {
-	together(t, 2, mesh.Options{}, func(t *testing.T, m *mesh.Mesh) {
+	together(t, 2, mesh.JoinOptions{}, func(t *testing.T, m *mesh.Mesh) {
 		var own error
 		if m.Rank == 0 {
 			own = mesh.Asked{Err: errors.New("interrupted")}
@@ -69,7 +69,7 @@ func TestARequestToStopIsNoFailure(t *testing.T) {
 }
 
 func TestRankZeroDecidesForAll(t *testing.T) {
-	together(t, 2, mesh.Options{}, func(t *testing.T, m *mesh.Mesh) {
+	together(t, 2, mesh.JoinOptions{}, func(t *testing.T, m *mesh.Mesh) {
 		for _, choice := range []string{"first", ""} {
 			got, err := m.Lead(func() (string, error) {
 				assert.True(t, m.Leads())
@@ -94,7 +94,7 @@ func TestTheProcessThatIsGoneIsNamed(t *testing.T) {
 		"without a word": {func(*mesh.Mesh) {}, "rank 1 of 3 does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			together(t, 3, mesh.Options{}, func(t *testing.T, m *mesh.Mesh) {
+			together(t, 3, mesh.JoinOptions{}, func(t *testing.T, m *mesh.Mesh) {
 				require.NoError(t, m.Agree(nil))
 				if m.Rank == 1 {
 					c.leave(m)
@@ -109,7 +109,7 @@ func TestTheProcessThatIsGoneIsNamed(t *testing.T) {
 }
 
 func TestGroupsOfBatchNormAreNeighbours(t *testing.T) {
-	together(t, 4, mesh.Options{NormGroup: 2}, func(t *testing.T, m *mesh.Mesh) {
+	together(t, 4, mesh.JoinOptions{NormGroup: 2}, func(t *testing.T, m *mesh.Mesh) {
 		sum := m.Norm().SumInPlace(torch.Full(float64(m.Rank), torch.Float32, torch.CPU, 1)).Item()
 		assert.Equal(t, map[int]float64{0: 0 + 1, 1: 2 + 3}[m.Rank/2], sum)
 		assert.Equal(t, 4, m.All().Size())
@@ -119,12 +119,12 @@ func TestGroupsOfBatchNormAreNeighbours(t *testing.T) {
 }
 
 func TestGroupsThatDoNotDivideAreRefused(t *testing.T) {
-	_, err := mesh.Join(mesh.Place{World: 4, Host: "127.0.0.1", Port: 1}, mesh.Options{NormGroup: 3})
+	_, err := mesh.Join(mesh.Place{World: 4, Host: "127.0.0.1", Port: 1}, mesh.JoinOptions{NormGroup: 3})
 	assert.ErrorContains(t, err, "mesh.batch_norm_group = 3: the 4 processes of the run do not make groups of that size")
 }
 
 func TestAProcessByItselfNeedsNobody(t *testing.T) {
-	m, err := mesh.Join(mesh.Place{World: 1}, mesh.Options{})
+	m, err := mesh.Join(mesh.Place{World: 1}, mesh.JoinOptions{})
 	require.NoError(t, err)
 	assert.Nil(t, m)
 	assert.True(t, m.Leads())

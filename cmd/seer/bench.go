@@ -73,7 +73,7 @@ func runBenchStep(c *cli.Context) error {
 		return err
 	}
 	r, err := bench.Step(bench.StepOptions{
-		Arch: c.String("arch"), Batch: c.Int("batch"), Crops: crops, Hidden: hidden, Out: c.Int("out"),
+		Model: config.Model{Arch: c.String("arch")}, Batch: c.Int("batch"), Crops: crops, Hidden: hidden, Out: c.Int("out"),
 		Prototypes: c.Int("prototypes"), Precision: c.String("precision"), Device: c.String("device"),
 		ChannelsLast: c.Bool("channels-last"), Memory: e.Memory, Steps: c.Int("steps"), Threads: c.Int("threads"),
 	})

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"seer/bench"
+	"seer/config"
 	"seer/data/jpeg"
 	"seer/internal/cpus"
 	"seer/internal/release"
@@ -151,7 +152,7 @@ func checkStep(_ context.Context, c *cli.Context) finding {
 		return failed(what, err, "")
 	}
 	r, err := bench.Step(bench.StepOptions{
-		Arch: "regnet_y_200mf", Batch: 8, Crops: crops, Hidden: []int{64}, Out: 32, Prototypes: 30,
+		Model: config.Model{Arch: "regnet_y_200mf"}, Batch: 8, Crops: crops, Hidden: []int{64}, Out: 32, Prototypes: 30,
 		Precision: "fp32", Device: c.String("device"), Steps: 2,
 	})
 	if err == nil && (math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0)) {

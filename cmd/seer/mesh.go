@@ -20,7 +20,7 @@ func onMesh(c *cli.Context, e *config.Experiment, task func(launch.StartOptions)
 	if err != nil {
 		return err
 	}
-	m, err := mesh.Join(place, mesh.Options{
+	m, err := mesh.Join(place, mesh.JoinOptions{
 		NormGroup: e.Mesh.BatchNormGroup, First: seconds(e.Mesh.FirstTimeoutSeconds), Later: seconds(e.Mesh.TimeoutSeconds),
 	})
 	if err != nil {

@@ -29,7 +29,7 @@ func ExampleSinkhorn() {
 // One forward and backward pass on two large and two small crops of four images.
 func Example() {
 	torch.ManualSeed(0)
-	system, err := swav.New(pixels{}, torch.CPU, swav.Options{
+	system, err := swav.New(pixels{}, torch.CPU, swav.Hyperparameters{
 		Hidden: []int64{32}, Out: 16, Prototypes: 10, Temperature: 0.1, Epsilon: 0.05, Iterations: 3,
 		AssignCrops: []int{0, 1},
 	})

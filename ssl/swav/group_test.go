@@ -26,7 +26,7 @@ func part(g *dist.Group, crops *torch.Tensor) *torch.Tensor {
 }
 
 // together trains a system for some steps: alone on whole batches, or as a member of a group on its part of them.
-func together(t *testing.T, g *dist.Group, o swav.Options) (s *swav.SwAV, losses []float32, health swav.Health) {
+func together(t *testing.T, g *dist.Group, o swav.Hyperparameters) (s *swav.SwAV, losses []float32, health swav.Health) {
 	s = newSystem(t, o)
 	s.Group = g
 	ctx := &nn.Context{Training: true, Norm: g}

@@ -16,8 +16,8 @@ type Trunk interface {
 	Width() int64
 }
 
-// Options are the hyper-parameters of the method.
-type Options struct {
+// Hyperparameters are those of the method.
+type Hyperparameters struct {
 	Hidden     []int64 // widths of the head's hidden layers; none: one linear layer
 	Out        int64   // width of the embedding
 	BatchNorm  bool    // batch norm after each hidden layer (SwAV; SEER's heads from 64 GF on have none)
@@ -34,7 +34,7 @@ type Options struct {
 
 // SwAV is the system that is trained: trunk, head, prototypes, and the queue of past embeddings.
 type SwAV struct {
-	Options
+	Hyperparameters
 	Trunk      Trunk
 	Head       *Head
 	Prototypes *Prototypes
@@ -45,11 +45,11 @@ type SwAV struct {
 
 // New puts a head and prototypes on a trunk. They are initialised with PyTorch's defaults from the device's generator;
 // the prototypes start with unit norm.
-func New(trunk Trunk, dev torch.Device, o Options) (*SwAV, error) {
+func New(trunk Trunk, dev torch.Device, o Hyperparameters) (*SwAV, error) {
 	if len(o.AssignCrops) == 0 || o.Prototypes < 1 || o.Out < 1 || o.Iterations < 1 {
 		return nil, fmt.Errorf("swav: needs assign_crops, prototypes, out and sinkhorn_iterations of at least 1, got %+v", o)
 	}
-	s := &SwAV{Options: o, Trunk: trunk}
+	s := &SwAV{Hyperparameters: o, Trunk: trunk}
 	err := torch.Try(func() {
 		s.Head = NewHead(dev, trunk.Width(), o.Hidden, o.Out, o.BatchNorm)
 		s.Prototypes = NewPrototypes(dev, o.Prototypes, o.Out)

@@ -26,14 +26,14 @@ func (pixels) Walk(string, func(nn.Entry)) {}
 
 const batch = 6
 
-func options() swav.Options {
-	return swav.Options{
+func options() swav.Hyperparameters {
+	return swav.Hyperparameters{
 		Hidden: []int64{16}, Out: 8, BatchNorm: true, Prototypes: 10, Temperature: 0.1, Epsilon: 0.05, Iterations: 3,
 		AssignCrops: []int{0, 1},
 	}
 }
 
-func newSystem(t *testing.T, o swav.Options) *swav.SwAV {
+func newSystem(t *testing.T, o swav.Hyperparameters) *swav.SwAV {
 	t.Helper()
 	torch.ManualSeed(20)
 	s, err := swav.New(pixels{}, torch.CPU, o)
@@ -194,7 +194,7 @@ func TestNamesAndHeads(t *testing.T) {
 	torchtest.NoLeaks(t)
 	o := options()
 	o.Hidden, o.QueueLength = []int64{16, 16}, 4
-	names := func(o swav.Options) (names []string) {
+	names := func(o swav.Hyperparameters) (names []string) {
 		for _, e := range nn.Entries(newSystem(t, o)) {
 			names = append(names, e.Name)
 		}
@@ -220,11 +220,11 @@ func TestNamesAndHeads(t *testing.T) {
 }
 
 func TestImpossibleOptions(t *testing.T) {
-	for what, change := range map[string]func(*swav.Options){
-		"no assigned crops": func(o *swav.Options) { o.AssignCrops = nil },
-		"no prototypes":     func(o *swav.Options) { o.Prototypes = 0 },
-		"no width":          func(o *swav.Options) { o.Out = 0 },
-		"no iterations":     func(o *swav.Options) { o.Iterations = 0 },
+	for what, change := range map[string]func(*swav.Hyperparameters){
+		"no assigned crops": func(o *swav.Hyperparameters) { o.AssignCrops = nil },
+		"no prototypes":     func(o *swav.Hyperparameters) { o.Prototypes = 0 },
+		"no width":          func(o *swav.Hyperparameters) { o.Out = 0 },
+		"no iterations":     func(o *swav.Hyperparameters) { o.Iterations = 0 },
 	} {
 		o := options()
 		change(&o)

@@ -29,7 +29,7 @@ func newSystem(n sketch.Network, e *config.Experiment, plan *config.Resolved, de
 	if err != nil {
 		return nil, err
 	}
-	return swav.New(trunk, dev, swav.Options{
+	return swav.New(trunk, dev, swav.Hyperparameters{
 		Hidden: widths(e.SwAV.Hidden), Out: int64(e.SwAV.Out), BatchNorm: e.SwAV.BatchNorm,
 		Prototypes:  int64(e.SwAV.Prototypes),
 		Temperature: e.SwAV.Temperature, Epsilon: e.SwAV.Epsilon, Iterations: e.SwAV.SinkhornIterations,

@@ -21,7 +21,7 @@ type collapse struct {
 
 func newCollapse(m *Method, plan *config.Resolved, say func(string, ...any)) *collapse {
 	return &collapse{
-		CollapseDetector: swav.CollapseDetector{K: m.Options.Prototypes, Window: collapseWindow(plan.Steps)},
+		CollapseDetector: swav.CollapseDetector{K: m.Hyperparameters.Prototypes, Window: collapseWindow(plan.Steps)},
 		method:           m, plan: plan, say: say,
 	}
 }

@@ -88,7 +88,7 @@ func newGoldenRun(t *testing.T, file *golden.File, channelsLast bool) *goldenRun
 func goldenSystem(t *testing.T) *swav.SwAV {
 	trunk, err := regnet.New(arch.Params{Depth: 6, W0: 32, WA: 32, WM: 2.2, GroupWidth: 16}, torch.CPU, 0)
 	require.NoError(t, err)
-	s, err := swav.New(trunk, torch.CPU, swav.Options{
+	s, err := swav.New(trunk, torch.CPU, swav.Hyperparameters{
 		Hidden: []int64{64}, Out: 32, BatchNorm: true, Prototypes: 24, Temperature: 0.1, Epsilon: 0.05, Iterations: 3,
 		AssignCrops: []int{0, 1}, QueueLength: 16, QueueStart: goldenQueueStart,
 	})
