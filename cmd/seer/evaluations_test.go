@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image/jpeg"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -203,11 +204,15 @@ func TestShippedEvaluationsRunOnPublishedLayouts(t *testing.T) {
 			assert.EqualValues(t, drawnVal, r.ValImages)
 			assert.Equal(t, 3, r.Classes)
 			several := e.Linear.Kind == "openimages" || e.SVM.Kind == "voc" || e.Finetune.MultiLabel
+			// What is solved separates three colours. A few steps of gradient descent from random weights, at rates for
+			// thousands, are at chance: that they learn is for tasks/finetune and tasks/probe to show.
+			solved := command[1] == "svm" || command[1] == "knn"
 			if several || command[1] == "svm" {
-				assert.Greater(t, r.MAP, 30.0)
+				assert.Greater(t, r.MAP, map[bool]float64{true: 90, false: 30}[solved])
 			}
 			if !several {
-				assert.Greater(t, r.Top1, 20.0)
+				assert.InDelta(t, math.Round(r.Top1*drawnVal/100), r.Top1*drawnVal/100, 1e-6, "no share of %d images", drawnVal)
+				assert.True(t, !solved || r.Top1 > 90, "top-1 %.1f", r.Top1)
 			}
 			switch command[1] {
 			case "linear-eval":

@@ -55,6 +55,9 @@ func launchArguments(args []string) (n int, command []string, err error) {
 			args = slices.Concat([]string{"-n", value}, args[1:])
 		}
 	}
+	if len(args) > 0 && strings.HasPrefix(args[0], "-") && args[0] != "-n" {
+		return 0, nil, fmt.Errorf("launch: unknown flag %s; -n is the only one before the command, whose own flags follow it", args[0])
+	}
 	if len(args) < 3 || args[0] != "-n" {
 		return 0, nil, fmt.Errorf("launch takes the number of processes and a command: seer launch -n 2 pretrain FILE.toml")
 	}
