@@ -23,6 +23,9 @@ type Grid struct {
 	Dir string `toml:"dir"`
 	// Axes are the values, by the name that stands in braces in a step.
 	Axes map[string][]any `toml:"axes"`
+	// Sets are the settings, as --set has them, that a value stands for where a step's set has its axis alone: by axis and
+	// value. A value that is not there stands for none.
+	Sets map[string]map[string][]string `toml:"sets"`
 	// Steps are run for the values of the axes that they name, in this order.
 	Steps []Step `toml:"step"`
 	// Plots are drawn of the table at the end.
@@ -50,7 +53,7 @@ var Commands = []string{"pretrain", "finetune", "linear-eval", "knn", "svm"}
 type Plot struct {
 	Name   string   `toml:"name"`  // of the file, without .svg
 	Title  string   `toml:"title"` // above it
-	X      string   `toml:"x"`     // an axis, or "parameters": those of the trunk named by the axis arch
+	X      string   `toml:"x"`     // an axis, or "parameters": those of the trunk
 	Y      string   `toml:"y"`     // a figure of the results, such as top1
 	Steps  []string `toml:"steps"` // whose results are drawn
 	Series []string `toml:"series"`
@@ -65,7 +68,7 @@ func Load(path string) (*Grid, error) {
 		return nil, fmt.Errorf("grid %s: %w", path, err)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("grid %s: %s is no key of a grid; keys are version, dir, axes, step and plot", path, unknown[0])
+		return nil, fmt.Errorf("grid %s: %s is no key of a grid; keys are version, dir, axes, sets, step and plot", path, unknown[0])
 	}
 	if err := g.check(); err != nil {
 		return nil, fmt.Errorf("grid %s: %w", path, err)
@@ -87,6 +90,9 @@ func (g *Grid) check() error {
 		if err := g.checkAxis(axis); err != nil {
 			return err
 		}
+	}
+	if err := g.checkSets(); err != nil {
+		return err
 	}
 	for i := range g.Steps {
 		if err := g.checkStep(i); err != nil {
@@ -126,6 +132,29 @@ func (g *Grid) checkAxis(axis string) error {
 	return nil
 }
 
+// checkSets finds settings that no step could ever get.
+func (g *Grid) checkSets() error {
+	for _, axis := range slices.Sorted(maps.Keys(g.Sets)) {
+		if g.Axes[axis] == nil {
+			return fmt.Errorf("sets.%s: there is no such axis%s", axis, near(axis, slices.Sorted(maps.Keys(g.Axes))))
+		}
+		var known []string
+		for _, v := range g.Axes[axis] {
+			known = append(known, value(v))
+		}
+		for _, text := range slices.Sorted(maps.Keys(g.Sets[axis])) {
+			if !slices.Contains(known, text) {
+				return fmt.Errorf("sets.%s.%q is no value of the axis; values are %s", axis, text, strings.Join(known, ", "))
+			}
+		}
+		alone := func(s Step) bool { return slices.Contains(s.Set, "{"+axis+"}") }
+		if !slices.ContainsFunc(g.Steps, alone) {
+			return fmt.Errorf("sets.%s: no step has %q in its set, which these settings would stand in for", axis, "{"+axis+"}")
+		}
+	}
+	return nil
+}
+
 func (g *Grid) checkStep(i int) error {
 	s := &g.Steps[i]
 	if !plainName.MatchString(s.Name) {
@@ -160,6 +189,9 @@ func (g *Grid) checkStep(i int) error {
 		if strings.HasPrefix(set, "run.dir=") {
 			return fail("set %q: the sweep gives each run its folder", set)
 		}
+		if axis, alone := aloneIn(set); alone && g.Sets[axis] == nil {
+			return fail("set %q has no key: give the settings that its values stand for in [sets.%s]", set, axis)
+		}
 	}
 	if from := g.source(i); from < 0 && s.Weights != "" && !strings.ContainsAny(s.Weights, "./") {
 		var names []string
@@ -181,10 +213,10 @@ func (g *Grid) checkPlot(p *Plot) error {
 		return fmt.Errorf("plot %q: y is missing: a figure of the results, such as \"top1\"", p.Name)
 	}
 	for _, axis := range append([]string{p.X}, p.Series...) {
-		if axis == "parameters" && g.Axes["arch"] != nil || g.Axes[axis] != nil {
+		if axis == "parameters" || g.Axes[axis] != nil {
 			continue
 		}
-		return fmt.Errorf("plot %q: %q is no axis; axes are %s, and \"parameters\" where there is an axis arch", p.Name, axis, strings.Join(slices.Sorted(maps.Keys(g.Axes)), ", "))
+		return fmt.Errorf("plot %q: %q is no axis; axes are %s, and \"parameters\"", p.Name, axis, strings.Join(slices.Sorted(maps.Keys(g.Axes)), ", "))
 	}
 	for _, name := range p.Steps {
 		if !slices.ContainsFunc(g.Steps, func(s Step) bool { return s.Name == name }) {
@@ -210,6 +242,15 @@ func named(text string) (axes []string) {
 		axes = append(axes, m[1])
 	}
 	return axes
+}
+
+// aloneIn is the axis of a text that is nothing else.
+func aloneIn(text string) (axis string, alone bool) {
+	m := inBraces.FindStringSubmatch(text)
+	if m == nil || m[0] != text {
+		return "", false
+	}
+	return m[1], true
 }
 
 func near(name string, known []string) string {

@@ -21,6 +21,8 @@ type Job struct {
 	From *Job
 	// Args are those of the program.
 	Args []string
+	// Sets are the settings among them.
+	Sets []string
 }
 
 // Value is the value of an axis.
@@ -36,6 +38,7 @@ func (g *Grid) Jobs() ([]*Job, error) {
 			if from := g.source(i); from >= 0 {
 				j.From = matching(of[from], values)
 			}
+			j.Sets = g.sets(j)
 			j.Args = g.args(j)
 			of[i], jobs = append(of[i], j), append(jobs, j)
 		}
@@ -100,13 +103,8 @@ func folderOf(values []Value) string {
 }
 
 func (g *Grid) args(j *Job) []string {
-	s, fill := j.Step, func(text string) string {
-		for _, v := range j.Values {
-			text = strings.ReplaceAll(text, "{"+v.Axis+"}", v.Text)
-		}
-		return text
-	}
-	experiment := fill(s.Experiment)
+	s := j.Step
+	experiment := j.fill(s.Experiment)
 	if !filepath.IsAbs(experiment) {
 		experiment = filepath.Join(g.folder, experiment)
 	}
@@ -115,17 +113,37 @@ func (g *Grid) args(j *Job) []string {
 	case j.From != nil:
 		args = append(args, "--weights", j.From.Dir)
 	case s.Weights != "":
-		args = append(args, "--weights", fill(s.Weights))
+		args = append(args, "--weights", j.fill(s.Weights))
 	case s.RandomInit:
 		args = append(args, "--random-init")
 	}
-	for _, set := range s.Set {
-		args = append(args, "--set", fill(set))
+	for _, set := range j.Sets {
+		args = append(args, "--set", set)
 	}
 	if j.trains() {
 		return append(args, "--set", "run.dir="+j.Dir)
 	}
 	return append(args, "--out", j.Dir+resultEnding)
+}
+
+// fill puts the job's values where a text names their axes.
+func (j *Job) fill(text string) string {
+	for _, v := range j.Values {
+		text = strings.ReplaceAll(text, "{"+v.Axis+"}", v.Text)
+	}
+	return text
+}
+
+// sets are the settings of a job: those of its step, and in the place of an axis alone those that its value stands for.
+func (g *Grid) sets(j *Job) (sets []string) {
+	for _, set := range j.Step.Set {
+		if axis, alone := aloneIn(set); alone {
+			sets = append(sets, g.Sets[axis][j.fill(set)]...)
+			continue
+		}
+		sets = append(sets, j.fill(set))
+	}
+	return sets
 }
 
 // trains tells a command with a run folder of its own from one that writes a result.

@@ -123,7 +123,7 @@ func (p *Plot) x(r Row) (float64, error) {
 		if n, ok := r.Figures["parameters"]; ok {
 			return n, nil
 		}
-		return 0, fmt.Errorf("step %q names no axis arch, whose parameters would be on the axis", r.Step)
+		return 0, fmt.Errorf("the experiment of step %q has no trunk, whose parameters would be on the axis", r.Step)
 	}
 	x, err := strconv.ParseFloat(r.Values[p.X], 64)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"seer/config"
 )
 
 const grid = `version = 1
@@ -89,24 +91,60 @@ func TestJobsAreTheCombinationsThatStepsName(t *testing.T) {
 	}, jobs[11].Args)
 }
 
+// A value may stand for several settings, or for none; the trunk's size is that of the experiment with its settings.
+func TestValuesThatStandForSettings(t *testing.T) {
+	_, jobs := jobsOf(t, `["regnet_y_200mf", "regnet_y_400mf"]`, `["small", "regnet_y_400mf"]`, `"model.arch={arch}"`, `"{arch}"`, "[[step]]\nname = \"pretrain\"",
+		"[sets.arch]\nsmall = [\"model.arch=regnet_y\", \"model.depth=6\", \"model.w0=32\", \"model.wa=32\", \"model.wm=2.2\", \"model.group_width=16\"]\n[[step]]\nname = \"pretrain\"")
+	require.Equal(t, []string{"model.arch=regnet_y", "model.depth=6", "model.w0=32", "model.wa=32", "model.wm=2.2", "model.group_width=16"}, jobs[0].Sets)
+	require.Empty(t, jobs[1].Sets)
+	require.Equal(t, "tuned arch=small labels=1", jobs[3].String())
+	n, ok := jobs[3].parameters()
+	require.True(t, ok)
+	require.InEpsilon(t, .32e6, n, .02)
+	_, ok = jobs[1].parameters()
+	require.False(t, ok, "its experiment names no trunk")
+}
+
+// The grid of the miniature is one that can be run.
+func TestShippedGrid(t *testing.T) {
+	g, err := Load("../experiments/miniature/grid.toml")
+	require.NoError(t, err)
+	jobs, err := g.Jobs()
+	require.NoError(t, err)
+	require.Len(t, jobs, 51)
+	tasks := map[string]config.Task{"pretrain": config.Pretrain, "finetune": config.FineTuning, "linear-eval": config.LinearEval}
+	for _, j := range jobs {
+		e, err := config.Load(j.Args[1], append(j.Sets, "run.dir=x"))
+		require.NoError(t, err, j)
+		_, err = e.Validate(tasks[j.Step.Command])
+		require.NoError(t, err, j)
+		_, ok := j.parameters()
+		require.True(t, ok, j)
+	}
+}
+
 func TestGridsThatAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct{ old, new, want string }{
-		"version":         {"version = 1\n", "version = 2\n", "version = 2: this program reads version 1"},
-		"unknown key":     {"random_init = true", "random = true", "step.random is no key of a grid"},
-		"no folder":       {`dir = "DIR/runs"`, "", "dir is missing"},
-		"command":         {`command = "knn"`, `command = "rm"`, `command = "rm"; allowed are pretrain, finetune`},
-		"unknown axis":    {"{seed}", "{sed}", "{sed} is no axis (nearest: seed)"},
-		"no values":       {"seed = [0, 1, 2]", "seed = []", "axes.seed has no values"},
-		"twice":           {"seed = [0, 1, 2]", "seed = [0, 0]", `axes.seed: "0" is empty or comes twice`},
-		"nested":          {"seed = [0, 1, 2]", "seed = [[1]]", "values are texts, numbers"},
-		"two steps":       {`name = "tuned"`, `name = "pretrain"`, "two steps have this name"},
-		"no weights":      {`weights = "pretrain"`, "", "give weights, the name of a step before it or a file"},
-		"unknown weights": {`weights = "pretrain"`, `weights = "pretrian"`, `"pretrian" is no step before this one (nearest: pretrain), and no file`},
-		"own folder":      {`"model.arch={arch}", "run.seed={seed}"`, `"run.dir=x"`, "the sweep gives each run its folder"},
-		"plot's axis":     {`x = "labels"`, `x = "label"`, `"label" is no axis`},
-		"plot's step":     {`steps = ["tuned"]`, `steps = ["tune"]`, `"tune" is no step`},
-		"plot's figure":   {"y = \"top1\"\nsteps = [\"tuned\"]", "steps = [\"tuned\"]", "y is missing"},
-		"no TOML":         {"[axes]", "[axes", "grid"},
+		"version":          {"version = 1\n", "version = 2\n", "version = 2: this program reads version 1"},
+		"unknown key":      {"random_init = true", "random = true", "step.random is no key of a grid"},
+		"no folder":        {`dir = "DIR/runs"`, "", "dir is missing"},
+		"command":          {`command = "knn"`, `command = "rm"`, `command = "rm"; allowed are pretrain, finetune`},
+		"unknown axis":     {"{seed}", "{sed}", "{sed} is no axis (nearest: seed)"},
+		"no values":        {"seed = [0, 1, 2]", "seed = []", "axes.seed has no values"},
+		"twice":            {"seed = [0, 1, 2]", "seed = [0, 0]", `axes.seed: "0" is empty or comes twice`},
+		"nested":           {"seed = [0, 1, 2]", "seed = [[1]]", "values are texts, numbers"},
+		"two steps":        {`name = "tuned"`, `name = "pretrain"`, "two steps have this name"},
+		"no weights":       {`weights = "pretrain"`, "", "give weights, the name of a step before it or a file"},
+		"unknown weights":  {`weights = "pretrain"`, `weights = "pretrian"`, `"pretrian" is no step before this one (nearest: pretrain), and no file`},
+		"own folder":       {`"model.arch={arch}", "run.seed={seed}"`, `"run.dir=x"`, "the sweep gives each run its folder"},
+		"plot's axis":      {`x = "labels"`, `x = "label"`, `"label" is no axis`},
+		"plot's step":      {`steps = ["tuned"]`, `steps = ["tune"]`, `"tune" is no step`},
+		"plot's figure":    {"y = \"top1\"\nsteps = [\"tuned\"]", "steps = [\"tuned\"]", "y is missing"},
+		"sets of no axis":  {"[[step]]\nname = \"pretrain\"", "[sets.sed]\n0 = []\n[[step]]\nname = \"pretrain\"", "sets.sed: there is no such axis (nearest: seed)"},
+		"sets of no value": {"[[step]]\nname = \"pretrain\"", "[sets.seed]\n9 = []\n[[step]]\nname = \"pretrain\"", `sets.seed."9" is no value of the axis; values are 0, 1, 2`},
+		"sets of no step":  {"[[step]]\nname = \"pretrain\"", "[sets.seed]\n0 = []\n[[step]]\nname = \"pretrain\"", `sets.seed: no step has "{seed}" in its set`},
+		"axis alone":       {`"run.seed={seed}"`, `"{seed}"`, `set "{seed}" has no key: give the settings that its values stand for in [sets.seed]`},
+		"no TOML":          {"[axes]", "[axes", "grid"},
 	} {
 		_, err := load(t, tt.old, tt.new)
 		require.ErrorContains(t, err, tt.want, name)

@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"strings"
 
-	"seer/models/arch"
+	"seer/config"
 	"seer/models/sketch"
 )
 
@@ -76,7 +76,7 @@ func rowOf(j *Job) (Row, error) {
 		return r, err
 	}
 	r.Figures["sweep_seconds"] = done.Seconds
-	if n, ok := parameters(r.Values["arch"]); ok {
+	if n, ok := j.parameters(); ok {
 		r.Figures["parameters"] = n
 	}
 	path := j.Dir + resultEnding
@@ -113,9 +113,16 @@ func addFigures(figures map[string]float64, path string) error {
 	return nil
 }
 
-// parameters are those of a trunk without a classifier.
-func parameters(name string) (float64, bool) {
-	network, err := arch.Lookup(name)
+// parameters are those of the job's trunk without a classifier: of the experiment, or of that which its weights come from.
+func (j *Job) parameters() (float64, bool) {
+	for j.From != nil {
+		j = j.From
+	}
+	experiment, err := config.Load(j.Args[1], j.Sets)
+	if err != nil {
+		return 0, false
+	}
+	network, err := experiment.Model.Trunk()
 	if err != nil {
 		return 0, false
 	}
