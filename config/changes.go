@@ -20,7 +20,7 @@ func Changes(before, after *Experiment) []string {
 
 // cosmetic keys do not change what a run computes.
 var cosmetic = map[string]bool{
-	"name": true, "run.dir": true, "run.log_every": true, "run.checkpoint_every": true, "run.keep": true,
+	"name": true, "run.dir": true, "run.log_every": true, "run.checkpoint_every": true, "run.keep": true, "run.keep_every": true, "run.keep_best": true,
 	"mesh.first_timeout_seconds": true, "mesh.timeout_seconds": true,
 	"data.workers": true, "data.prefetch": true, "data.urls.concurrency": true, "data.urls.per_host": true, "data.urls.contact": true, "data.cache": true,
 	"linear": true, "knn": true, "svm": true, "probe": true, "finetune.validate_every": true,

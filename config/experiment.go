@@ -73,6 +73,13 @@ type Run struct {
 	CheckpointEvery Duration `toml:"checkpoint_every"`
 	// Keep is how many checkpoints stay, newest first; 0 keeps all. Default 2.
 	Keep int `toml:"keep"`
+	// KeepEvery also keeps those whose step is a multiple of this interval. Default "0it":
+	// none.
+	KeepEvery Duration `toml:"keep_every"`
+	// KeepBest also keeps the checkpoint that did best so far: in [probe]'s k-NN, or RankMe
+	// without it; in validation, of a fine-tuning. One is written when it is found, and the
+	// link "best" in the run folder leads to it. Default false.
+	KeepBest bool `toml:"keep_best"`
 }
 
 // Mesh is how the processes of a run work together. How many there are, and who is which, is

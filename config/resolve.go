@@ -23,6 +23,7 @@ type Resolved struct {
 
 	LogEvery        int64 `json:"log_every"`
 	CheckpointEvery int64 `json:"checkpoint_every"`
+	KeepEvery       int64 `json:"keep_every"` // 0: never
 	// RefreshEvery is the steps between two lists of the source; 0: never, or after
 	// every pass over the list of the time (data.refresh = "1ep").
 	RefreshEvery int64 `json:"refresh_every"`
@@ -98,7 +99,8 @@ func (e *Experiment) Resolve(images int64, world int) (*Resolved, []Problem, err
 		Images: images, World: world, Batch: e.Optim.Batch, BatchPerRank: e.Optim.Batch / world,
 		Steps:    r.total("train.duration", e.Train.Duration),
 		LogEvery: r.steps("run.log_every", e.Run.LogEvery), CheckpointEvery: r.steps("run.checkpoint_every", e.Run.CheckpointEvery),
-		Kind: s.Kind, PeakLR: peak, WarmupStartLR: s.WarmupStart, EndLR: peak * s.EndFactor,
+		KeepEvery: r.steps("run.keep_every", e.Run.KeepEvery),
+		Kind:      s.Kind, PeakLR: peak, WarmupStartLR: s.WarmupStart, EndLR: peak * s.EndFactor,
 		Warmup: r.steps("schedule.warmup", s.Warmup), Phase: s.Phase, Milestones: r.list("schedule.milestones", s.Milestones), Gamma: s.Gamma,
 		Window: r.steps("schedule.window", s.Window), Factor: s.Factor, Threshold: s.Threshold,
 		ValidateEvery:    r.steps("finetune.validate_every", e.Finetune.ValidateEvery),

@@ -71,7 +71,9 @@ func (c *checker) knn(k KNN, l Linear) {
 
 // probe checks what the looks during pretraining use.
 func (c *checker) probe(e *Experiment) {
-	if e.Probe.Every.IsZero() || e.Probe.Every.Value == 0 {
+	never := e.Probe.Every.IsZero() || e.Probe.Every.Value == 0
+	c.refuse(never && e.Run.KeepBest, "run.keep_best", e.Run.KeepBest, "needs probe.every: a probe tells which checkpoint is the best")
+	if never {
 		return
 	}
 	c.length("probe.every", e.Probe.Every)

@@ -18,10 +18,22 @@ type PeerError struct {
 	Reason      string // in the words of that process; of one that does not answer, what is known
 	Lost        bool   // it does not answer
 	Asked       bool   // it was asked to stop, and has not failed
+	Preempted   bool   // in that way
 }
 
 // Error names the process and its reason.
 func (e *PeerError) Error() string { return fmt.Sprintf("rank %d of %d %s", e.Rank, e.World, e.Reason) }
+
+// Unwrap is [ErrPreempted] where that process had to make room.
+func (e *PeerError) Unwrap() error {
+	if e.Preempted {
+		return ErrPreempted
+	}
+	return nil
+}
+
+// ErrPreempted says that a process was asked to stop because somebody else needs its place: it shall be started again.
+var ErrPreempted = errors.New("asked to make room")
 
 // Asked is the error of a process that was asked to stop, by a signal.
 type Asked struct{ Err error }
@@ -36,6 +48,7 @@ func (a Asked) Unwrap() error { return a.Err }
 const (
 	goesOn = iota
 	wasAsked
+	wasPreempted
 	hasFailed
 )
 
@@ -51,6 +64,9 @@ func (m *Mesh) Agree(err error) error {
 		stops[m.Rank] = hasFailed
 		if errors.As(err, &Asked{}) {
 			stops[m.Rank] = wasAsked
+			if errors.Is(err, ErrPreempted) {
+				stops[m.Rank] = wasPreempted
+			}
 		}
 		if e := m.tell(err); e != nil {
 			return errors.Join(err, e)
@@ -68,19 +84,19 @@ func (m *Mesh) Agree(err error) error {
 	}
 	for rank, stop := range stops {
 		if stop != goesOn {
-			return m.stopped(rank, stop == wasAsked)
+			return m.stopped(rank, stop)
 		}
 	}
 	return nil
 }
 
 // stopped is the error of a process that has said why it stops.
-func (m *Mesh) stopped(rank int, asked bool) error {
+func (m *Mesh) stopped(rank int, how int64) error {
 	reason, err := m.store.Get(m.failedKey(rank), search)
 	if err != nil {
 		reason = "for a reason that its own log has"
 	}
-	return &PeerError{Rank: rank, World: m.World, Reason: "has stopped: " + reason, Asked: asked}
+	return &PeerError{Rank: rank, World: m.World, Reason: "has stopped: " + reason, Asked: how != hasFailed, Preempted: how == wasPreempted}
 }
 
 func (m *Mesh) failedKey(rank int) string { return m.key(fmt.Sprint("failed ", rank)) }
@@ -121,7 +137,7 @@ func (m *Mesh) culprit() error {
 		silent = -1
 		for rank := range m.World {
 			if failed, err := m.store.Has(m.failedKey(rank)); err == nil && failed {
-				return m.stopped(rank, false)
+				return m.stopped(rank, hasFailed)
 			}
 			if lost, err := m.store.Has(m.lostKey(rank)); (err != nil || !lost) && silent < 0 {
 				silent = rank

@@ -13,6 +13,7 @@
 //	    step-000000123/      model.safetensors, optimizer.safetensors, state.json, MANIFEST.json;
 //	                         training.safetensors where model has an average of the weights
 //	  latest                 a link to the newest of them, for people
+//	  best                   a link to the one that a probe liked most, where one is kept
 //	  lock                   held by the process that writes here
 //
 // A checkpoint is written to step-….tmp, its files are synced, MANIFEST.json gets

@@ -16,6 +16,7 @@ import (
 const (
 	CheckpointsDir = "checkpoints"
 	LatestName     = "latest"
+	BestName       = "best"
 	lockName       = "lock"
 )
 
@@ -54,6 +55,8 @@ type Folder struct {
 	warned map[string]bool // checkpoints that could not be read
 	aside  []move          // what Begin renames
 	newest *Checkpoint     // as Newest gave it away
+	best   int64           // a step whose checkpoint stays; 0: none
+	writes *writing        // in the background; nil: nothing is
 }
 
 // move is a checkpoint folder that is set aside under another name.
@@ -148,7 +151,7 @@ func (f *Folder) Staging(name string) (string, error) {
 // Close closes the logs and gives the lock back. Of a start that was refused
 // nothing stays.
 func (f *Folder) Close() error {
-	var errs []error
+	errs := []error{f.Written()}
 	for _, l := range f.logs {
 		errs = append(errs, l.Close())
 	}
@@ -181,4 +184,13 @@ func (f *Folder) undo() error {
 	return err
 }
 
-func (f *Folder) warn(format string, args ...any) { f.opt.Warn(fmt.Sprintf(format, args...)) }
+// warn tells what was repaired or passed over; of a checkpoint that is written in the
+// background, once it is.
+func (f *Folder) warn(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if f.writes != nil {
+		f.writes.warnings = append(f.writes.warnings, message)
+		return
+	}
+	f.opt.Warn(message)
+}

@@ -5,7 +5,6 @@ package runfolder
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -69,34 +68,6 @@ func (s *Shard) OpenTensors(file string) (*checkpoint.File, error) { return s.fr
 
 // HasTensors tells whether the checkpoint has a file of tensors of that name.
 func (s *Shard) HasTensors(file string) bool { return slices.Contains(s.from.Files, file) }
-
-// SaveParts writes a checkpoint of all parts: their documents in state.json, their
-// tensors under the names of the files that they ask for, with metadata. Each of
-// more is written into it too.
-func (f *Folder) SaveParts(step int64, parts []Part, metadata map[string]string, more ...File) error {
-	s := &Shard{documents: map[string]json.RawMessage{}, tensors: map[string][]checkpoint.Tensor{}}
-	for _, p := range parts {
-		s.part = p.Name()
-		if err := p.Save(s); err != nil {
-			return fmt.Errorf("checkpoint of step %d: %w", step, err)
-		}
-	}
-	err := f.Save(step, func(w *Writer) error {
-		errs := []error{w.JSON(StateFile, s.documents)}
-		for name, tensors := range s.tensors {
-			errs = append(errs, w.Safetensors(name, tensors, metadata))
-		}
-		for _, file := range more {
-			errs = append(errs, w.Text(file.Name, file.Perm, file.Data))
-		}
-		return errors.Join(errs...)
-	})
-	if err != nil {
-		return err
-	}
-	f.newest = &Checkpoint{Dir: f.Path(CheckpointsDir, StepName(step)), Step: step, disk: f.disk}
-	return nil
-}
 
 // LoadParts has every part load itself.
 func (c *Checkpoint) LoadParts(parts []Part) error {

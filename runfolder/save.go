@@ -125,6 +125,11 @@ func (f *Folder) Save(step int64, write func(*Writer) error) error {
 	if err := durable.ReplaceSymlink(f.disk, target, f.Path(LatestName)); err != nil {
 		f.warn("could not update %s: %v", f.Path(LatestName), err)
 	}
+	if f.best == step {
+		if err := durable.ReplaceSymlink(f.disk, target, f.Path(BestName)); err != nil {
+			f.warn("could not update %s: %v", f.Path(BestName), err)
+		}
+	}
 	if err := f.prune(step); err != nil {
 		f.warn("older checkpoints stay for now: %v", err)
 	}
@@ -250,8 +255,8 @@ func (f *Folder) prove(dir string) (sound bool, err error) {
 	return false, err
 }
 
-// prune deletes all but the newest checkpoints, those kept by KeepEvery and the
-// one just saved. What it deletes and what it counts, this process has written or
+// prune deletes all but the newest checkpoints, those kept by KeepEvery, the best
+// and the one just saved. What it deletes and what it counts, this process has written or
 // read whole.
 func (f *Folder) prune(saved int64) error {
 	dirs, err := list(f.disk, f.dir)
@@ -266,7 +271,7 @@ func (f *Folder) prune(saved int64) error {
 			continue
 		}
 		beyond := kept >= f.opt.Keep && c.step != saved
-		if beyond && f.opt.KeepEvery > 0 && c.step%f.opt.KeepEvery == 0 {
+		if beyond && (c.step == f.best || f.opt.KeepEvery > 0 && c.step%f.opt.KeepEvery == 0) {
 			continue
 		}
 		sound, err := f.prove(c.dir)

@@ -36,6 +36,11 @@ func (d DType) String() string {
 	return fmt.Sprintf("dtype(%d)", int8(d))
 }
 
+// IsFloat tells types whose values can be NaN or infinite.
+func (d DType) IsFloat() bool {
+	return d == Float32 || d == Float16 || d == BFloat16 || d == Float64
+}
+
 // Size returns the bytes of one element.
 func (d DType) Size() int64 {
 	switch d {

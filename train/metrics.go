@@ -30,6 +30,8 @@ type Record struct {
 	WaitShare       float64 `json:"wait_share"` // of the time since the line before
 	Seconds         float64 `json:"seconds"`    // of training so far
 	MemoryMB        float64 `json:"memory_mb"`  // resident; on a GPU, allocated there
+	// CheckpointSeconds are those that checkpoints have held the run up since the line before.
+	CheckpointSeconds float64 `json:"checkpoint_seconds,omitempty"`
 
 	// Metrics of the method and counts of the program stand beside the others in the line.
 	Metrics []Metric `json:"-"`
@@ -64,8 +66,9 @@ func (p *Program) logMetrics(_ context.Context, e Event) error {
 		Step: e.Step, Images: p.Clock.Position, Epoch: float64(p.Clock.Position) / float64(p.Clock.Epoch),
 		Loss: e.Result.Loss, LR: e.LR, GradientNorm: e.Result.GradientNorm, Skipped: e.Result.Skipped, SkippedSteps: p.Clock.Skipped,
 		ImagesPerSecond: speed, WaitShare: wait, Seconds: p.Clock.Seconds, MemoryMB: float64(memory(p.Engine.Device)) / (1 << 20),
-		Metrics: e.Result.Metrics,
+		Metrics: e.Result.Metrics, CheckpointSeconds: p.stall.Seconds(),
 	}
+	p.stall = 0
 	if p.Counts != nil {
 		r.Metrics = append(r.Metrics, p.Counts()...)
 	}

@@ -49,6 +49,9 @@ func soundWeights(method nn.Walker, e Event) error {
 	if err := torch.Try(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
+		if allFinite(nn.Entries(method)) {
+			return
+		}
 		broken.addBroken(nn.Parameters(method), "parameter")
 		broken.addBroken(nn.Buffers(method), "buffer")
 	}); err != nil {
@@ -58,6 +61,18 @@ func soundWeights(method nn.Walker, e Event) error {
 		return nil
 	}
 	return broken
+}
+
+// allFinite looks at all tensors in one pass and waits for the device once. Values so large that their norm overflows make
+// it false, too.
+func allFinite(entries []nn.Entry) bool {
+	var floats []*torch.Tensor
+	for _, e := range entries {
+		if e.Tensor.DType().IsFloat() { // counts of batches are not
+			floats = append(floats, e.Tensor.Detach())
+		}
+	}
+	return len(floats) == 0 || torch.ForeachNorms(floats).IsFinite().All().Item() != 0
 }
 
 // newNonFinite describes the tensors of the step, then the parameters and buffers that are broken themselves.

@@ -29,7 +29,11 @@ type Program struct {
 
 	LogEvery        int64 // steps between two lines of metrics, for which the method measures
 	CheckpointEvery int64
-	MaxSkipped      int64 // steps in a row that may overflow float16; 0: any number
+	// KeepEvery also keeps checkpoints whose step is a multiple of it; 0: none. KeepBest keeps the one whose score was best:
+	// see Scored.
+	KeepEvery  int64
+	KeepBest   bool
+	MaxSkipped int64 // steps in a row that may overflow float16; 0: any number
 	// Detailed asks for the method's metrics of a step (from 0) besides those that are logged. May be nil.
 	Detailed func(step int64) bool
 	// Counts are figures of a line of metrics besides those of step and method. May be nil.
@@ -50,6 +54,8 @@ type Program struct {
 	folder   *runfolder.Folder // nil: nothing is kept
 	progress *Progress
 	torn     bool // a step has begun and is not complete: there is nothing to save
+	best     best
+	stall    time.Duration // that checkpoints have held the run up, since the last line of metrics
 }
 
 // Way is an option on the command line and what it does.
@@ -73,7 +79,11 @@ func (p *Program) Progress() *Progress {
 
 // AllParts are everything that the next step depends on.
 func (p *Program) AllParts() []runfolder.Part {
-	return slices.Concat([]runfolder.Part{&p.Clock}, p.Engine.parts(), p.Parts)
+	parts := slices.Concat([]runfolder.Part{&p.Clock}, p.Engine.parts(), p.Parts)
+	if p.KeepBest {
+		parts = append(parts, &p.best)
+	}
+	return parts
 }
 
 // Load continues from a checkpoint.
@@ -94,6 +104,9 @@ func (p *Program) Run(ctx context.Context, f *runfolder.Folder) error {
 	begun := time.Now()
 	if p.Engine.Mesh.Leads() {
 		p.folder = f
+	}
+	if p.folder != nil {
+		p.folder.Retain(p.KeepEvery, p.best.Step)
 	}
 	err := p.loop(ctx)
 	p.Progress().finish()
@@ -117,11 +130,11 @@ func (p *Program) loop(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return p.written(true)
 }
 
 func (p *Program) runHooks(ctx context.Context, hooks []Hook, e Event) error {
-	led := false
+	led := e.Due(p.CheckpointEvery)
 	for _, h := range hooks {
 		if !e.Due(h.Every) {
 			continue
@@ -134,17 +147,20 @@ func (p *Program) runHooks(ctx context.Context, hooks []Hook, e Event) error {
 			return fmt.Errorf("%s after step %d: %w", h.Name, e.Step, err)
 		}
 	}
+	// The checkpoint is the last, so that it knows of all that the others have done.
+	if err := p.checkpoint(e); err != nil {
+		return fmt.Errorf("checkpoint after step %d: %w", e.Step, err)
+	}
 	return p.Engine.Mesh.Patient(led)
 }
 
-// hooks act after every step: a checkpoint is the last, so that it knows of all that the others have done.
+// hooks act after every step.
 func (p *Program) hooks() []Hook {
 	own := []Hook{{Name: "progress", Every: 1, Run: p.showProgress}, {Name: "loss scale", Every: 1, Run: p.watchScale}}
 	if p.folder == nil && p.Engine.Mesh.Leads() {
 		return slices.Concat(own, p.Hooks)
 	}
-	return slices.Concat([]Hook{own[0], {Name: "metrics", Every: p.LogEvery, Run: p.logMetrics}, own[1]}, p.Hooks,
-		[]Hook{{Name: "checkpoint", Every: p.CheckpointEvery, Run: p.save, Leader: true}})
+	return slices.Concat([]Hook{own[0], {Name: "metrics", Every: p.LogEvery, Run: p.logMetrics}, own[1]}, p.Hooks)
 }
 
 // next waits for the batch of a step, and for all processes to agree that they do the step.
@@ -202,18 +218,6 @@ func (p *Program) showProgress(_ context.Context, e Event) error {
 	return nil
 }
 
-// save writes a checkpoint of the state after this step.
-func (p *Program) save(_ context.Context, e Event) error {
-	if err := soundWeights(p.Engine.Method, e); err != nil {
-		return err
-	}
-	p.Clock.ChannelsLast = p.Engine.ChannelsLast
-	if err := p.folder.SaveParts(e.Step, p.AllParts(), p.metadata(), p.Files...); err != nil {
-		return fmt.Errorf("writing a checkpoint of step %d: %w; the one before it is complete", e.Step, err)
-	}
-	return p.folder.Log(runfolder.MetricsLog).Sync()
-}
-
 // stopped ends a run before its last step. Between two steps everything is whole, and what is done is saved first,
 // whatever the reason: a signal, bad images, a source that is gone, a hook. What ends a step in its midst is another
 // matter: its statistics and queue are not those of any step, and the last checkpoint counts.
@@ -224,6 +228,9 @@ func (p *Program) stopped(ctx context.Context, err error) error {
 	if p.folder == nil {
 		return err
 	}
+	if failure := p.written(true); failure != nil {
+		err = errors.Join(err, failure)
+	}
 	if end := p.endless(err); end != nil {
 		return end
 	}
@@ -233,7 +240,8 @@ func (p *Program) stopped(ctx context.Context, err error) error {
 		return err
 	}
 	if done > p.folder.SavedStep() {
-		failure := p.save(context.Background(), Event{Step: done, Total: p.Steps})
+		failure := p.save(Event{Step: done, Total: p.Steps})
+		failure = errors.Join(failure, p.written(true))
 		if end := p.endless(failure); end != nil {
 			return errors.Join(err, end)
 		}

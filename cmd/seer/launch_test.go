@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"seer/mesh/spawn"
 	"seer/runfolder"
 	"seer/tasks/launch"
 	"seer/train"
@@ -156,14 +157,14 @@ func TestARunIsContinuedByAnotherNumberOfProcesses(t *testing.T) {
 	require.NoError(t, c.Start())
 	awaitSteps(t, run, 4)
 	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
-	require.Equal(t, 130, exitCode(t, c))
+	require.Equal(t, spawn.Requeue, exitCode(t, c))
 	stopped := len(lossesOf(t, run))
 	require.Less(t, stopped, 20)
 	c = program(launched(4, []string{"pretrain", experiment}, append(calm, "run.dir="+run)...)...)
 	require.NoError(t, c.Start())
 	awaitSteps(t, run, stopped+3)
 	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
-	require.Equal(t, 130, exitCode(t, c))
+	require.Equal(t, spawn.Requeue, exitCode(t, c))
 	runs(t, launched(1, []string{"pretrain", experiment}, append(calm, "run.dir="+run)...))
 	sameRun(t, run+"-whole", run, 20)
 }
@@ -207,6 +208,15 @@ func TestAKilledProcessEndsTheOthersAndIsNamed(t *testing.T) {
 		code, said, _ := ends(t, func(_ string, pids []int) { require.NoError(t, syscall.Kill(pids[rank], syscall.SIGKILL)) })
 		assert.Equal(t, 1, code)
 		assert.Contains(t, said, want)
+	}
+}
+
+// A signal to one process has all of them stop, and saves; what launched them ends with the code of the one that was asked.
+func TestASignalToOneProcessSavesTheRun(t *testing.T) {
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGUSR1: spawn.Requeue} {
+		code, said, run := ends(t, func(_ string, pids []int) { require.NoError(t, syscall.Kill(pids[1], signal)) })
+		assert.Equal(t, want, code, said)
+		savedWhole(t, run)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"seer/internal/redact"
 	"seer/mesh"
+	"seer/mesh/spawn"
 )
 
 func main() {
@@ -27,7 +28,8 @@ func main() {
 }
 
 // run executes one command line and returns the exit code: 0, 1 after printing the error, or what shells give a program
-// that a signal ended: 130 after Ctrl-C and its like, 141 when nobody reads the output.
+// that a signal ended: 130 after Ctrl-C and its like, 141 when nobody reads the output; 75 where a batch system has asked for
+// the place, and shall start the same command again.
 func run(ctx context.Context, args []string) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -39,7 +41,9 @@ func run(ctx context.Context, args []string) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errInterrupted), errors.As(err, &peer) && peer.Asked:
+	case errors.Is(err, mesh.ErrPreempted):
+		return spawn.Requeue
+	case errors.Is(err, errInterrupted), errors.Is(err, spawn.ErrAsked), errors.As(err, &peer) && peer.Asked:
 		return 130
 	case errors.Is(err, errUnread):
 		return 141

@@ -35,7 +35,7 @@ var promises = strings.Fields(".safetensors .pth .pt .torch .ckpt .bin .pkl .pic
 
 // runFiles are the names in a run folder that the run itself keeps.
 var runFiles = []string{
-	runfolder.ConfigFile, "layout.json", "lock", runfolder.LatestName, runfolder.CheckpointsDir, "snapshots",
+	runfolder.ConfigFile, "layout.json", "lock", runfolder.LatestName, runfolder.BestName, runfolder.CheckpointsDir, "snapshots",
 	runfolder.VersionsFile, runfolder.MetricsLog, runfolder.BadImagesLog, resultsFile,
 }
 

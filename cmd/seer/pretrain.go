@@ -20,8 +20,9 @@ func pretrainCommand() *cli.Command {
 		Usage:     "train a trunk on images without labels",
 		ArgsUsage: "FILE.toml",
 		Description: "Runs the experiment of a TOML file and keeps everything in its run folder (run.dir). Ctrl-C, SIGTERM or\n" +
-			"SIGHUP saves a checkpoint and stops, a second one stops at once. The same command continues where a run\n" +
-			"stopped, also after a crash. One whose loss is no longer finite can go back, with another rate or order:\n" +
+			"SIGHUP saves a checkpoint and stops, a second one stops at once; status 75 after SIGTERM or SIGUSR1 says that a\n" +
+			"batch system shall start it again. The same command continues where a run stopped, also after a crash. One whose\n" +
+			"loss is no longer finite can go back, with another rate or order:\n" +
 			"--from-checkpoint.\n\nExamples:\n" +
 			"   seer pretrain experiments/quickstart.toml\n" +
 			"   seer pretrain experiments/seer_regnety_16gf.toml --set data.source=/data/images --set optim.batch=256\n" +

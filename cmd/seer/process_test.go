@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"seer/mesh/spawn"
 	"seer/runfolder"
 )
 
@@ -90,7 +91,9 @@ func savedWhole(t *testing.T, run string) {
 }
 
 func TestSignalsSaveTheRun(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for signal, code := range map[syscall.Signal]int{
+		syscall.SIGINT: 130, syscall.SIGHUP: 130, syscall.SIGTERM: spawn.Requeue, syscall.SIGUSR1: spawn.Requeue, syscall.SIGUSR2: spawn.Requeue,
+	} {
 		t.Run(signal.String(), func(t *testing.T) {
 			args, run := endless(t)
 			c := program(args...)
@@ -101,7 +104,7 @@ func TestSignalsSaveTheRun(t *testing.T) {
 			for range 3 { // as timeout(1) and closing terminals send it
 				require.NoError(t, c.Process.Signal(signal))
 			}
-			assert.Equal(t, 130, exitCode(t, c), stderr.String())
+			assert.Equal(t, code, exitCode(t, c), stderr.String())
 			savedWhole(t, run)
 			assert.Contains(t, stderr.String(), "the same command continues from")
 		})
@@ -118,7 +121,7 @@ func TestNohupKeepsTheRunGoing(t *testing.T) {
 	require.NoError(t, c.Process.Signal(syscall.SIGHUP))
 	awaitSteps(t, run, logged(run)+5)
 	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
-	assert.Equal(t, 130, exitCode(t, c))
+	assert.Equal(t, spawn.Requeue, exitCode(t, c))
 	savedWhole(t, run)
 }
 
@@ -138,7 +141,7 @@ func TestASecondInterruptStopsAtOnce(t *testing.T) {
 	require.NoError(t, again.Start())
 	awaitSteps(t, run, logged(run)+1)
 	require.NoError(t, again.Process.Signal(syscall.SIGTERM))
-	assert.Equal(t, 130, exitCode(t, again))
+	assert.Equal(t, spawn.Requeue, exitCode(t, again))
 	savedWhole(t, run)
 }
 

@@ -129,7 +129,7 @@ func (p Processes) start(rank, port int, socket *os.File) (*process, error) {
 
 // wait gathers the ends of all processes.
 func wait(ctx context.Context, all []*process, ends <-chan end) error {
-	var first error
+	var first, asked error
 	var deadline <-chan time.Time
 	stop := ctx.Done()
 	for left := len(all); left > 0; {
@@ -141,23 +141,38 @@ func wait(ctx context.Context, all []*process, ends <-chan end) error {
 			kill(all)
 		case e := <-ends:
 			left--
-			if failure := failed(ctx, e, all[e.rank]); failure != nil && first == nil {
+			failure := failed(e, all[e.rank])
+			switch {
+			case failure == nil:
+			case errors.Is(failure, ErrAsked) || errors.Is(failure, mesh.ErrPreempted):
+				asked = failure // the others end by themselves, rank 0 after saving
+			case first == nil:
 				first = failure
 				deadline = time.After(grace)
 			}
 		}
 	}
-	if first == nil && ctx.Err() != nil {
+	switch {
+	case first != nil:
+		return first
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return first
+	return asked
 }
 
-// interrupted is the exit code of a process that has stopped as it was asked.
-const interrupted = 130
+// Exit codes of processes that have stopped as they were asked.
+const (
+	interrupted = 130
+	// Requeue is EX_TEMPFAIL of sysexits.h: somebody needs the place of a process, and the same command, given again, goes on.
+	Requeue = 75
+)
+
+// ErrAsked says that a process was asked to stop, and the others have stopped with it.
+var ErrAsked = errors.New("a process was asked to stop")
 
 // failed is the error of a process that did not end as it should.
-func failed(ctx context.Context, e end, p *process) error {
+func failed(e end, p *process) error {
 	var exit *exec.ExitError
 	if e.err == nil {
 		return nil
@@ -170,8 +185,11 @@ func failed(ctx context.Context, e end, p *process) error {
 	if status.Signaled() {
 		out.Signal, out.Code = status.Signal(), 128+int(status.Signal())
 	}
-	if out.Code == interrupted && ctx.Err() != nil {
-		return nil
+	switch out.Code {
+	case interrupted:
+		return ErrAsked
+	case Requeue:
+		return mesh.ErrPreempted
 	}
 	if p.errors != nil {
 		out.Reason = p.errors.why()

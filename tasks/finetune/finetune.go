@@ -247,7 +247,11 @@ func (r *run) buildHead(classes int64) error {
 
 // validate judges the weights that a checkpoint of this step offers: the averaged ones, if there is an average.
 func (r *run) validate(ctx context.Context, e train.Event) error {
-	return r.engine.Averaged(func() error { return r.val.run(ctx, e) })
+	err := r.engine.Averaged(func() error { return r.val.run(ctx, e) })
+	if err == nil {
+		r.program.Scored(e.Step, r.val.latest.score())
+	}
+	return err
 }
 
 // layoutBatch bounds the measurement of memory layouts.

@@ -28,6 +28,14 @@ func (v verdict) String() string {
 	return fmt.Sprintf("top-1 %.2f %%, top-5 %.2f %%", v.top1, v.top5)
 }
 
+// score is what a checkpoint is judged by, where the best is kept.
+func (v verdict) score() float64 {
+	if v.multiLabel {
+		return v.mAP
+	}
+	return v.top1
+}
+
 // line is the verdict in metrics.jsonl.
 func (v verdict) line(step int64) map[string]any {
 	if v.multiLabel {

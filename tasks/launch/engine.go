@@ -71,6 +71,7 @@ func (l *Launch) NewProgram(engine *train.Engine, plan *config.Resolved) (*train
 	p := &train.Program{
 		Engine: engine, Rate: rate, Steps: plan.Steps, Batch: plan.Batch, Clock: train.Clock{Epoch: plan.Images},
 		LogEvery: plan.LogEvery, CheckpointEvery: plan.CheckpointEvery, Metadata: meta,
+		KeepEvery: plan.KeepEvery, KeepBest: e.Run.KeepBest,
 	}
 	followLoss(p, falling, plan.Warmup)
 	return p, nil

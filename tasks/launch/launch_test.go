@@ -33,7 +33,10 @@ func TestExperimentWithSecretsIsPrivate(t *testing.T) {
 		require.NoError(t, l.Begin())
 		experiment, err := l.experiment()
 		require.NoError(t, err)
-		require.NoError(t, l.Folder.SaveParts(1, []runfolder.Part{files{}}, nil, experiment))
+		snapshot, err := runfolder.Snap(1, []runfolder.Part{files{}}, nil, experiment)
+		require.NoError(t, err)
+		require.NoError(t, l.Folder.Write(snapshot))
+		require.NoError(t, l.Folder.Written())
 		for _, path := range []string{runfolder.ConfigFile, filepath.Join("latest", runfolder.ConfigFile)} {
 			info, err := os.Stat(l.Folder.Path(path))
 			require.NoError(t, err)

@@ -44,6 +44,14 @@ type found struct {
 	RankMe *float64 `json:"rankme,omitempty"`
 }
 
+// score is what a checkpoint is judged by, where the best is kept.
+func (f found) score() float64 {
+	if f.KNN != nil {
+		return *f.KNN
+	}
+	return *f.RankMe
+}
+
 // look is the hook.
 func (l *looks) look(ctx context.Context, e train.Event) error {
 	line, said := found{Step: e.Step}, ""
@@ -62,6 +70,7 @@ func (l *looks) look(ctx context.Context, e train.Event) error {
 		}
 		line.RankMe, said = &rank, said+fmt.Sprintf("  RankMe %.1f of %d", rank, l.session.Backbone.Trunk.Width())
 	}
+	l.program.Scored(e.Step, line.score())
 	l.Say("step %d/%d%s", e.Step, e.Total, said)
 	return l.Folder.Log(runfolder.MetricsLog).Append(line)
 }

@@ -59,3 +59,42 @@ func TestProbesAreCheckedAtTheStart(t *testing.T) {
 	assert.Contains(t, out, "step 6/6  RankMe")
 	assert.NotContains(t, out, "k-NN")
 }
+
+// The checkpoint that the probe liked most stays, over a restart, too, and one that was asked to stay.
+func TestTheBestCheckpointIsKept(t *testing.T) {
+	labelled := datatest.Folder(t, 12, "a", "b", "c")
+	file, run := smallRun(t, drawnImages(t), 1, 9)
+	set := []string{"probe.every=1it", "probe.images=0", "knn.train=" + labelled, "knn.val=" + labelled, "knn.k=3", "knn.resize=32", "knn.crop=32",
+		"run.keep=1", "run.keep_best=true", "run.keep_every=4it", "run.checkpoint_every=4it"}
+	_, err := goes(t, loaded(t, file, set...), launch.StartOptions{Hooks: breaksAfter(5, errStopped)})
+	require.ErrorIs(t, err, errStopped)
+	_, err = goes(t, loaded(t, file, set...), launch.StartOptions{})
+	require.NoError(t, err)
+	lines, err := runfolder.ReadLog[found](filepath.Join(run, runfolder.MetricsLog))
+	require.NoError(t, err)
+	best, top := int64(0), 0.0
+	for _, l := range lines {
+		if l.KNN != nil && *l.KNN > top {
+			best, top = l.Step, *l.KNN
+		}
+	}
+	require.Positive(t, best)
+	link, err := filepath.EvalSymlinks(filepath.Join(run, runfolder.BestName))
+	require.NoError(t, err)
+	assert.Equal(t, runfolder.StepName(best), filepath.Base(link))
+	all, err := runfolder.List(run)
+	require.NoError(t, err)
+	var kept []int64
+	for _, c := range all {
+		kept = append(kept, c.Step)
+	}
+	for _, step := range []int64{4, 8, 9, best} {
+		assert.Contains(t, kept, step)
+	}
+	w, err := runfolder.Find(filepath.Join(run, runfolder.BestName), nil)
+	require.NoError(t, err)
+	assert.NotEmpty(t, w.Config)
+
+	_, err = goes(t, loaded(t, file, "run.keep_best=true", "train.duration=12it"), launch.StartOptions{})
+	require.ErrorContains(t, err, "run.keep_best = true: needs probe.every")
+}
