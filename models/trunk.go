@@ -23,6 +23,8 @@ type Trunk interface {
 	// Ends are the indices of the segments that end a stage: their outputs are the maps of a pyramid, finest first
 	// ([N,C,H,W]; [N,1+H·W,C] of a transformer).
 	Ends() []int
+	// Stages computes those maps for images [N,3,H,W].
+	Stages(ctx *nn.Context, images *torch.Tensor) []*torch.Tensor
 	// StageWidths are the channels behind each stage, in the order of Ends.
 	StageWidths() []int64
 	// Width is the number of pooled features.

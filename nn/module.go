@@ -115,10 +115,10 @@ func Close(w Walker) {
 	w.Walk("", func(e Entry) { e.Tensor.Close() })
 }
 
-// Join puts a dot between the parts of a name.
+// Join puts a dot between the parts of a name, of which either may be empty.
 func Join(prefix, name string) string {
-	if prefix == "" {
-		return name
+	if prefix == "" || name == "" {
+		return prefix + name
 	}
 	return prefix + "." + name
 }

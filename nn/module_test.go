@@ -84,6 +84,7 @@ func TestParametersAndBuffers(t *testing.T) {
 	}
 	assert.Equal(t, "a.b", nn.Join("a", "b"))
 	assert.Equal(t, "b", nn.Join("", "b"))
+	assert.Equal(t, "a", nn.Join("a", ""))
 }
 
 func TestForwardAndBackward(t *testing.T) {

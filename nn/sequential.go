@@ -55,6 +55,7 @@ func (ReLU) Walk(string, func(Entry)) {}
 // Interface guards.
 var (
 	_ Module = (*Conv2d)(nil)
+	_ Module = (*ConvTranspose2d)(nil)
 	_ Module = (*Linear)(nil)
 	_ Module = (*BatchNorm)(nil)
 	_ Module = (*LayerNorm)(nil)

@@ -127,6 +127,16 @@ char *ct_pixels(ct_tensor u8, const double *mean, const double *std, int32_t dty
 enum { CT_INIT_NORMAL, CT_INIT_UNIFORM, CT_INIT_TRUNCATED };
 char *ct_init_(int kind, ct_tensor t, double a, double b);
 
+/* ---- detection (detection.cc) ---- */
+/* Regions of maps [N,C,H,W], of which each is scales[i] of the image in size: k rows of map, image, left, upper, right and
+   lower border, in pixels of the image, become float32 [k,C,side,side]. sampling 0 takes a sample a pixel of the map. */
+char *ct_roi_align(ct_tensor *maps, const double *scales, int n, const float *rows, int64_t k, int64_t side,
+                   int64_t sampling, int aligned, ct_ref *out);
+char *ct_conv_transpose2d(ct_tensor x, ct_tensor w, ct_tensor bias_or_null, int64_t stride, ct_ref *out);
+char *ct_resize_nearest(ct_tensor x, int64_t h, int64_t w, ct_ref *out);
+char *ct_smooth_l1(ct_tensor x, ct_tensor target, double beta, ct_ref *out); /* a sum; beta 0: |x - target| */
+char *ct_binary_cross_entropy(ct_tensor logits, ct_tensor target, ct_ref *out); /* a sum */
+
 /* ---- autograd and mixed precision (autograd.cc) ---- */
 char *ct_set_requires_grad(ct_tensor t, int on);
 char *ct_grad(ct_tensor t, ct_ref *out); /* out->ptr is NULL when there is no gradient */

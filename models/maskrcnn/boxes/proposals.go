@@ -20,6 +20,9 @@ func Proposals(training bool, c Convention) Proposer {
 	if training {
 		p.Before = 2000
 	}
+	if training && c == Torchvision {
+		p.After = 2000
+	}
 	if c == Detectron2 {
 		p.MinSide = 0
 	}
