@@ -124,13 +124,17 @@ func (r *resolver) world(batch int, images int64, world int) {
 	r.refuse(batch < 1 || world > 0 && batch%world != 0, "optim.batch", batch, "must be over 0 and divide by the %d processes", world)
 }
 
+// fewestInABatch are what assignments need to be spread over: with fewer images a batch has each several times, as other
+// crops, and a smaller batch would not be better.
+const fewestInABatch = 8
+
 // plan checks what only shows in steps.
 func (r *resolver) plan(p *Resolved) {
 	r.refuse(p.Steps < 1, "train.duration", p.Steps, "is less than one step")
 	r.refuse(p.Warmup > p.Steps, "schedule.warmup", p.Warmup, "is longer than the run of %d steps", p.Steps)
 	r.doubt(p.Warmup > 0 && p.WarmupStartLR > p.PeakLR, "schedule.warmup_start", p.WarmupStartLR, "is over the peak rate of %g, so the rate falls during the warm-up", p.PeakLR)
 	r.doubt(2*p.FreezePrototypes > p.Steps, "swav.freeze_prototypes", p.FreezePrototypes, "steps are most of the %d-step run; in short runs prototypes learn from the start: 0it", p.Steps)
-	r.doubt(int64(p.Batch) > p.Images, "optim.batch", p.Batch, "is more than the %d images there are, so a batch holds some twice", p.Images)
+	r.doubt(int64(p.Batch) > max(p.Images, fewestInABatch), "optim.batch", p.Batch, "is more than the %d images there are, so a batch holds some twice", p.Images)
 }
 
 func (r *resolver) rules(ruleset []Rule) []rules.Rule {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"seer/data/augment"
 	"seer/data/jpeg"
@@ -27,6 +28,8 @@ type Look struct {
 	ShortSide [3]int
 	// Gray is the share of images without colour.
 	Gray float64
+	// ReadMs is how long an image takes to be read, decoded and cut, in milliseconds, all CPUs working.
+	ReadMs float64
 	// Mean and Std are those of the pixels in [0,1], a channel each.
 	Mean, Std [3]float64
 }
@@ -60,6 +63,7 @@ func See(ctx context.Context, src source.Source, orient bool) (l Look, err error
 	}
 	defer func() { err = errors.Join(err, batches.Close()) }()
 	var s sums
+	begin := time.Now()
 	for b, err := range batches.All(ctx) {
 		if err != nil {
 			return l, err
@@ -69,6 +73,7 @@ func See(ctx context.Context, src source.Source, orient bool) (l Look, err error
 	if len(s.short) == 0 {
 		return l, fmt.Errorf("none of %d images of the source could be used: seer data verify says what is wrong with them", l.Sample)
 	}
+	l.ReadMs = float64(time.Since(begin).Microseconds()) / 1000 / float64(l.Sample)
 	s.into(&l)
 	return l, nil
 }

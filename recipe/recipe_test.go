@@ -61,7 +61,7 @@ func TestChoices(t *testing.T) {
 	assert.Equal(t, []int{224, 96}, []int{large.Size, large.Small})
 	assert.Equal(t, "regnet_y_8gf", large.Arch)
 	large.Fit(1000, 8*3600)
-	assert.EqualValues(t, 6, large.Epochs)
+	assert.EqualValues(t, 8*3600, large.Steps)
 	assert.InDelta(t, 8*3600, large.Took, 2000)
 
 	var grey bytes.Buffer
@@ -69,6 +69,46 @@ func TestChoices(t *testing.T) {
 	require.NoError(t, x.Write(&grey, "x", "auto"))
 	assert.Contains(t, grey.String(), "saturation = 0.0, hue = 0.0")
 	assert.NotContains(t, grey.String(), "auto")
+}
+
+// A run too short for its images gets cheaper steps, and more of them: smaller crops, then smaller batches, never less than
+// what learns.
+func TestShortRunsAreMadeLighter(t *testing.T) {
+	r := recipe.Choose(look(20_000, 64, 0), laptop)
+	assert.Equal(t, []any{64, "regnet_y_200mf", 256}, []any{r.Size, r.Arch, r.Batch})
+	assert.False(t, r.Lighter(100, 80), "800 steps fit")
+	var seen [][]any
+	for r.Lighter(2000, 80) {
+		seen = append(seen, []any{r.Size, r.Arch, r.Batch, r.Queue > 0})
+	}
+	assert.Equal(t, [][]any{{32, recipe.Tiny, 256, false}, {32, recipe.Tiny, 128, false}, {32, recipe.Tiny, 64, true}}, seen)
+	r.Fit(100, 80)
+	assert.EqualValues(t, 800, r.Steps)
+	assert.InDelta(t, 80, r.Took, 1)
+
+	few := recipe.Choose(look(30, 500, 0), laptop)
+	few.Fit(10, 36_000)
+	assert.EqualValues(t, 3000, few.Steps, "800 epochs")
+	one := recipe.Choose(look(1, 500, 0), laptop)
+	one.Fit(10, 36_000)
+	assert.EqualValues(t, 100, one.Steps)
+}
+
+// Reading counts: beside the computation on a CPU, under it on a GPU.
+func TestTheTimeOfReadingCounts(t *testing.T) {
+	l := look(50_000, 4000, 0)
+	l.ReadMs = 2
+	r := recipe.Choose(l, laptop)
+	r.Fit(488, 1000)
+	assert.EqualValues(t, 1000, r.Steps)
+	l.ReadMs = 10
+	slow := recipe.Choose(l, laptop)
+	assert.True(t, slow.Lighter(2000, 80))
+	assert.Equal(t, []int{64, 128}, []int{slow.Size, slow.Batch}, "a lighter trunk would only wait for its images")
+	l.ReadMs = 2
+	r = recipe.Choose(l, gpu)
+	r.Fit(500, 1024)
+	assert.EqualValues(t, 2000, r.Steps)
 }
 
 // Sizes, colour and statistics are those of the images.

@@ -11,7 +11,10 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"seer/internal/figure"
 )
 
 // Line is one logged step: the keys of metrics.jsonl that are numbers.
@@ -60,39 +63,70 @@ func (c Curve) points(lines []Line) plotter.XYs {
 	return pts
 }
 
-// The look of all figures.
-var (
-	ink   = color.NRGBA{R: 31, G: 78, B: 121, A: 255}
-	faint = color.NRGBA{R: 31, G: 78, B: 121, A: 70}
-)
+// faint is how much of an ink what was logged is drawn with, beside the running mean.
+const faint = 70
 
-// SVG draws the metric with a running mean over a fiftieth of the run. It returns nil when no line has the metric.
-func (c Curve) SVG(lines []Line) ([]byte, error) {
-	pts := c.points(lines)
-	if len(pts) == 0 {
+// SVG draws the metric with a running mean over a fiftieth of each run. It returns nil when no run has the metric. Of
+// several runs each has its ink and a name in the legend.
+func (c Curve) SVG(runs ...*Run) ([]byte, error) {
+	f := c.figure()
+	var all plotter.XYs
+	for i, r := range runs {
+		pts := c.points(r.Lines)
+		if len(pts) == 0 {
+			continue
+		}
+		all = append(all, pts...)
+		raw, err := plotter.NewLine(pts)
+		if err != nil {
+			return nil, fmt.Errorf("curve of %s: %w", c.Key, err)
+		}
+		mean, err := plotter.NewLine(runningMean(pts, max(1, len(pts)/50)))
+		if err != nil {
+			return nil, fmt.Errorf("curve of %s: %w", c.Key, err)
+		}
+		ink := figure.Inks[i%len(figure.Inks)]
+		raw.Color, mean.Color, mean.Width = color.NRGBA{R: ink.R, G: ink.G, B: ink.B, A: faint}, ink, vg.Points(1.5)
+		mean.Dashes = figure.Dashes[i/len(figure.Inks)%len(figure.Dashes)]
+		f.Add(raw, mean)
+		if len(runs) > 1 {
+			f.Legend.Add(r.Name, mean)
+		}
+	}
+	if len(all) == 0 {
 		return nil, nil
 	}
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.Title, "step", c.Unit
-	p.Add(plotter.NewGrid())
 	// A logarithmic axis needs a range: of a constant there is none.
-	if _, _, low, high := plotter.XYRange(pts); c.Log && high > low {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	if _, _, low, high := plotter.XYRange(all); c.Log && high > low {
+		f.Y.Scale, f.Y.Tick.Marker = plot.LogScale{}, figure.Log{}
 	}
-	raw, err := plotter.NewLine(pts)
-	if err != nil {
-		return nil, fmt.Errorf("curve of %s: %w", c.Key, err)
+	return drawn(f, len(runs) > 1)
+}
+
+func (c Curve) figure() *plot.Plot {
+	f := plot.New()
+	f.Title.Text, f.X.Label.Text, f.Y.Label.Text = c.Title, "step", c.Unit
+	f.X.Tick.Marker, f.Y.Tick.Marker = figure.Linear{}, figure.Linear{}
+	f.Add(plotter.NewGrid())
+	return f
+}
+
+// drawn is the figure as SVG; a legend stands below it, where it hides nothing.
+func drawn(f *plot.Plot, legend bool) ([]byte, error) {
+	width, height, below := 12*vg.Centimeter, 7*vg.Centimeter, vg.Length(0)
+	if legend {
+		below = f.Legend.Rectangle(draw.New(vgsvg.New(width, height))).Size().Y + vg.Points(6)
 	}
-	mean, err := plotter.NewLine(runningMean(pts, max(1, len(pts)/50)))
-	if err != nil {
-		return nil, fmt.Errorf("curve of %s: %w", c.Key, err)
+	canvas := vgsvg.New(width, height+below)
+	whole := draw.New(canvas)
+	if legend {
+		f.Legend.Left, f.Legend.Top = true, false
+		f.Legend.Draw(draw.Crop(whole, vg.Points(6), 0, 0, -height))
+		f.Legend = plot.NewLegend()
 	}
-	raw.Color, mean.Color, mean.Width = faint, ink, vg.Points(1.5)
-	p.Add(raw, mean)
-	canvas := vgsvg.New(12*vg.Centimeter, 7*vg.Centimeter)
-	p.Draw(plotCanvas(canvas))
+	f.Draw(draw.Crop(whole, 0, 0, below, 0))
 	var out bytes.Buffer
-	_, err = canvas.WriteTo(&out)
+	_, err := canvas.WriteTo(&out)
 	return out.Bytes(), err
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,7 +39,7 @@ func TestReportShowsCurvesProbesAndConfiguration(t *testing.T) {
 	r, err := Read(runFolder(t, 100))
 	require.NoError(t, err)
 	var out bytes.Buffer
-	require.NoError(t, r.HTML(&out))
+	require.NoError(t, (&Page{Runs: []*Run{r}}).HTML(&out))
 	page := out.String()
 	assert.Contains(t, page, "<h1>my-run</h1>")
 	assert.Contains(t, page, "Step 100, 0.5 epochs")
@@ -50,7 +51,7 @@ func TestReportShowsCurvesProbesAndConfiguration(t *testing.T) {
 }
 
 func TestCurveOfAMissingMetricIsNone(t *testing.T) {
-	svg, err := Curve{Key: "nothing"}.SVG([]Line{{"step": 1.0}})
+	svg, err := Curve{Key: "nothing"}.SVG(&Run{Lines: []Line{{"step": 1.0}}})
 	require.NoError(t, err)
 	assert.Nil(t, svg)
 }
@@ -68,6 +69,29 @@ func TestRunningMean(t *testing.T) {
 	mean := runningMean(pts, 2)
 	assert.InDelta(t, 1, mean[0].Y, 1e-12)
 	assert.InDelta(t, .5, mean[9].Y, 1e-12)
+}
+
+// Several runs share each figure, and what differs between them stands in a table.
+func TestRunsBesideEachOther(t *testing.T) {
+	a, err := Read(runFolder(t, 100))
+	require.NoError(t, err)
+	b, err := Read(runFolder(t, 60))
+	require.NoError(t, err)
+	a.Config, b.Config = "version = 1\nname = \"a\"\n[run]\nseed = 0\n[[crops]]\nsize = 64", "version = 1\nname = \"b\"\n[run]\nseed = 7\n[[crops]]\nsize = 64"
+	a.Dir, b.Dir = "runs/first/x", "runs/<b>/x"
+	var out bytes.Buffer
+	p := Page{Runs: []*Run{a, b}, Pictures: []Picture{{Title: "Map", Text: "of features", PNG: []byte("png")}}, Reload: 10 * time.Second}
+	require.NoError(t, p.HTML(&out))
+	page := out.String()
+	assert.Contains(t, page, "<h1>first/x, &lt;b&gt;/x</h1>")
+	assert.Equal(t, 3, strings.Count(page, "<svg"))
+	assert.NotContains(t, page, "<b>", "names of folders cannot become markup")
+	assert.Contains(t, page, "<td>run.seed</td><td>0</td><td>7</td>")
+	assert.NotContains(t, page, "<td>crops.0.size</td>")
+	assert.NotContains(t, page, "<td>name</td>")
+	assert.Contains(t, page, "<td>first/x</td><td>knn</td>")
+	assert.Contains(t, page, `src="data:image/png;base64,cG5n"`)
+	assert.Contains(t, page, `<meta http-equiv="refresh" content="10">`)
 }
 
 func TestReadRefusesOtherFolders(t *testing.T) {

@@ -5,7 +5,6 @@ package sweep
 import (
 	"cmp"
 	"fmt"
-	"image/color"
 	"io"
 	"maps"
 	"slices"
@@ -17,15 +16,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
-)
 
-// inks tell lines apart, also for those who see no red or green (Okabe and Ito's palette); the dashes do for those who print.
-var (
-	inks = []color.Color{
-		color.NRGBA{R: 0, G: 114, B: 178, A: 255}, color.NRGBA{R: 213, G: 94, B: 0, A: 255}, color.NRGBA{R: 0, G: 158, B: 115, A: 255},
-		color.NRGBA{R: 204, G: 121, B: 167, A: 255}, color.NRGBA{R: 86, G: 180, B: 233, A: 255}, color.NRGBA{R: 230, G: 159, A: 255},
-	}
-	dashes = [][]vg.Length{nil, {vg.Points(5), vg.Points(3)}, {vg.Points(1), vg.Points(2)}}
+	"seer/internal/figure"
 )
 
 // line is a curve of a plot: the points of the rows that have the same step and the same values on the axes of the series.
@@ -42,26 +34,27 @@ func (p *Plot) SVG(out io.Writer, t *Table) error {
 	if err != nil {
 		return fmt.Errorf("plot %q: %w", p.Name, err)
 	}
-	figure := plot.New()
-	figure.Title.Text, figure.X.Label.Text, figure.Y.Label.Text = p.Title, p.X, p.Y
-	figure.Add(plotter.NewGrid())
-	figure.Legend.Top = false
+	f := plot.New()
+	f.Title.Text, f.X.Label.Text, f.Y.Label.Text = p.Title, p.X, p.Y
+	f.Add(plotter.NewGrid())
+	f.Legend.Top = false
+	f.X.Tick.Marker, f.Y.Tick.Marker = figure.Linear{}, figure.Linear{}
 	if p.LogX && spread(lines) {
-		figure.X.Scale, figure.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		f.X.Scale, f.X.Tick.Marker = plot.LogScale{}, figure.Log{}
 	}
 	for i, l := range lines {
 		curve, points, err := plotter.NewLinePoints(l.pts)
 		if err != nil {
 			return fmt.Errorf("plot %q: %w", p.Name, err)
 		}
-		curve.Color, points.Color = inks[i/len(p.Steps)%len(inks)], inks[i/len(p.Steps)%len(inks)]
-		curve.Width, curve.Dashes = vg.Points(1.5), dashes[l.step%len(dashes)]
+		curve.Color, points.Color = figure.Inks[i/len(p.Steps)%len(figure.Inks)], figure.Inks[i/len(p.Steps)%len(figure.Inks)]
+		curve.Width, curve.Dashes = vg.Points(1.5), figure.Dashes[l.step%len(figure.Dashes)]
 		points.Shape, points.Radius = draw.CircleGlyph{}, vg.Points(2.5)
-		figure.Add(curve, points)
-		figure.Legend.Add(l.name, curve, points)
+		f.Add(curve, points)
+		f.Legend.Add(l.name, curve, points)
 	}
 	canvas := vgsvg.New(16*vg.Centimeter, 10*vg.Centimeter)
-	figure.Draw(draw.New(canvas))
+	f.Draw(draw.New(canvas))
 	_, err = canvas.WriteTo(out)
 	return err
 }

@@ -44,6 +44,7 @@ var substitutions = []struct{ pattern, by string }{
 	{`=…$`, "=photos"},
 	{`^384$`, "64"},
 	{`^512$`, "8"}, // GPUs
+	{`^--hours=\d+$`, "--hours=0.0005"},
 	{`^1000000$`, "24"},
 	{`^12000$`, "2"}, // a step that the run of mine.toml has a checkpoint of
 }

@@ -36,7 +36,7 @@ var promises = strings.Fields(".safetensors .pth .pt .torch .ckpt .bin .pkl .pic
 // runFiles are the names in a run folder that the run itself keeps.
 var runFiles = []string{
 	runfolder.ConfigFile, "layout.json", "lock", runfolder.LatestName, runfolder.BestName, runfolder.CheckpointsDir, "snapshots",
-	runfolder.VersionsFile, runfolder.MetricsLog, runfolder.BadImagesLog, resultsFile,
+	runfolder.VersionsFile, runfolder.MetricsLog, runfolder.BadImagesLog, resultsFile, recipeFile,
 }
 
 // check says why the file cannot be written.

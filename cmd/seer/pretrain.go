@@ -18,12 +18,15 @@ func pretrainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "pretrain",
 		Usage:     "train a trunk on images without labels",
-		ArgsUsage: "FILE.toml",
-		Description: "Runs the experiment of a TOML file and keeps everything in its run folder (run.dir). Ctrl-C, SIGTERM or\n" +
+		ArgsUsage: "FILE.toml | DIR",
+		Description: "Runs the experiment of a TOML file and keeps everything in its run folder (run.dir). Of a folder of images it\n" +
+			"takes the settings that seer recipe chooses, for a run of --hours, and keeps them in the run folder, runs/ and the\n" +
+			"folder's name, as recipe.toml. Ctrl-C, SIGTERM or\n" +
 			"SIGHUP saves a checkpoint and stops, a second one stops at once; status 75 after SIGTERM or SIGUSR1 says that a\n" +
 			"batch system shall start it again. The same command continues where a run stopped, also after a crash. One whose\n" +
 			"loss is no longer finite can go back, with another rate or order:\n" +
 			"--from-checkpoint.\n\nExamples:\n" +
+			"   seer pretrain DIR --hours=8\n" +
 			"   seer pretrain experiments/quickstart.toml\n" +
 			"   seer pretrain experiments/seer_regnety_16gf.toml --set data.source=/data/images --set optim.batch=256\n" +
 			"   seer pretrain mine.toml --set run.dir=runs/second-try --set 'swav.hidden=[512, 512]'\n" +
@@ -31,6 +34,7 @@ func pretrainCommand() *cli.Command {
 		Flags: []cli.Flag{
 			setFlag(),
 			fromCheckpointFlag(),
+			hoursFlag(),
 			&cli.BoolFlag{Name: "resume", Value: true, Usage: "continue what run.dir holds; --resume=false refuses a folder that holds a checkpoint"},
 		},
 		Action: runPretrain,
@@ -55,7 +59,13 @@ func loadExperiment(c *cli.Context) (*config.Experiment, error) {
 }
 
 func runPretrain(c *cli.Context) error {
-	e, err := loadExperiment(c)
+	load := loadExperiment
+	if isFolder(c.Args().First()) && c.NArg() == 1 {
+		load = folderExperiment
+	} else if c.IsSet("hours") {
+		return errors.New("--hours is for a folder of images: of an experiment file train.duration says how long it is")
+	}
+	e, err := load(c)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func recipeCommand() *cli.Command {
 			"   seer recipe photos --out mine.toml\n" +
 			"   seer recipe photos --hours 8",
 		Flags: []cli.Flag{
-			&cli.Float64Flag{Name: "hours", Value: 1, Usage: "how long the run may take"},
+			hoursFlag(),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write to the TOML `FILE` in place of the standard output"},
 			&cli.StringFlag{Name: "kind", Value: "auto", Usage: "kind of the source: " + strings.Join(source.Kinds, ", ")},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
@@ -44,12 +44,24 @@ func recipeCommand() *cli.Command {
 	}
 }
 
+// hoursFlag bounds a run that a recipe is chosen for.
+func hoursFlag() cli.Flag {
+	return &cli.Float64Flag{Name: "hours", Value: 1, Usage: "how long a run whose settings are chosen by its images may take"}
+}
+
+func checkHours(c *cli.Context) error {
+	if h := c.Float64("hours"); !(h > 0 && h <= 10_000) {
+		return fmt.Errorf("--hours %v: must be more than 0 and at most 10000", h)
+	}
+	return nil
+}
+
 func runRecipe(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return fmt.Errorf("recipe takes one argument, a source of images; got %d", c.NArg())
 	}
-	if h := c.Float64("hours"); !(h > 0 && h <= 10_000) {
-		return fmt.Errorf("--hours %v: must be more than 0 and at most 10000", h)
+	if err := checkHours(c); err != nil {
+		return err
 	}
 	out := output{flag: "out", path: c.String("out"), what: "TOML", endings: []string{".toml"}, inputs: []string{c.Args().First()}}
 	if out.path != "" {
@@ -90,6 +102,9 @@ func chooseRecipe(ctx context.Context, path, kind, device string, hours float64)
 	}
 	r = recipe.Choose(look, recipe.Machine{CPUs: cpus.Available().N, Memory: memory, GPU: dev != torch.CPU})
 	ms, err := timeStep(r, device)
+	for err == nil && r.Lighter(ms, hours*3600) {
+		ms, err = timeStep(r, device)
+	}
 	if err != nil {
 		return nil, r, err
 	}
@@ -121,7 +136,7 @@ func recipeExperiment(r recipe.Recipe) (e *config.Experiment, err error) {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "recipe.toml")
-	r.Epochs = 1
+	r.Steps = 1
 	if err := durable.WriteFile(path, func(w io.Writer) error { return r.Write(w, "images", "folder") }); err != nil {
 		return nil, err
 	}

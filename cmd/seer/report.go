@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -16,12 +17,13 @@ import (
 func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "report",
-		Usage:     "draw a run's curves and probes as one HTML page",
-		ArgsUsage: "RUN",
-		Description: "Works while the run goes on. The page needs no network and no other file.\n\nExamples:\n" +
-			"   seer report runs/quickstart\n   seer report runs/quickstart --out /tmp/quickstart.html --svg figures/",
+		Usage:     "draw runs' curves, probes and what they see as one HTML page",
+		ArgsUsage: "RUN…",
+		Description: "Works while a run goes on; several runs stand beside each other. The page needs no network and no other file.\n\nExamples:\n" +
+			"   seer report runs/quickstart\n   seer report runs/quickstart --out /tmp/quickstart.html --svg figures/\n" +
+			"   seer report runs/quickstart runs/x --out both.html",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the page; default report.html in the run folder"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "the page; default report.html in the folder of the run, where there is one run"},
 			&cli.StringFlag{Name: "svg", Usage: "also write each curve as an SVG file into this `FOLDER`"},
 		},
 		Action: runReport,
@@ -29,13 +31,42 @@ func reportCommand() *cli.Command {
 }
 
 func runReport(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return fmt.Errorf("report takes one run folder, got %d arguments", c.NArg())
-	}
-	if err := local("the run", c.Args().First()); err != nil {
+	dirs := c.Args().Slice()
+	if err := checkReport(c, dirs); err != nil {
 		return err
 	}
-	page := output{flag: "out", path: c.String("out"), what: "HTML", endings: []string{".html", ".htm"}, inputs: []string{c.Args().First()}}
+	page, err := readRuns(dirs)
+	if err != nil {
+		return err
+	}
+	path := c.String("out")
+	if path == "" {
+		path = filepath.Join(dirs[0], "report.html")
+	}
+	if err := durable.WriteFile(path, page.HTML); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.App.Writer, path)
+	if dir := c.String("svg"); dir != "" {
+		return writeCurves(page.Runs, dir)
+	}
+	return nil
+}
+
+// checkReport looks at all that is asked for before any work.
+func checkReport(c *cli.Context, dirs []string) error {
+	if len(dirs) == 0 {
+		return errors.New("report takes a run folder, or several; got none")
+	}
+	for _, dir := range dirs {
+		if err := local("the run", dir); err != nil {
+			return err
+		}
+	}
+	if len(dirs) > 1 && c.String("out") == "" {
+		return errors.New("--out is missing: name the page of several runs, such as --out report.html")
+	}
+	page := output{flag: "out", path: c.String("out"), what: "HTML", endings: []string{".html", ".htm"}, inputs: dirs}
 	if err := page.checkGiven(c); err != nil {
 		return err
 	}
@@ -44,27 +75,24 @@ func runReport(c *cli.Context) error {
 			return fmt.Errorf("--svg %s: %w", dir, err)
 		}
 	}
-	run, err := runreport.Read(c.Args().First())
-	if err != nil {
-		return err
-	}
-	path := c.String("out")
-	if path == "" {
-		path = filepath.Join(run.Dir, "report.html")
-	}
-	if err := durable.WriteFile(path, run.HTML); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.App.Writer, path)
-	if dir := c.String("svg"); dir != "" {
-		return writeCurves(run, dir)
-	}
 	return nil
 }
 
-func writeCurves(run *runreport.Run, dir string) error {
+func readRuns(dirs []string) (*runreport.Page, error) {
+	page := &runreport.Page{}
+	for _, dir := range dirs {
+		run, err := runreport.Read(dir)
+		if err != nil {
+			return nil, err
+		}
+		page.Runs = append(page.Runs, run)
+	}
+	return page, nil
+}
+
+func writeCurves(runs []*runreport.Run, dir string) error {
 	for _, curve := range runreport.Curves {
-		svg, err := curve.SVG(run.Lines)
+		svg, err := curve.SVG(runs...)
 		if err != nil {
 			return err
 		}
