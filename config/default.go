@@ -10,8 +10,8 @@ func Default() *Experiment {
 	return &Experiment{
 		Run: Run{
 			Device: "auto", Precision: "fp32", ChannelsLast: "auto",
-			MaxSkippedSteps: 30,
-			LogEvery:        Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2, KeepEvery: Duration{Unit: Steps},
+			OnNonfinite: "stop", MaxSkippedSteps: 30,
+			LogEvery: Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2, KeepEvery: Duration{Unit: Steps},
 		},
 		Mesh:   Mesh{FirstTimeoutSeconds: 1800, TimeoutSeconds: 300},
 		Memory: Memory{Checkpoint: "none"},

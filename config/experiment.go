@@ -55,7 +55,12 @@ type Run struct {
 	// scaling). Scores, assignments, loss and batch statistics are fp32 always.
 	// Default "fp32".
 	Precision string `toml:"precision"`
-	// MaxSkippedSteps in a row, with precision = "fp16", end the run: each has halved the
+	// OnNonfinite is what becomes of a step whose loss or gradient is NaN or infinite:
+	// "stop" ends the run there, "skip" leaves the step out: weights, statistics and queue
+	// stay, it is counted, and the next images follow. Either way its tensors are kept for
+	// seer replay. Gradients that overflow float16 are skipped always. Default "stop".
+	OnNonfinite string `toml:"on_nonfinite"`
+	// MaxSkippedSteps in a row end the run. With precision = "fp16" each has halved the
 	// loss scale, and after 30 it is down from 65536 to below 1e-4. Default 30.
 	MaxSkippedSteps int `toml:"max_skipped_steps"`
 	// Threads libtorch computes with on the CPU; 0 means $OMP_NUM_THREADS, or one for

@@ -119,6 +119,7 @@ func (c *checker) run(r Run) {
 	c.place("run.dir", r.Dir)
 	c.refuse(!deviceName.MatchString(r.Device), "run.device", r.Device, "allowed are auto, cpu, cuda and cuda:N, N from 0")
 	c.oneOf("run.precision", r.Precision, "fp32", "bf16", "fp16")
+	c.oneOf("run.on_nonfinite", r.OnNonfinite, "stop", "skip")
 	c.within("run.max_skipped_steps", r.MaxSkippedSteps, 1, 1_000_000)
 	c.oneOf("run.channels_last", r.ChannelsLast, "auto", "on", "off")
 	c.within("run.threads", r.Threads, 0, maxThreads)

@@ -37,9 +37,9 @@ func (b *BatchNorm) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
 		mean, variance = nil, nil
 	}
 	if ctx.Training && ctx.Norm != nil {
-		return ctx.Norm.BatchNorm(x, b.Weight, b.Bias, mean, variance, BatchNormMomentum, BatchNormEpsilon)
+		return ctx.seen(b.Weight, ctx.Norm.BatchNorm(x, b.Weight, b.Bias, mean, variance, BatchNormMomentum, BatchNormEpsilon))
 	}
-	return torch.BatchNorm(x, b.Weight, b.Bias, mean, variance, ctx.Training, BatchNormMomentum, BatchNormEpsilon)
+	return ctx.seen(b.Weight, torch.BatchNorm(x, b.Weight, b.Bias, mean, variance, ctx.Training, BatchNormMomentum, BatchNormEpsilon))
 }
 
 // Walk visits the parameters, then the running statistics.

@@ -44,11 +44,11 @@ func NewConv2d(dev torch.Device, s ConvSpec) *Conv2d {
 
 // Forward maps [N,in,H,W] to [N,out,⌈H/stride⌉,⌈W/stride⌉], rounded down where it is unpadded.
 func (c *Conv2d) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
-	return ctx.product(func() *torch.Tensor {
+	return ctx.seen(c.Weight, ctx.product(func() *torch.Tensor {
 		return torch.Conv2d(x, c.Weight, c.Bias, c.Stride, c.Padding, c.Groups)
 	}, func(y *torch.Tensor) *torch.Tensor {
 		return torch.Conv2dKept(y, x, c.Weight, c.Bias, c.Stride, c.Padding, c.Groups)
-	})
+	}))
 }
 
 // Walk visits weight and bias.

@@ -19,8 +19,8 @@ func NewLayerNorm(dev torch.Device, channels int64, epsilon float64) *LayerNorm 
 }
 
 // Forward normalises each vector of x [..., C].
-func (l *LayerNorm) Forward(_ *Context, x *torch.Tensor) *torch.Tensor {
-	return torch.LayerNorm(x, l.Weight, l.Bias, l.Epsilon)
+func (l *LayerNorm) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
+	return ctx.seen(l.Weight, torch.LayerNorm(x, l.Weight, l.Bias, l.Epsilon))
 }
 
 // Walk visits weight and bias.

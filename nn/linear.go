@@ -40,11 +40,11 @@ func (l *Linear) Forward(ctx *Context, x *torch.Tensor) *torch.Tensor {
 }
 
 func linear(ctx *Context, x, weight, bias *torch.Tensor) *torch.Tensor {
-	return ctx.product(func() *torch.Tensor {
+	return ctx.seen(weight, ctx.product(func() *torch.Tensor {
 		return torch.Linear(x, weight, bias)
 	}, func(y *torch.Tensor) *torch.Tensor {
 		return torch.LinearKept(y, x, weight, bias)
-	})
+	}))
 }
 
 // Walk visits weight and bias.

@@ -19,7 +19,18 @@ type Context struct {
 	// Tape, if set, has trunks run on it, so that their backward pass goes segment by segment.
 	Tape *Tape
 
+	// Watch is told of what each layer with weights puts out, by the first of them. May be nil.
+	Watch func(weight, y *torch.Tensor)
+
 	products *products // of the span that runs; nil: none are kept
+}
+
+// seen tells of what a layer puts out.
+func (c *Context) seen(weight, y *torch.Tensor) *torch.Tensor {
+	if c != nil && c.Watch != nil {
+		c.Watch(weight, y)
+	}
+	return y
 }
 
 // Kind tells what a tensor of a module is for.

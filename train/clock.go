@@ -18,9 +18,11 @@ type Clock struct {
 	// Epoch is the number of images of an epoch, by which a run that is complete knows it without looking at its source.
 	Epoch   int64   `json:"epoch"`
 	Seconds float64 `json:"seconds"` // of training so far, over all restarts
-	// Skipped counts the steps whose gradients overflowed float16, SkippedInARow those since the last that did not.
+	// Skipped counts the steps that were left out, because gradients overflowed float16 or were not finite, SkippedInARow
+	// those since the last that was not. NonFinite are those of the second kind.
 	Skipped       int64 `json:"skipped,omitempty"`
 	SkippedInARow int64 `json:"skipped_in_a_row,omitempty"`
+	NonFinite     int64 `json:"nonfinite,omitempty"`
 	// ChannelsLast is the memory layout: another one rounds differently.
 	ChannelsLast bool `json:"channels_last"`
 }
@@ -41,8 +43,11 @@ func (c *Clock) Load(s *runfolder.Shard) error {
 }
 
 // count notes whether a step was left out.
-func (c *Clock) count(skipped bool) {
-	if !skipped {
+func (c *Clock) count(r Result) {
+	if r.NonFinite != nil {
+		c.NonFinite++
+	}
+	if !r.Skipped {
 		c.SkippedInARow = 0
 		return
 	}
@@ -55,5 +60,9 @@ func (c *Clock) skips() string {
 	if c.Skipped == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d of them left out because gradients overflowed float16", c.Skipped)
+	why := "gradients overflowed float16"
+	if c.NonFinite > 0 {
+		why = "they were not finite"
+	}
+	return fmt.Sprintf(", %d of them left out because %s", c.Skipped, why)
 }

@@ -24,7 +24,7 @@ func (p *Program) endless(err error) error {
 		end.Step, end.Why = broken.Step, "its loss, its gradient or what it made of the weights was not finite"
 		failure, broken.Advice, err = p.dump(broken), WaysOn(p.folder, p.Ways), broken
 	case errors.As(err, &skipped):
-		end.Step, end.Why = skipped.Step-1, fmt.Sprintf("%d steps in a row overflowed float16", skipped.InARow)
+		end.Step, end.Why = skipped.Step-1, fmt.Sprintf("%d steps in a row %s", skipped.InARow, skipped.what())
 		skipped.Advice, err = WaysOn(p.folder, p.Ways), skipped
 	default:
 		return nil
@@ -37,8 +37,15 @@ func (p *Program) dump(broken *NonFiniteError) error {
 	if len(broken.Dump) == 0 {
 		return nil
 	}
-	broken.Path = p.folder.Path(fmt.Sprintf("nonfinite-step-%d.safetensors", broken.Step))
-	return checkpoint.WriteSafetensors(broken.Path, broken.Dump, map[string]string{StepKey: strconv.FormatInt(broken.Step, 10)})
+	broken.Path = p.folder.Path(brokenName(broken.Step))
+	meta := p.metadata()
+	meta[StepKey] = strconv.FormatInt(broken.Step, 10)
+	meta[EpochKey] = strconv.FormatInt(p.Clock.Epoch, 10)
+	meta[imagesKey] = strconv.FormatInt(broken.Images, 10)
+	meta[WorldKey] = strconv.Itoa(p.Engine.Mesh.Size())
+	return errors.Join(
+		checkpoint.WriteSafetensors(p.folder.Path(brokenStateName(broken.Step)), broken.State, meta),
+		checkpoint.WriteSafetensors(broken.Path, broken.Dump, meta))
 }
 
 // WaysOn lists what can be added to the command of a run that has come to a dead end.

@@ -8,6 +8,7 @@ import (
 
 	"seer/mesh"
 	"seer/nn"
+	"seer/nn/statedict"
 	"seer/optim"
 	"seer/recompute"
 	"seer/torch"
@@ -34,15 +35,22 @@ type Engine struct {
 	// the trunk, then those of each segment of the plan, the last segment first. Each is named once a step, with or without
 	// a gradient.
 	Final func(params []*torch.Tensor)
+	// SkipNonFinite leaves out a step whose loss or gradient is not finite, and does not fail.
+	SkipNonFinite bool
 	// Mesh are the processes that train together, each on its part of the batch; nil: this one alone. Gradients and loss
 	// are the means over all of them, on their way while the backward pass goes on.
 	Mesh *mesh.Mesh
+
+	before keptBuffers
 }
 
 // Result is what one step reports.
 type Result struct {
-	Loss    float64
-	Skipped bool // Float16 only: a gradient overflowed, the weights stayed and the loss scale was halved
+	Loss float64
+	// Skipped: the weights stayed. In Float16 a gradient has overflowed, and the loss scale was halved, or see NonFinite.
+	Skipped bool
+	// NonFinite is why a step was left out whose loss or gradient was not finite; nil: it was.
+	NonFinite *NonFiniteError
 	// GradientNorm is the 2-norm over all gradients, before decay and adaptation.
 	GradientNorm float64
 	// Metrics of the method, measured only when detailed was asked for.
@@ -50,13 +58,15 @@ type Result struct {
 }
 
 // Step does one step: forward, backward, update. It is the border at which panics of model code become errors. A loss or
-// a gradient that is not finite stops it before the weights change, with a [*NonFiniteError].
+// a gradient that is not finite stops it before the weights change, with a [*NonFiniteError]; statistics and queue are those
+// before the step then.
 func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result, err error) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	if failure := torch.Try(func() {
 		// 1. Copy to the device; normalise, lay out and cast there.
 		e.prepare(b)
+		e.before.keep(e.Method)
 
 		// 2. Forward.
 		means := e.Mesh.All().Averages()
@@ -96,7 +106,7 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		}
 		if !ok {
 			e.Optimizer.ClearGradients()
-			err = newNonFinite(step, r, e.Method, b.Views, out)
+			err = e.broken(step, &r, b, out)
 			return
 		}
 
@@ -193,12 +203,29 @@ func (e *Engine) Averaged(f func() error) (err error) {
 	return f()
 }
 
+// broken describes a step that must not count, takes back what its forward pass has changed, and has the step left out or
+// fail.
+func (e *Engine) broken(step int64, r *Result, b *Batch, out Output) error {
+	failure := newNonFinite(step, *r, e.Method, b, out)
+	e.before.restore()
+	state, err := statedict.Of(e.Method)
+	if err != nil {
+		return err
+	}
+	if failure.State = state; e.SkipNonFinite {
+		r.Skipped, r.NonFinite = true, failure
+		return nil
+	}
+	return failure
+}
+
 // Close frees the method, the average, the optimizer's state and the loss scale.
 func (e *Engine) Close() {
 	if e.Average != nil {
 		e.Average.Close()
 	}
 	nn.Close(e.Method)
+	e.before.close()
 	e.Optimizer.Close()
 	if e.Scaler != nil {
 		nn.Close(e.Scaler)

@@ -37,16 +37,31 @@ type Record struct {
 	Metrics []Metric `json:"-"`
 }
 
+// number is null in JSON where it is not finite, as of a step that was left out.
+type number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n number) MarshalJSON() ([]byte, error) {
+	if !finite(float64(n)) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
 // MarshalJSON writes the fields, then the metrics under their names.
 func (r Record) MarshalJSON() ([]byte, error) {
 	type fields Record
-	line, err := json.Marshal(fields(r))
+	line, err := json.Marshal(struct {
+		fields
+		Loss         number `json:"loss"`
+		GradientNorm number `json:"gradient_norm"`
+	}{fields(r), number(r.Loss), number(r.GradientNorm)})
 	if err != nil {
 		return nil, err
 	}
 	out := bytes.NewBuffer(line[:len(line)-1])
 	for _, m := range r.Metrics {
-		value, err := json.Marshal(m.Value)
+		value, err := json.Marshal(number(m.Value))
 		if err != nil {
 			return nil, fmt.Errorf("metric %s: %w", m.Name, err)
 		}
@@ -90,6 +105,9 @@ const (
 	LayoutKey = "channels_last"
 	// AverageKey is the decay of the average that the weights are; missing where they are the trained weights themselves.
 	AverageKey = "ema"
+	// EpochKey and WorldKey are, of a broken step, the images of an epoch and the processes of the run.
+	EpochKey = "epoch"
+	WorldKey = "world"
 )
 
 func (p *Program) metadata() map[string]string {

@@ -4,6 +4,7 @@ package train
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"seer/checkpoint"
@@ -12,7 +13,7 @@ import (
 )
 
 // NonFiniteError stops a run whose loss, gradient or weights became NaN or infinite. Unless Weights is set the parameters
-// are those before the step; the running statistics and the queue have seen it, so that a checkpoint must not be made of them.
+// and buffers are those before the step.
 type NonFiniteError struct {
 	Step    int64
 	Loss    float64
@@ -20,6 +21,8 @@ type NonFiniteError struct {
 	Weights bool                // the step was complete, and has broken the weights
 	Report  []string            // a line for each tensor of the step: range, and how much of it is not finite
 	Dump    []checkpoint.Tensor // views of the step, and what the method shows of it
+	Images  int64               // of the batch
+	State   []checkpoint.Tensor // parameters and buffers of the method before the step
 	Path    string              // where the run folder keeps the dump; set by whoever wrote it
 	Advice  string              // how the run can go on; likewise
 }
@@ -28,7 +31,8 @@ type NonFiniteError struct {
 func (e *NonFiniteError) Error() string {
 	where := ""
 	if e.Path != "" {
-		where = fmt.Sprintf("\nThe step's tensors are in %s (safetensors); list them with: seer inspect %s", e.Path, e.Path)
+		where = fmt.Sprintf("\nThe step's tensors are in %s (safetensors); list them with: seer inspect %s\n"+
+			"Do the step again, and see which layer is the first that is not finite, with: seer replay %s", e.Path, e.Path, filepath.Dir(e.Path))
 	}
 	what := fmt.Sprintf("the loss of step %d is %v; training stopped before the weights changed", e.Step, e.Loss)
 	switch {
@@ -76,10 +80,16 @@ func allFinite(entries []nn.Entry) bool {
 }
 
 // newNonFinite describes the tensors of the step, then the parameters and buffers that are broken themselves.
-func newNonFinite(step int64, r Result, method nn.Walker, views []*torch.Tensor, out Output) *NonFiniteError {
-	e := &NonFiniteError{Step: step, Loss: r.Loss, Norm: r.GradientNorm}
-	for i, x := range views {
-		e.add(fmt.Sprintf("views.%d", i), x)
+func newNonFinite(step int64, r Result, method nn.Walker, b *Batch, out Output) *NonFiniteError {
+	e := &NonFiniteError{Step: step, Loss: r.Loss, Norm: r.GradientNorm, Images: b.Images}
+	for i, x := range b.Views {
+		e.add(fmt.Sprintf("%s%d", viewPrefix, i), x)
+	}
+	if t := b.Targets; t.Classes != nil {
+		e.Dump = append(e.Dump, checkpoint.Tensor{Name: classesName, DType: checkpoint.I64, Shape: t.Classes.Shape(), Data: t.Classes.RawBytes()})
+	}
+	if t := b.Targets; t.Scores != nil {
+		e.Dump = append(e.Dump, checkpoint.Tensor{Name: scoresName, DType: checkpoint.F32, Shape: t.Scores.Shape(), Data: t.Scores.RawBytes()})
 	}
 	if out.Dump != nil {
 		for _, t := range out.Dump() {

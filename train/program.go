@@ -55,6 +55,7 @@ type Program struct {
 	progress *Progress
 	torn     bool // a step has begun and is not complete: there is nothing to save
 	best     best
+	broken   int           // steps that this process has left out because they were not finite
 	stall    time.Duration // that checkpoints have held the run up, since the last line of metrics
 }
 
@@ -206,7 +207,7 @@ func (p *Program) step(ctx context.Context, first bool) (Event, error) {
 		return e, fmt.Errorf("step %d: %w", step, err)
 	}
 	p.torn = false
-	p.Clock.count(e.Result.Skipped)
+	p.Clock.count(e.Result)
 	p.Clock.Step, p.Clock.Position = step+1, batch.Position
 	e.Seconds = time.Since(begin).Seconds()
 	p.Clock.Seconds += e.Seconds

@@ -18,7 +18,7 @@ const description = "One TOML file describes an experiment; see experiments/. St
 // commands lists the subcommands in the order in which a user meets them.
 func commands() []*cli.Command {
 	return []*cli.Command{
-		demoCommand(), recipeCommand(), pretrainCommand(), finetuneCommand(), launchCommand(), linearEvalCommand(), knnCommand(), svmCommand(), sweepCommand(), predictCommand(), detectCommand(), featuresCommand(), exportCommand(), inspectCommand(), planCommand(), dataCommand(), doctorCommand(), reportCommand(), benchCommand(),
+		demoCommand(), recipeCommand(), pretrainCommand(), finetuneCommand(), launchCommand(), linearEvalCommand(), knnCommand(), svmCommand(), sweepCommand(), predictCommand(), detectCommand(), featuresCommand(), exportCommand(), inspectCommand(), planCommand(), dataCommand(), doctorCommand(), reportCommand(), replayCommand(), benchCommand(),
 	}
 }
 

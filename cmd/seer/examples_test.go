@@ -341,6 +341,9 @@ func (w *workshop) open(t *testing.T, lines string) {
 			require.NoError(t, os.CopyFS(name, os.DirFS(w.run3)))
 		}
 	}
+	if strings.Contains(lines, "seer replay") {
+		breakStep(t)
+	}
 	if strings.Contains(lines, "runs/tuned") {
 		require.NoError(t, os.CopyFS("runs/tuned", os.DirFS(w.tuned)))
 	}
@@ -357,6 +360,18 @@ func (w *workshop) open(t *testing.T, lines string) {
 	if strings.Contains(lines, "--from-checkpoint") { // of a run that has some
 		_, messages, err := invoke(t, "pretrain", "mine.toml")
 		require.NoError(t, err, messages)
+	}
+}
+
+// breakStep has runs/mine keep a step that could not be done, as number 1234.
+func breakStep(t *testing.T) {
+	t.Helper()
+	_, _, err := invoke(t, append([]string{"pretrain", "runs/mine/resolved.toml", "--set", "run.dir=runs/mine"}, mad...)...)
+	require.Error(t, err)
+	files, err := filepath.Glob("runs/mine/nonfinite-step-*")
+	require.NoError(t, err)
+	for _, file := range files {
+		require.NoError(t, os.Rename(file, regexp.MustCompile(`step-\d+`).ReplaceAllString(file, "step-1234")))
 	}
 }
 

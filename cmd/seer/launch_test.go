@@ -220,6 +220,18 @@ func TestASignalToOneProcessSavesTheRun(t *testing.T) {
 	}
 }
 
+// A process whose others never come stops when it is asked to.
+func TestAProcessThatWaitsForTheOthersStops(t *testing.T) {
+	args, run := endless(t)
+	c := program(args...)
+	c.Env = append(c.Env, "RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", fmt.Sprint("MASTER_PORT=", freePort(t)))
+	require.NoError(t, c.Start())
+	time.Sleep(2 * time.Second) // until it waits; earlier, the signal ends it as it ends any program
+	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+	assert.Contains(t, []int{spawn.Requeue, -int(syscall.SIGTERM)}, exitCode(t, c))
+	assert.NoDirExists(t, run)
+}
+
 func TestAProcessThatHangsIsNamed(t *testing.T) {
 	code, said, run := ends(t, func(_ string, pids []int) {
 		require.NoError(t, syscall.Kill(pids[1], syscall.SIGSTOP))

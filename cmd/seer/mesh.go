@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"time"
 
@@ -20,7 +21,7 @@ func onMesh(c *cli.Context, e *config.Experiment, task func(launch.StartOptions)
 	if err != nil {
 		return err
 	}
-	m, err := mesh.Join(place, mesh.JoinOptions{
+	m, err := join(c.Context, place, mesh.JoinOptions{
 		NormGroup: e.Mesh.BatchNormGroup, First: seconds(e.Mesh.FirstTimeoutSeconds), Later: seconds(e.Mesh.TimeoutSeconds),
 	})
 	if err != nil {
@@ -30,6 +31,23 @@ func onMesh(c *cli.Context, e *config.Experiment, task func(launch.StartOptions)
 	o := launchOptions(c)
 	o.Mesh = m
 	return m.Failed(task(o))
+}
+
+// join waits for the other processes, unless somebody asks this one to stop: they may never come, and there is nothing to save.
+func join(ctx context.Context, place mesh.Place, o mesh.JoinOptions) (*mesh.Mesh, error) {
+	var m *mesh.Mesh
+	joined := make(chan error, 1)
+	go func() (err error) {
+		defer func() { joined <- err }()
+		m, err = mesh.Join(place, o)
+		return err
+	}()
+	select {
+	case err := <-joined:
+		return m, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

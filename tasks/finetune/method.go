@@ -36,7 +36,13 @@ func (m *Method) Forward(ctx *nn.Context, b *train.Batch, step int64) train.Outp
 	return train.Output{
 		Loss:    loss,
 		Metrics: func() []train.Metric { return m.metrics(scores, b.Targets) },
-		Dump:    func() []train.Named { return []train.Named{{Name: "scores", Tensor: scores.Detach()}} },
+		Dump: func() []train.Named {
+			all := []train.Named{{Name: "scores", Tensor: scores.Detach()}}
+			if m.Weights != nil {
+				all = append(all, train.Named{Name: ClassWeightsName, Tensor: m.Weights})
+			}
+			return all
+		},
 	}
 }
 
@@ -79,6 +85,9 @@ func (m *Method) top1(scores, classes *torch.Tensor) (percent float64) {
 
 // AfterUpdate implements train.Method.
 func (*Method) AfterUpdate(int64) {}
+
+// ClassWeightsName is that of the classes' weights in what is kept of a broken step.
+const ClassWeightsName = "class_weights"
 
 // headName is what the names of the head's tensors begin with.
 const headName = "head"

@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"seer/checkpoint"
 	"seer/config"
 	"seer/data/loader"
 	"seer/eval"
+	"seer/models"
 	"seer/nn"
 	"seer/nn/statedict"
 	"seer/runfolder"
@@ -127,4 +130,29 @@ func readHead(path string, warn func(string)) (classes []string, head []checkpoi
 	defer file.Close()
 	head, err = statedict.Below(file, headName+".")
 	return classes, head, made, err
+}
+
+// Rebuild makes the method of an experiment for tensors that were trained by it; whoever sets them has it whole.
+func Rebuild(e *config.Experiment, tensors []checkpoint.Tensor, dev torch.Device) (m *Method, err error) {
+	n, err := e.Model.Trunk()
+	if err != nil {
+		return nil, err
+	}
+	var head []checkpoint.Tensor
+	for _, t := range tensors {
+		if name, ok := strings.CutPrefix(t.Name, headName+"."); ok {
+			t.Name = name
+			head = append(head, t)
+		}
+	}
+	last := slices.IndexFunc(head, func(t checkpoint.Tensor) bool { return t.Name == "fc.weight" })
+	if last < 0 {
+		return nil, ErrNoClasses
+	}
+	m = &Method{Classes: head[last].Shape[0], MultiLabel: e.Finetune.MultiLabel, Smoothing: e.Finetune.LabelSmoothing,
+		Mix: supervised.Mix{Mixup: e.Finetune.Mixup, Cutmix: e.Finetune.Cutmix, Seed: e.Run.Seed}}
+	if m.Trunk, err = models.New(n, dev, 0); err != nil {
+		return nil, err
+	}
+	return m, torch.Try(func() { m.Head = supervised.NewHead(dev, m.Trunk.Width(), hiddenWidths(head), m.Classes) })
 }

@@ -37,7 +37,7 @@ func NewEngine(m train.Method, e *config.Experiment, plan *config.Resolved, dev 
 	})
 	engine := &train.Engine{
 		Method: m, Optimizer: optimizer, Device: dev, Precision: precision, ChannelsLast: channelsLast,
-		Mean: e.Augment.Mean, Std: e.Augment.Std,
+		Mean: e.Augment.Mean, Std: e.Augment.Std, SkipNonFinite: e.Run.OnNonfinite == "skip",
 	}
 	if precision == torch.Float16 {
 		engine.Scaler = train.NewScaler(dev)

@@ -28,7 +28,7 @@ func followLoss(p *train.Program, falling *schedule.Plateau, warmup int64) {
 
 // observe is the hook.
 func (p plateau) observe(_ context.Context, e train.Event) error {
-	if e.Step > p.warmup {
+	if e.Step > p.warmup && e.Result.NonFinite == nil {
 		p.Observe(e.Result.Loss)
 	}
 	return nil

@@ -40,7 +40,7 @@ func (c *collapse) due(step int64) bool { return c.watches(step) && c.Due() }
 
 // observe is the hook.
 func (c *collapse) observe(_ context.Context, e train.Event) error {
-	if !c.watches(e.Step - 1) {
+	if !c.watches(e.Step-1) || e.Result.NonFinite != nil {
 		return nil
 	}
 	var health swav.Health

@@ -97,3 +97,64 @@ func TestScalerRestoresGradients(t *testing.T) {
 	assert.InDelta(t, 32768, nntest.Find(t, s, "scale").Item(), 0)
 	assert.Zero(t, nntest.Find(t, s, "tracker").To(torch.Float32).Item(), "the count of good steps starts again")
 }
+
+// A step that is left out has changed nothing: weights, statistics and queue are those before it, and the next step is as if
+// there had been none.
+func TestAStepThatIsNotFiniteIsLeftOut(t *testing.T) {
+	torchtest.NoLeaks(t)
+	e := tiny()
+	e.SwAV.QueueLength = 32
+	e.Run.OnNonfinite = "skip"
+	plain, skips := newEngine(t, e, &config.Resolved{}), newEngine(t, e, &config.Resolved{})
+	for step := range int64(3) {
+		if step == 1 {
+			weight := nntest.Find(t, skips.Method, "head.projection_head.0.weight")
+			values := weight.Float32s()
+			broken := append([]float32(nil), values...)
+			broken[5] = float32(math.Inf(1))
+			nntest.Set(t, weight, broken)
+			before := snapshot(skips.Method)
+			r, err := skips.Step(step, 0.1, noise("other"), true)
+			require.NoError(t, err)
+			assert.True(t, r.Skipped)
+			require.NotNil(t, r.NonFinite)
+			assert.NotEmpty(t, r.NonFinite.State)
+			assert.Equal(t, before, snapshot(skips.Method))
+			nntest.Set(t, weight, values)
+		}
+		for _, engine := range []*train.Engine{plain, skips} {
+			r, err := engine.Step(step, 0.1, noise("same"), false)
+			require.NoError(t, err)
+			assert.False(t, r.Skipped)
+		}
+		assert.Equal(t, snapshot(plain.Method), snapshot(skips.Method), "step %d", step)
+	}
+}
+
+// Values are looked at in the order in which they come about.
+func TestATraceFindsWhereAStepBreaks(t *testing.T) {
+	torchtest.NoLeaks(t)
+	tr := newEngine(t, tiny(), &config.Resolved{})
+	trace := func() *train.Trace {
+		found, err := tr.Trace(3, noise("trace"))
+		require.NoError(t, err)
+		return found
+	}
+	sound := trace()
+	assert.True(t, sound.Finite())
+	assert.Greater(t, len(sound.Layers), 20)
+	assert.Positive(t, sound.Layers[0].Largest)
+	weight := nntest.Find(t, tr.Method, "head.projection_head.0.weight")
+	values := weight.Float32s()
+	huge := append([]float32(nil), values...)
+	for i := range huge {
+		huge[i] = 3e38
+	}
+	nntest.Set(t, weight, huge)
+	assert.Contains(t, trace().First(), "in the output of head.projection_head.0, float32[32,32]")
+	huge[0] = float32(math.NaN())
+	nntest.Set(t, weight, huge)
+	assert.Contains(t, trace().First(), "in the weights before the step: head.projection_head.0.weight")
+	nntest.Set(t, weight, values)
+	assert.True(t, trace().Finite())
+}
