@@ -34,37 +34,23 @@ const (
 	imagesKey     = "images" // of the batch
 )
 
-// keptBuffers are a method's buffers before a step: running statistics and the queue, which a forward pass changes.
+// keptBuffers are a method's buffers before a step: running statistics and the queue, which a forward pass changes. The
+// scope of the step owns the copies.
 type keptBuffers struct{ buffers, copies []*torch.Tensor }
 
-// keep copies the buffers of m.
-func (k *keptBuffers) keep(m nn.Walker) {
-	torch.NoGrad(func() {
-		if k.copies == nil {
-			k.buffers = nn.Tensors(nn.Buffers(m))
-			for _, b := range k.buffers {
-				k.copies = append(k.copies, b.Clone().Release())
-			}
-			return
-		}
-		copyAll(k.copies, k.buffers)
-	})
+func keepBuffers(m nn.Walker) keptBuffers {
+	k := keptBuffers{buffers: nn.Tensors(nn.Buffers(m))}
+	for _, b := range k.buffers {
+		k.copies = append(k.copies, b.Clone())
+	}
+	return k
 }
 
 // restore gives them back what they were.
-func (k *keptBuffers) restore() { torch.NoGrad(func() { copyAll(k.buffers, k.copies) }) }
-
-func copyAll(to, from []*torch.Tensor) {
-	if len(to) > 0 {
-		torch.ForeachCopyInPlace(to, from)
+func (k keptBuffers) restore() {
+	if len(k.buffers) > 0 {
+		torch.NoGrad(func() { torch.ForeachCopyInPlace(k.buffers, k.copies) })
 	}
-}
-
-func (k *keptBuffers) close() {
-	for _, c := range k.copies {
-		c.Close()
-	}
-	*k = keptBuffers{}
 }
 
 // Broken is a step that a run has kept: its batch, and the method's tensors before it.

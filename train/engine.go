@@ -40,8 +40,6 @@ type Engine struct {
 	// Mesh are the processes that train together, each on its part of the batch; nil: this one alone. Gradients and loss
 	// are the means over all of them, on their way while the backward pass goes on.
 	Mesh *mesh.Mesh
-
-	before keptBuffers
 }
 
 // Result is what one step reports.
@@ -66,7 +64,7 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 	if failure := torch.Try(func() {
 		// 1. Copy to the device; normalise, lay out and cast there.
 		e.prepare(b)
-		e.before.keep(e.Method)
+		before := keepBuffers(e.Method)
 
 		// 2. Forward.
 		means := e.Mesh.All().Averages()
@@ -106,7 +104,7 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 		}
 		if !ok {
 			e.Optimizer.ClearGradients()
-			err = e.broken(step, &r, b, out)
+			err = e.broken(step, &r, b, out, before)
 			return
 		}
 
@@ -205,9 +203,9 @@ func (e *Engine) Averaged(f func() error) (err error) {
 
 // broken describes a step that must not count, takes back what its forward pass has changed, and has the step left out or
 // fail.
-func (e *Engine) broken(step int64, r *Result, b *Batch, out Output) error {
+func (e *Engine) broken(step int64, r *Result, b *Batch, out Output, before keptBuffers) error {
 	failure := newNonFinite(step, *r, e.Method, b, out)
-	e.before.restore()
+	before.restore()
 	state, err := statedict.Of(e.Method)
 	if err != nil {
 		return err
@@ -225,7 +223,6 @@ func (e *Engine) Close() {
 		e.Average.Close()
 	}
 	nn.Close(e.Method)
-	e.before.close()
 	e.Optimizer.Close()
 	if e.Scaler != nil {
 		nn.Close(e.Scaler)
