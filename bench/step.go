@@ -28,6 +28,7 @@ type StepOptions struct {
 	Precision    string // fp32, bf16, fp16
 	Device       string // as in run.device
 	ChannelsLast bool
+	TF32         bool          // as in run.tf32
 	Memory       config.Memory // what is computed again; nothing where it is not given
 	Steps        int           // measured, after two that are not
 	Threads      int           // 0: as run.threads = 0
@@ -45,6 +46,9 @@ type StepResult struct {
 	MsMedian     float64 `json:"ms_median"`
 	MsMin        float64 `json:"ms_min"`
 	ImgS         float64 `json:"img_s"` // images a second at the median
+	// TFLOPS are the operations that model and step need, two a multiply-add and without recomputation, in a second at the
+	// median: as a share of what the device can do in this precision they are the model FLOPs utilisation.
+	TFLOPS float64 `json:"tflops"`
 	// BeforeRSSMB is resident before the first step: program, libraries, weights, the batch. StepRSSMB is what the steps
 	// add at their peak: activations, gradients, momentum, the libraries' work space.
 	BeforeRSSMB  float64 `json:"before_rss_mb"`
@@ -94,18 +98,19 @@ func measureStep(o StepOptions) (StepResult, error) {
 	}
 	r := summary(o, engine.Device, work.ms[warmupSteps:], work.loss, before)
 	r.TensorsMB = megabytes(tensors)
-	r.PlannedMB, err = planned(e, o.Batch)
-	return r, err
+	return r, r.plan(e)
 }
 
-// planned is what arithmetic says of the tensors of a step.
-func planned(e *config.Experiment, batch int) (float64, error) {
-	step, err := footprint.StepOf(e, config.Pretrain, int64(batch), 0)
+// plan adds what arithmetic says of the step.
+func (r *StepResult) plan(e *config.Experiment) error {
+	step, err := footprint.StepOf(e, config.Pretrain, int64(r.Batch), 0)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	plan, err := step.Plan(e.Memory)
-	return megabytes(step.Temporary(plan)), err
+	r.PlannedMB = megabytes(step.Temporary(plan))
+	r.TFLOPS = math.Round(2*float64(step.MACs(nil))/r.MsMedian/1e6) / 1e3
+	return err
 }
 
 // stopwatch brings the same batch to every step and takes its time.
@@ -149,6 +154,9 @@ func (o StepOptions) experiment() *config.Experiment {
 func newStepEngine(e *config.Experiment, o StepOptions) (*train.Engine, error) {
 	dev, err := torch.ParseDevice(o.Device)
 	if err != nil {
+		return nil, err
+	}
+	if err := torch.SetCUDAMath(torch.CUDAMath{TF32: o.TF32}); err != nil {
 		return nil, err
 	}
 	plan := &config.Resolved{BatchPerRank: o.Batch}

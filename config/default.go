@@ -9,7 +9,7 @@ package config
 func Default() *Experiment {
 	return &Experiment{
 		Run: Run{
-			Device: "auto", Precision: "fp32", ChannelsLast: "auto",
+			Device: "auto", Precision: "fp32", ChannelsLast: "auto", TF32: true,
 			OnNonfinite: "stop", MaxSkippedSteps: 30,
 			LogEvery: Duration{10, Steps}, CheckpointEvery: Duration{1000, Steps}, Keep: 2, KeepEvery: Duration{Unit: Steps},
 		},

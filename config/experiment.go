@@ -71,6 +71,13 @@ type Run struct {
 	// weights take the same, and other weights are evaluated channels-last (on a GPU in
 	// fp32: not). Default "auto".
 	ChannelsLast string `toml:"channels_last"`
+	// TF32 lets convolutions in fp32 on a GPU round their factors to 10 bits of mantissa, as
+	// PyTorch's do: several times as fast. Matrix products, and with them scores and
+	// assignments, never do. Default true.
+	TF32 bool `toml:"tf32"`
+	// Deterministic makes a GPU give the same bits each time, where libtorch can, so that a
+	// run that was stopped ends as one that was not. Slower; a CPU always does. Default false.
+	Deterministic bool `toml:"deterministic"`
 	// LogEvery is the interval between lines of metrics.jsonl. Default "10it".
 	LogEvery Duration `toml:"log_every"`
 	// CheckpointEvery is the interval between checkpoints; one is always written at

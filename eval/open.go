@@ -77,7 +77,7 @@ func (b *Backbone) place(r config.Run) (err error) {
 	b.ChannelsLast = r.ChannelsLast == "on" || r.ChannelsLast == "auto" && b.prefersChannelsLast()
 	b.auto = r.ChannelsLast == "auto"
 	b.Threads = r.Threads
-	return nil
+	return torch.SetCUDAMath(torch.CUDAMath{TF32: r.TF32, Deterministic: r.Deterministic})
 }
 
 // takeLayout has "auto" mean for a run's weights what it means in the run: the layout that they were trained in.

@@ -38,7 +38,7 @@ func built(t *testing.T, name string) models.Trunk {
 	n, err := arch.Lookup(name)
 	require.NoError(t, err)
 	n, _ = reduced(n)
-	m, err := models.New(n, torch.CPU, 100)
+	m, err := models.New(n, torchtest.Device, 100)
 	require.NoError(t, err)
 	t.Cleanup(func() { nn.Close(m) })
 	return m

@@ -57,7 +57,7 @@ func TestEveryArchitectureHasTheNumbersOfItsLibrary(t *testing.T) {
 			n, err := arch.Lookup(name)
 			require.NoError(t, err)
 			n, side := reduced(n)
-			m, err := models.New(n, torch.CPU, 16)
+			m, err := models.New(n, torchtest.Device, 16)
 			require.NoError(t, err)
 			defer nn.Close(m)
 			nntest.Fill(t, m, "")

@@ -144,7 +144,7 @@ func every(t *testing.T) map[string]models.Trunk {
 		n, err := arch.Lookup(name)
 		require.NoError(t, err)
 		n, _ = reduced(n)
-		m, err := models.New(n, torch.CPU, 0)
+		m, err := models.New(n, torchtest.Device, 0)
 		require.NoError(t, err)
 		t.Cleanup(func() { nn.Close(m) })
 		all[name] = m

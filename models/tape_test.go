@@ -42,16 +42,16 @@ func (s step) run(t *testing.T, m models.Trunk) (r trained) {
 		ctx.Tape = &nn.Tape{Plan: s.plan}
 		defer ctx.Tape.Close()
 	}
-	loss := torch.Zeros(torch.Float32, torch.CPU, 1)
-	torch.Autocast(torch.CPU, s.precision, func() {
+	loss := torch.Zeros(torch.Float32, torchtest.Device, 1)
+	torch.Autocast(torchtest.Device, s.precision, func() {
 		for _, side := range s.sides {
-			x := torch.Randn(torch.CPU, 2, 3, side, side)
+			x := torch.Randn(torchtest.Device, 2, 3, side, side)
 			if s.channelsLast {
 				x = x.ToChannelsLast()
 			}
 			y := m.Forward(ctx, x).To(torch.Float32)
 			r.features = append(r.features, y.Detach())
-			loss = loss.Add(y.Mul(torch.Randn(torch.CPU, 2, m.Width())).Square().Sum())
+			loss = loss.Add(y.Mul(torch.Randn(torchtest.Device, 2, m.Width())).Square().Sum())
 		}
 	})
 	loss.Backward()
@@ -109,7 +109,7 @@ func small(t *testing.T) map[string]models.Trunk {
 		if s, ok := n.(resnetarch.Selective); ok {
 			n = resnetarch.Selective{Depths: s.Depths, Multiplier: 1}
 		}
-		m, err := models.New(n, torch.CPU, 0)
+		m, err := models.New(n, torchtest.Device, 0)
 		require.NoError(t, err)
 		t.Cleanup(func() { nn.Close(m) })
 		all[name] = m

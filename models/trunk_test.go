@@ -21,7 +21,7 @@ import (
 func TestSegmentsInSequenceAreForward(t *testing.T) {
 	torchtest.NoLeaks(t)
 	for name, m := range every(t) {
-		x := torch.Randn(torch.CPU, 2, 3, 64, 48)
+		x := torch.Randn(torchtest.Device, 2, 3, 64, 48)
 		ctx := &nn.Context{}
 		torch.NoGrad(func() {
 			want := m.Forward(ctx, x)
@@ -43,7 +43,7 @@ func TestSegmentsInSequenceAreForward(t *testing.T) {
 func TestStagesEndWhereTheySay(t *testing.T) {
 	torchtest.NoLeaks(t)
 	for name, m := range every(t) {
-		x, outputs := torch.Randn(torch.CPU, 1, 3, 64, 48), []*torch.Tensor{}
+		x, outputs := torch.Randn(torchtest.Device, 1, 3, 64, 48), []*torch.Tensor{}
 		torch.NoGrad(func() {
 			for _, s := range m.Segments() {
 				x = s.Forward(&nn.Context{}, x)
@@ -93,7 +93,7 @@ func TestEndsAreTheStages(t *testing.T) {
 	stages := m.(interface {
 		Stages(*nn.Context, *torch.Tensor) []*torch.Tensor
 	})
-	x := torch.Randn(torch.CPU, 1, 3, 40, 40)
+	x := torch.Randn(torchtest.Device, 1, 3, 40, 40)
 	torch.NoGrad(func() {
 		want := stages.Stages(&nn.Context{}, x)
 		y, stage := x, 0
@@ -112,7 +112,7 @@ func TestEndsAreTheStages(t *testing.T) {
 func TestForwardKeepsNoHandles(t *testing.T) {
 	torchtest.NoLeaks(t)
 	for name, m := range every(t) {
-		x := torch.Randn(torch.CPU, 2, 3, 64, 64)
+		x := torch.Randn(torchtest.Device, 2, 3, 64, 64)
 		before := torch.LiveTensors()
 		y := m.Forward(&nn.Context{Training: true}, x)
 		assert.Equal(t, before+1, torch.LiveTensors(), name)
@@ -131,7 +131,7 @@ func TestSeedDecidesTheWeights(t *testing.T) {
 	require.NoError(t, err)
 	draw := func(seed uint64) []float32 {
 		torch.ManualSeed(seed)
-		m, err := models.New(n, torch.CPU, 0)
+		m, err := models.New(n, torchtest.Device, 0)
 		require.NoError(t, err)
 		defer nn.Close(m)
 		return nn.Parameters(m)[3].Tensor.Float32s()
@@ -143,7 +143,7 @@ func TestSeedDecidesTheWeights(t *testing.T) {
 func TestATransformerRefusesPartsOfPatches(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := every(t)["vit_s_16"]
-	err := torch.Try(func() { m.Forward(&nn.Context{}, torch.Zeros(torch.Float32, torch.CPU, 1, 3, 64, 50)) })
+	err := torch.Try(func() { m.Forward(&nn.Context{}, torch.Zeros(torch.Float32, torchtest.Device, 1, 3, 64, 50)) })
 	var op *torch.OpError
 	require.True(t, errors.As(err, &op), "%v", err)
 	require.ErrorContains(t, err, "multiples of the patch's 16 pixels")

@@ -17,11 +17,11 @@ import (
 // Two tokens of two channels by hand: each has mean 2 and deviation 1, or mean 0 and deviation 2.
 func TestLayerNorm(t *testing.T) {
 	torchtest.NoLeaks(t)
-	l := nn.NewLayerNorm(torch.CPU, 2, 1e-6)
+	l := nn.NewLayerNorm(torchtest.Device, 2, 1e-6)
 	t.Cleanup(func() { nn.Close(l) })
 	nntest.Set(t, l.Weight, []float32{1, 3})
 	nntest.Set(t, l.Bias, []float32{0, 10})
-	y := l.Forward(nil, torch.FromFloat32([]float32{1, 3, -2, 2}, 1, 2, 2))
+	y := l.Forward(nil, torchtest.Float32([]float32{1, 3, -2, 2}, 1, 2, 2))
 	torchtest.Close(t, "normalised", y.Detach().Float32s(), []float32{-1, 13, -1, 13}, 1e-5)
 	assert.Equal(t, []string{"weight", "bias"}, nntest.Names(nn.Parameters(l)))
 }
@@ -29,11 +29,11 @@ func TestLayerNorm(t *testing.T) {
 // One head of one channel with unit projections: each token becomes the mean of all, weighted by exp(q·k).
 func TestSelfAttention(t *testing.T) {
 	torchtest.NoLeaks(t)
-	a := nn.NewSelfAttention(torch.CPU, 1, 1)
+	a := nn.NewSelfAttention(torchtest.Device, 1, 1)
 	t.Cleanup(func() { nn.Close(a) })
 	nntest.Set(t, a.Weight, []float32{1, 1, 1})
 	nntest.Set(t, a.Out.Weight, []float32{2})
-	y := a.Forward(nil, torch.FromFloat32([]float32{1, 3}, 1, 2, 1))
+	y := a.Forward(nil, torchtest.Float32([]float32{1, 3}, 1, 2, 1))
 	mean := func(q float64) float32 {
 		one, three := math.Exp(q), math.Exp(3*q)
 		return float32(2 * (one + 3*three) / (one + three))
@@ -46,14 +46,14 @@ func TestSelfAttention(t *testing.T) {
 func TestHeadsAreIndependent(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(4)
-	a := nn.NewSelfAttention(torch.CPU, 8, 2)
+	a := nn.NewSelfAttention(torchtest.Device, 8, 2)
 	t.Cleanup(func() { nn.Close(a) })
-	one := torch.Zeros(torch.Float32, torch.CPU, 8, 8)
+	one := torch.Zeros(torch.Float32, torchtest.Device, 8, 8)
 	for i := range int64(8) {
 		one.Narrow(0, i, 1).Narrow(1, i, 1).FillInPlace(1)
 	}
 	torch.NoGrad(func() { a.Out.Weight.CopyInPlace(one) })
-	x := torch.Randn(torch.CPU, 1, 5, 8)
+	x := torch.Randn(torchtest.Device, 1, 5, 8)
 	torch.NoGrad(func() {
 		before := a.Forward(nil, x)
 		a.Weight.Narrow(0, 4, 4).ZeroInPlace() // the second head's queries
@@ -65,7 +65,7 @@ func TestHeadsAreIndependent(t *testing.T) {
 
 func TestUnpaddedConvolution(t *testing.T) {
 	torchtest.NoLeaks(t)
-	c := nn.NewConv2d(torch.CPU, nn.ConvSpec{In: 1, Out: 2, Kernel: 4, Stride: 4, Unpadded: true})
+	c := nn.NewConv2d(torchtest.Device, nn.ConvSpec{In: 1, Out: 2, Kernel: 4, Stride: 4, Unpadded: true})
 	t.Cleanup(func() { nn.Close(c) })
-	assert.Equal(t, []int64{1, 2, 2, 3}, c.Forward(nil, torch.Ones(torch.Float32, torch.CPU, 1, 1, 8, 15)).Shape())
+	assert.Equal(t, []int64{1, 2, 2, 3}, c.Forward(nil, torch.Ones(torch.Float32, torchtest.Device, 1, 1, 8, 15)).Shape())
 }

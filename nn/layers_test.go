@@ -18,9 +18,9 @@ import (
 // norm makes a layer of two channels whose batch [4,2] has channel means 2.5 and 0 and (biased) variances 1.25 and 4.
 func norm(t *testing.T) (*nn.BatchNorm, *torch.Tensor) {
 	t.Helper()
-	b := nn.NewBatchNorm(torch.CPU, 2)
+	b := nn.NewBatchNorm(torchtest.Device, 2)
 	t.Cleanup(func() { nn.Close(b) })
-	return b, torch.FromFloat32([]float32{1, -2, 2, 2, 3, -2, 4, 2}, 4, 2)
+	return b, torchtest.Float32([]float32{1, -2, 2, 2, 3, -2, 4, 2}, 4, 2)
 }
 
 func statistics(b *nn.BatchNorm) [2][]float32 {
@@ -79,8 +79,8 @@ func TestConvShapes(t *testing.T) {
 		{nn.ConvSpec{In: 4, Out: 6, Kernel: 3, Stride: 2, Groups: 2}, []int64{2, 6, 4, 5}},
 		{nn.ConvSpec{In: 4, Out: 6, Kernel: 1, Stride: 2, Bias: true}, []int64{2, 6, 4, 5}},
 	} {
-		conv := nn.NewConv2d(torch.CPU, c.spec)
-		x := torch.Randn(torch.CPU, 2, 4, 7, 10)
+		conv := nn.NewConv2d(torchtest.Device, c.spec)
+		x := torch.Randn(torchtest.Device, 2, 4, 7, 10)
 		assert.Equal(t, c.want, conv.Forward(nil, x).Shape(), "%+v", c.spec)
 		nn.Close(conv)
 	}
@@ -89,11 +89,11 @@ func TestConvShapes(t *testing.T) {
 // A grouped 1×1 convolution by hand: each half of the channels meets its own weights.
 func TestConvGroupsAndBias(t *testing.T) {
 	torchtest.NoLeaks(t)
-	conv := nn.NewConv2d(torch.CPU, nn.ConvSpec{In: 4, Out: 2, Kernel: 1, Groups: 2, Bias: true})
+	conv := nn.NewConv2d(torchtest.Device, nn.ConvSpec{In: 4, Out: 2, Kernel: 1, Groups: 2, Bias: true})
 	t.Cleanup(func() { nn.Close(conv) })
 	nntest.Set(t, conv.Weight, []float32{1, 2, 3, 4})
 	nntest.Set(t, conv.Bias, []float32{0.5, -0.5})
-	y := conv.Forward(nil, torch.FromFloat32([]float32{1, 10, 100, 1000}, 1, 4, 1, 1))
+	y := conv.Forward(nil, torchtest.Float32([]float32{1, 10, 100, 1000}, 1, 4, 1, 1))
 	assert.Equal(t, []float32{21.5, 4299.5}, y.Detach().Float32s())
 }
 
@@ -105,7 +105,7 @@ func bounds(x *torch.Tensor) (low, high float64) {
 func TestLinearInitialisation(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(2)
-	l, c := nn.NewLinear(torch.CPU, 100, 300, true), nn.NewClassifier(torch.CPU, 200, 100)
+	l, c := nn.NewLinear(torchtest.Device, 100, 300, true), nn.NewClassifier(torchtest.Device, 200, 100)
 	t.Cleanup(func() { nn.Close(l); nn.Close(c) })
 	for _, x := range []*torch.Tensor{l.Weight, l.Bias} {
 		low, high := bounds(x)
@@ -122,11 +122,11 @@ func TestLinearInitialisation(t *testing.T) {
 
 func TestLinearForward(t *testing.T) {
 	torchtest.NoLeaks(t)
-	l := nn.NewLinear(torch.CPU, 2, 2, true)
+	l := nn.NewLinear(torchtest.Device, 2, 2, true)
 	t.Cleanup(func() { nn.Close(l) })
 	nntest.Set(t, l.Weight, []float32{1, 2, 3, 4})
 	nntest.Set(t, l.Bias, []float32{10, 20})
-	y := l.Forward(nil, torch.FromFloat32([]float32{1, 1, 0, 1}, 2, 2))
+	y := l.Forward(nil, torchtest.Float32([]float32{1, 1, 0, 1}, 2, 2))
 	assert.Equal(t, []float32{13, 27, 12, 24}, y.Detach().Float32s())
 }
 
@@ -134,9 +134,9 @@ func TestLinearForward(t *testing.T) {
 func TestWrongInputs(t *testing.T) {
 	torchtest.NoLeaks(t)
 	for op, f := range map[string]func(){
-		"linear":     func() { small(t)[3].Module.Forward(nil, torch.Ones(torch.Float32, torch.CPU, 2, 5)) },
-		"conv2d":     func() { small(t)[1].Module.Forward(nil, torch.Ones(torch.Float32, torch.CPU, 1, 3, 2, 2)) },
-		"batch_norm": func() { b, _ := norm(t); b.Forward(&nn.Context{}, torch.Ones(torch.Float32, torch.CPU, 2, 3)) },
+		"linear":     func() { small(t)[3].Module.Forward(nil, torch.Ones(torch.Float32, torchtest.Device, 2, 5)) },
+		"conv2d":     func() { small(t)[1].Module.Forward(nil, torch.Ones(torch.Float32, torchtest.Device, 1, 3, 2, 2)) },
+		"batch_norm": func() { b, _ := norm(t); b.Forward(&nn.Context{}, torch.Ones(torch.Float32, torchtest.Device, 2, 3)) },
 	} {
 		var e *torch.OpError
 		require.ErrorAs(t, torch.Try(f), &e, op)

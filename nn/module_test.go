@@ -19,14 +19,14 @@ func small(t *testing.T) nn.Sequential {
 	torch.ManualSeed(1)
 	s := nn.Sequential{
 		{Name: "stem", Module: nn.Sequential{
-			{Name: "0", Module: nn.NewConv2d(torch.CPU, nn.ConvSpec{In: 3, Out: 8, Kernel: 3, Stride: 2})},
-			{Name: "1", Module: nn.NewBatchNorm(torch.CPU, 8)},
+			{Name: "0", Module: nn.NewConv2d(torchtest.Device, nn.ConvSpec{In: 3, Out: 8, Kernel: 3, Stride: 2})},
+			{Name: "1", Module: nn.NewBatchNorm(torchtest.Device, 8)},
 			{Name: "2", Module: nn.ReLU{}},
 		}},
-		{Name: "gate", Module: nn.NewConv2d(torch.CPU, nn.ConvSpec{In: 8, Out: 4, Kernel: 1, Groups: 2, Bias: true})},
+		{Name: "gate", Module: nn.NewConv2d(torchtest.Device, nn.ConvSpec{In: 8, Out: 4, Kernel: 1, Groups: 2, Bias: true})},
 		{Name: "pool", Module: pool{}},
-		{Name: "fc", Module: nn.NewLinear(torch.CPU, 4, 2, true)},
-		{Name: "free", Module: nn.NewLinear(torch.CPU, 2, 5, false)},
+		{Name: "fc", Module: nn.NewLinear(torchtest.Device, 4, 2, true)},
+		{Name: "free", Module: nn.NewLinear(torchtest.Device, 2, 5, false)},
 	}
 	t.Cleanup(func() { nn.Close(s) })
 	return s
@@ -90,7 +90,7 @@ func TestParametersAndBuffers(t *testing.T) {
 func TestForwardAndBackward(t *testing.T) {
 	torchtest.NoLeaks(t)
 	s := small(t)
-	x := torch.Randn(torch.CPU, 4, 3, 9, 7)
+	x := torch.Randn(torchtest.Device, 4, 3, 9, 7)
 	y := s.Forward(&nn.Context{Training: true}, x)
 	require.Equal(t, []int64{4, 5}, y.Shape())
 	y.Square().Sum().Backward()
@@ -105,7 +105,7 @@ func TestForwardAndBackward(t *testing.T) {
 func TestChannelsLast(t *testing.T) {
 	torchtest.NoLeaks(t)
 	s := small(t)
-	x := torch.Randn(torch.CPU, 2, 3, 8, 8)
+	x := torch.Randn(torchtest.Device, 2, 3, 8, 8)
 	weight := nn.Parameters(s)[0].Tensor
 	before, want := weight.Float32s(), s.Forward(&nn.Context{}, x).Detach().Float32s()
 	for _, on := range []bool{true, true, false, true} {
@@ -123,7 +123,7 @@ func TestChannelsLast(t *testing.T) {
 
 func TestCloseFreesEverything(t *testing.T) {
 	before := torch.LiveTensors()
-	s := nn.Sequential{{Name: "norm", Module: nn.NewBatchNorm(torch.CPU, 3)}, {Name: "fc", Module: nn.NewLinear(torch.CPU, 3, 2, true)}}
+	s := nn.Sequential{{Name: "norm", Module: nn.NewBatchNorm(torchtest.Device, 3)}, {Name: "fc", Module: nn.NewLinear(torchtest.Device, 3, 2, true)}}
 	assert.Equal(t, before+6, torch.LiveTensors())
 	nn.Close(s)
 	nn.Close(s)
@@ -134,9 +134,9 @@ func TestCloseFreesEverything(t *testing.T) {
 func TestModulesOutliveScopes(t *testing.T) {
 	torchtest.NoLeaks(t)
 	scope := torch.NewScope()
-	l := nn.NewLinear(torch.CPU, 3, 2, true)
-	b := nn.NewBatchNorm(torch.CPU, 2)
+	l := nn.NewLinear(torchtest.Device, 3, 2, true)
+	b := nn.NewBatchNorm(torchtest.Device, 2)
 	scope.Close()
-	b.Forward(&nn.Context{}, l.Forward(nil, torch.Ones(torch.Float32, torch.CPU, 4, 3)))
+	b.Forward(&nn.Context{}, l.Forward(nil, torch.Ones(torch.Float32, torchtest.Device, 4, 3)))
 	t.Cleanup(func() { nn.Close(l); nn.Close(b) })
 }

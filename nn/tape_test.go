@@ -18,7 +18,7 @@ import (
 type dropout struct{}
 
 func (dropout) Forward(_ *nn.Context, x *torch.Tensor) *torch.Tensor {
-	return x.Mul(torch.Rand(torch.CPU, x.Shape()...).GtScalar(0.5).To(torch.Float32))
+	return x.Mul(torch.Rand(torchtest.Device, x.Shape()...).GtScalar(0.5).To(torch.Float32))
 }
 func (dropout) Walk(string, func(nn.Entry)) {}
 
@@ -28,8 +28,8 @@ func segments(t *testing.T) []nn.Module {
 	torch.ManualSeed(1)
 	conv := func(in, out int64) nn.Module {
 		return nn.Sequential{
-			{Name: "0", Module: nn.NewConv2d(torch.CPU, nn.ConvSpec{In: in, Out: out, Kernel: 3, Bias: true})},
-			{Name: "1", Module: nn.NewBatchNorm(torch.CPU, out)}, {Name: "2", Module: nn.ReLU{}}, {Name: "3", Module: dropout{}},
+			{Name: "0", Module: nn.NewConv2d(torchtest.Device, nn.ConvSpec{In: in, Out: out, Kernel: 3, Bias: true})},
+			{Name: "1", Module: nn.NewBatchNorm(torchtest.Device, out)}, {Name: "2", Module: nn.ReLU{}}, {Name: "3", Module: dropout{}},
 		}
 	}
 	all := []nn.Module{conv(3, 8), conv(8, 8), conv(8, 4)}
@@ -47,9 +47,9 @@ func gradients(segments []nn.Module, tape *nn.Tape) (all [][]float32, next float
 	defer scope.Close()
 	torch.ManualSeed(7)
 	ctx := &nn.Context{Training: true}
-	loss := torch.Zeros(torch.Float32, torch.CPU, 1)
+	loss := torch.Zeros(torch.Float32, torchtest.Device, 1)
 	for _, side := range []int64{8, 6} {
-		x := torch.Randn(torch.CPU, 2, 3, side, side)
+		x := torch.Randn(torchtest.Device, 2, 3, side, side)
 		if tape != nil {
 			x = tape.Run(ctx, segments, x)
 		} else {
@@ -57,7 +57,7 @@ func gradients(segments []nn.Module, tape *nn.Tape) (all [][]float32, next float
 		}
 		loss = loss.Add(x.Square().Sum())
 	}
-	next = torch.Rand(torch.CPU, 1).Float32s()[0]
+	next = torch.Rand(torchtest.Device, 1).Float32s()[0]
 	loss.Backward()
 	tape.Backward()
 	for _, s := range segments {
@@ -83,9 +83,9 @@ func TestRecomputationDrawsTheSameNumbers(t *testing.T) {
 			got, next := gradients(s, &nn.Tape{Plan: plan})
 			assert.Equal(t, want, got, "%v", plan)
 			assert.Equal(t, wantNext, next, "%v", plan)
-			after := torch.Rand(torch.CPU, 1).Float32s()
+			after := torch.Rand(torchtest.Device, 1).Float32s()
 			gradients(s, nil)
-			assert.Equal(t, torch.Rand(torch.CPU, 1).Float32s(), after, "%v: draws behind the step", plan)
+			assert.Equal(t, torch.Rand(torchtest.Device, 1).Float32s(), after, "%v: draws behind the step", plan)
 		}
 	}
 }
@@ -130,11 +130,11 @@ func TestParametersOutsideTheTape(t *testing.T) {
 	torchtest.NoLeaks(t)
 	s := segments(t)
 	whole := nn.Sequential{{Name: "trunk", Module: nn.Sequential{{Name: "0", Module: s[0]}, {Name: "1", Module: s[1]}, {Name: "2", Module: s[2]}}},
-		{Name: "head", Module: nn.NewLinear(torch.CPU, 4, 2, true)}}
+		{Name: "head", Module: nn.NewLinear(torchtest.Device, 4, 2, true)}}
 	defer nn.Close(whole[1].Module)
 	tape := &nn.Tape{Plan: recompute.Each(3, recompute.KeepAll)}
 	defer tape.Close()
-	tape.Run(&nn.Context{}, s, torch.Randn(torch.CPU, 1, 3, 4, 4))
+	tape.Run(&nn.Context{}, s, torch.Randn(torchtest.Device, 1, 3, 4, 4))
 	assert.Equal(t, nn.Tensors(nn.Parameters(whole[1].Module)), tape.Others(whole))
 	var none *nn.Tape
 	assert.Equal(t, nn.Tensors(nn.Parameters(whole)), none.Others(whole))
@@ -144,7 +144,7 @@ func TestParametersOutsideTheTape(t *testing.T) {
 func TestATapeIsForOneTrunk(t *testing.T) {
 	torchtest.NoLeaks(t)
 	s, other := segments(t), segments(t)
-	x := torch.Randn(torch.CPU, 1, 3, 4, 4)
+	x := torch.Randn(torchtest.Device, 1, 3, 4, 4)
 	tape := &nn.Tape{Plan: recompute.Each(2, recompute.KeepInput)}
 	err := torch.Try(func() { tape.Run(&nn.Context{}, s, x) })
 	require.ErrorContains(t, err, "the plan is for 2 segments, and the trunk has 3")
@@ -170,7 +170,7 @@ func TestRecomputationHoldsLess(t *testing.T) {
 			defer scope.Close()
 			tape := &nn.Tape{Plan: recompute.Each(3, mode)}
 			defer tape.Close()
-			tape.Run(&nn.Context{Training: true}, s, torch.Randn(torch.CPU, 4, 3, 64, 64)).Sum().Backward()
+			tape.Run(&nn.Context{Training: true}, s, torch.Randn(torchtest.Device, 4, 3, 64, 64)).Sum().Backward()
 			tape.Backward()
 		})
 		for _, m := range s {

@@ -32,7 +32,7 @@ func (m model) step(t *testing.T, i int) {
 }
 
 func newModel() model {
-	return model{torch.Zeros(torch.Float32, torch.CPU, 5).Release().SetRequiresGrad(true), torch.Zeros(torch.Float32, torch.CPU, 3).Release()}
+	return model{torch.Zeros(torch.Float32, torchtest.Device, 5).Release().SetRequiresGrad(true), torch.Zeros(torch.Float32, torchtest.Device, 3).Release()}
 }
 
 func TestAveragesEqualTorchvisionsAndTimms(t *testing.T) {

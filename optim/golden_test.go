@@ -15,7 +15,6 @@ import (
 	"seer/nn/nntest"
 	"seer/optim"
 	"seer/optim/rules"
-	"seer/torch"
 	"seer/torch/torchtest"
 )
 
@@ -45,7 +44,7 @@ func runGolden(t *testing.T, file *golden.File, adaptation optim.Adaptation) {
 		for _, p := range params {
 			if key := fmt.Sprintf("%s.grad%d", p.Name, step); file.Has(key) {
 				g := file.Get(key)
-				p.Tensor.SetGrad(torch.FromFloat32(g.Data, g.Shape...))
+				p.Tensor.SetGrad(torchtest.Float32(g.Data, g.Shape...))
 			}
 		}
 		opt.Step(int64(step), lr)
@@ -65,7 +64,7 @@ func runGolden(t *testing.T, file *golden.File, adaptation optim.Adaptation) {
 func goldenParameters(file *golden.File, adaptation optim.Adaptation) (params []nn.Entry, settings []rules.Setting) {
 	for _, name := range file.List("parameters") {
 		init := file.Get(name + ".init")
-		x := torch.FromFloat32(init.Data, init.Shape...).SetRequiresGrad(true)
+		x := torchtest.Float32(init.Data, init.Shape...).SetRequiresGrad(true)
 		params = append(params, nn.Entry{Name: name, Kind: nn.Parameter, Tensor: x})
 		set := rules.Default(goldenDecay, true)
 		if adaptation == optim.LARS && len(init.Shape) == 1 {

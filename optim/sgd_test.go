@@ -23,12 +23,12 @@ type one struct {
 }
 
 func newOne(value float64) *one {
-	return &one{tensor: torch.FromFloat32([]float32{float32(value)}, 1).SetRequiresGrad(true), value: value}
+	return &one{tensor: torchtest.Float32([]float32{float32(value)}, 1).SetRequiresGrad(true), value: value}
 }
 
 func (o *one) setGrad(g float64) {
 	o.grad = g
-	o.tensor.SetGrad(torch.FromFloat32([]float32{float32(g)}, 1))
+	o.tensor.SetGrad(torchtest.Float32([]float32{float32(g)}, 1))
 }
 
 func entries(os ...*one) []nn.Entry {
@@ -184,11 +184,11 @@ func TestStepWithoutGradients(t *testing.T) {
 // GradientNorm is over all gradients as one vector, and leaves them as they are.
 func TestGradientNorm(t *testing.T) {
 	torchtest.NoLeaks(t)
-	a := torch.Zeros(torch.Float32, torch.CPU, 2, 2).SetRequiresGrad(true)
+	a := torch.Zeros(torch.Float32, torchtest.Device, 2, 2).SetRequiresGrad(true)
 	b := newOne(1)
 	params := append(entries(b), nn.Entry{Name: "matrix", Tensor: a})
 	opt := newSGD(t, params, same(2, rules.Default(0.1, true)), optim.SGDOptions{Adaptation: optim.LARC, TrustCoefficient: 1e-3})
-	a.SetGrad(torch.FromFloat32([]float32{1, 2, -2, 4}, 2, 2))
+	a.SetGrad(torchtest.Float32([]float32{1, 2, -2, 4}, 2, 2))
 	b.setGrad(-12)
 	assert.InDelta(t, 13, opt.GradientNorm(0), 1e-5)
 	assert.Equal(t, []float32{1, 2, -2, 4}, a.Grad().Float32s())
@@ -224,7 +224,7 @@ func TestNonFiniteGradientsAreRefused(t *testing.T) {
 func TestLayoutDoesNotChangeTheStep(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(40)
-	start, grad := torch.Randn(torch.CPU, 4, 3, 3, 3), torch.Randn(torch.CPU, 4, 3, 3, 3)
+	start, grad := torch.Randn(torchtest.Device, 4, 3, 3, 3), torch.Randn(torchtest.Device, 4, 3, 3, 3)
 	var results [][]float32
 	for _, channelsLast := range []bool{false, true} {
 		w := start.Clone().SetRequiresGrad(true)

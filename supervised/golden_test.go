@@ -27,7 +27,7 @@ func drawn(name string, factor float32, shape ...int64) *torch.Tensor {
 	for i := range values {
 		values[i] *= factor
 	}
-	return torch.FromFloat32(values, shape...)
+	return torchtest.Float32(values, shape...)
 }
 
 // presence is 1 for targets over 0.2, 0 below, and -1 where it is not known.
@@ -43,7 +43,7 @@ func presence(withUnknown bool) *torch.Tensor {
 			targets[i] = -1
 		}
 	}
-	return torch.FromFloat32(targets, images, classes)
+	return torchtest.Float32(targets, images, classes)
 }
 
 // Losses with weights a class, and their gradients, are PyTorch's.
@@ -57,7 +57,7 @@ func TestWeightedLossesEqualPyTorch(t *testing.T) {
 	}
 	require.NoError(t, golden.JSON("finetune.json", &want))
 	weights := drawn("weights", 1, classes).Abs().AddScalar(0.5)
-	labels := torch.FromInt64([]int64{0, 1, 2, 3, 4, 0, 1, 2}, images)
+	labels := torchtest.Int64([]int64{0, 1, 2, 3, 4, 0, 1, 2}, images)
 	shares := drawn("shares", 2, images, classes).Softmax(1)
 	for name, loss := range map[string]func(scores *torch.Tensor) *torch.Tensor{
 		"cross_entropy":        func(x *torch.Tensor) *torch.Tensor { return supervised.WeightedCrossEntropy(x, labels, weights, 0) },
@@ -84,12 +84,12 @@ func TestWeightedLossesEqualPyTorch(t *testing.T) {
 // With weights of one the losses are those without weights.
 func TestEqualWeightsChangeNothing(t *testing.T) {
 	torchtest.NoLeaks(t)
-	scores, ones := drawn("scores", 3, images, classes), torch.Ones(torch.Float32, torch.CPU, classes)
-	labels := torch.FromInt64([]int64{0, 1, 2, 3, 4, 0, 1, 2}, images)
+	scores, ones := drawn("scores", 3, images, classes), torch.Ones(torch.Float32, torchtest.Device, classes)
+	labels := torchtest.Int64([]int64{0, 1, 2, 3, 4, 0, 1, 2}, images)
 	assert.InDelta(t, supervised.CrossEntropy(scores, labels, 0.3).Item(), supervised.WeightedCrossEntropy(scores, labels, ones, 0.3).Item(), 1e-6)
 	assert.InDelta(t, supervised.BinaryCrossEntropy(scores, presence(true)).Item(), supervised.WeightedBinaryCrossEntropy(scores, presence(true), ones).Item(), 1e-6)
-	large := torch.FromFloat32([]float32{1e4, -1e4}, 1, 2)
-	loss := supervised.WeightedBinaryCrossEntropy(large, torch.FromFloat32([]float32{0, 1}, 1, 2), torch.FromFloat32([]float32{1, 3}, 2)).Item()
+	large := torchtest.Float32([]float32{1e4, -1e4}, 1, 2)
+	loss := supervised.WeightedBinaryCrossEntropy(large, torchtest.Float32([]float32{0, 1}, 1, 2), torchtest.Float32([]float32{1, 3}, 2)).Item()
 	assert.InDelta(t, 2e4, loss, 1)
 	assert.False(t, math.IsNaN(loss))
 }

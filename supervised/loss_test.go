@@ -19,13 +19,13 @@ func TestMain(m *testing.M) { torchtest.Main(m) }
 // The values are those of torch.nn.functional on the same numbers.
 func TestLossesEqualPyTorch(t *testing.T) {
 	torchtest.NoLeaks(t)
-	scores := torch.FromFloat32([]float32{1, -2, 0.5, 3, 0.25, -1}, 2, 3)
-	classes := torch.FromInt64([]int64{2, 0}, 2)
+	scores := torchtest.Float32([]float32{1, -2, 0.5, 3, 0.25, -1}, 2, 3)
+	classes := torchtest.Int64([]int64{2, 0}, 2)
 	assert.InDelta(t, 0.5418166, supervised.CrossEntropy(scores, classes, 0).Item(), 1e-6)
 	assert.InDelta(t, 0.6876499, supervised.CrossEntropy(scores, classes, 0.1).Item(), 1e-6)
-	shares := torch.FromFloat32([]float32{0.7, 0, 0.3, 0, 1, 0}, 2, 3)
+	shares := torchtest.Float32([]float32{0.7, 0, 0.3, 0, 1, 0}, 2, 3)
 	assert.InDelta(t, 1.7418166, supervised.SoftCrossEntropy(scores, shares).Item(), 1e-6)
-	targets := torch.FromFloat32([]float32{1, 0, 1, 0, 0, 1}, 2, 3)
+	targets := torchtest.Float32([]float32{1, 0, 1, 0, 0, 1}, 2, 3)
 	assert.InDelta(t, 1.0170092, supervised.BinaryCrossEntropy(scores, targets).Item(), 1e-6)
 }
 
@@ -33,8 +33,8 @@ func TestLossesEqualPyTorch(t *testing.T) {
 func TestEntriesThatDoNotCount(t *testing.T) {
 	torchtest.NoLeaks(t)
 	loss := func(last float32) (value float64, gradient []float32) {
-		scores := torch.FromFloat32([]float32{1, -2, last}, 1, 3).SetRequiresGrad(true)
-		l := supervised.BinaryCrossEntropy(scores, torch.FromFloat32([]float32{1, 0, -1}, 1, 3))
+		scores := torchtest.Float32([]float32{1, -2, last}, 1, 3).SetRequiresGrad(true)
+		l := supervised.BinaryCrossEntropy(scores, torchtest.Float32([]float32{1, 0, -1}, 1, 3))
 		l.Backward()
 		defer torch.ClearGrads([]*torch.Tensor{scores})
 		return l.Item(), scores.Grad().Float32s()
@@ -50,17 +50,17 @@ func TestEntriesThatDoNotCount(t *testing.T) {
 // Scores of any size give finite losses.
 func TestLargeScoresDoNotOverflow(t *testing.T) {
 	torchtest.NoLeaks(t)
-	scores := torch.FromFloat32([]float32{1e4, -1e4}, 1, 2)
-	assert.InDelta(t, 1e4, supervised.BinaryCrossEntropy(scores, torch.FromFloat32([]float32{0, 1}, 1, 2)).Item(), 1)
+	scores := torchtest.Float32([]float32{1e4, -1e4}, 1, 2)
+	assert.InDelta(t, 1e4, supervised.BinaryCrossEntropy(scores, torchtest.Float32([]float32{0, 1}, 1, 2)).Item(), 1)
 }
 
 // Two classes, of which the first has the higher score in both images.
 func ExampleCrossEntropy() {
 	scope := torch.NewScope()
 	defer scope.Close()
-	scores := torch.FromFloat32([]float32{2, 0, 2, 0}, 2, 2)
-	fmt.Printf("%.3f\n", supervised.CrossEntropy(scores, torch.FromInt64([]int64{0, 0}, 2), 0).Item())
-	fmt.Printf("%.3f\n", supervised.CrossEntropy(scores, torch.FromInt64([]int64{0, 1}, 2), 0).Item())
+	scores := torchtest.Float32([]float32{2, 0, 2, 0}, 2, 2)
+	fmt.Printf("%.3f\n", supervised.CrossEntropy(scores, torchtest.Int64([]int64{0, 0}, 2), 0).Item())
+	fmt.Printf("%.3f\n", supervised.CrossEntropy(scores, torchtest.Int64([]int64{0, 1}, 2), 0).Item())
 	// Output:
 	// 0.127
 	// 1.127
@@ -86,8 +86,8 @@ func TestClasswiseBinaryCrossEntropyAddsUpClasses(t *testing.T) {
 	for i, v := range scores {
 		values[i] = float32(v)
 	}
-	x := torch.FromFloat32(values, 3, 3).SetRequiresGrad(true)
-	loss := supervised.ClasswiseBinaryCrossEntropy(x, torch.FromFloat32(targets, 3, 3))
+	x := torchtest.Float32(values, 3, 3).SetRequiresGrad(true)
+	loss := supervised.ClasswiseBinaryCrossEntropy(x, torchtest.Float32(targets, 3, 3))
 	assert.InDelta(t, want, loss.Item(), 1e-6)
 	loss.Backward()
 	grad := x.Grad().Float32s()

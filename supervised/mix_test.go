@@ -34,8 +34,8 @@ func TestBetaHasItsMoments(t *testing.T) {
 func TestMixedImagesAndTheirShares(t *testing.T) {
 	torchtest.NoLeaks(t)
 	const n, size, classes = 4, 16, 3
-	images := torch.Cat(0, torch.Zeros(torch.Float32, torch.CPU, 2, 3, size, size), torch.Ones(torch.Float32, torch.CPU, 2, 3, size, size))
-	labels := torch.FromInt64([]int64{0, 0, 2, 2}, n)
+	images := torch.Cat(0, torch.Zeros(torch.Float32, torchtest.Device, 2, 3, size, size), torch.Ones(torch.Float32, torchtest.Device, 2, 3, size, size))
+	labels := torchtest.Int64([]int64{0, 0, 2, 2}, n)
 	for name, m := range map[string]Mix{"mixup": {Mixup: 1, Seed: 7}, "cutmix": {Cutmix: 1, Seed: 7}, "both": {Mixup: 1, Cutmix: 1, Seed: 7}} {
 		different := map[float32]bool{}
 		for step := range int64(20) {

@@ -38,14 +38,14 @@ func TestRoIAlignEqualsTorchvision(t *testing.T) {
 		for _, sampling := range []int64{2, 0} {
 			key := fmt.Sprintf("align.%d.%d", i, sampling)
 			for _, last := range []bool{false, true} {
-				x := torch.FromFloat32(golden.Tensor("map", shape, 1, golden.Seed), shape...)
+				x := torchtest.Float32(golden.Tensor("map", shape, 1, golden.Seed), shape...)
 				if last {
 					x = x.ToChannelsLast()
 				}
 				x.SetRequiresGrad(true)
 				y := torch.RoIAlign([]*torch.Tensor{x}, []float64{1. / 8}, regions(16), 7, sampling, aligned)
 				assert.Less(t, golden.MaxRel(y.Detach().Float32s(), want.Get(key).Data), 2e-5, key)
-				y.BackwardWith(torch.FromFloat32(golden.Tensor("gradient", y.Shape(), 1, golden.Seed), y.Shape()...))
+				y.BackwardWith(torchtest.Float32(golden.Tensor("gradient", y.Shape(), 1, golden.Seed), y.Shape()...))
 				assert.Less(t, golden.MaxRel(x.Grad().Float32s(), want.Get(key+".gradient").Data), 2e-5, key)
 				assert.Equal(t, last, x.Grad().ChannelsLast())
 			}
@@ -58,7 +58,7 @@ func TestRoIAlignOfAPyramid(t *testing.T) {
 	torchtest.NoLeaks(t)
 	var maps []*torch.Tensor
 	for i, side := range []int64{16, 8, 4} {
-		maps = append(maps, torch.Full(float64(i+1), torch.Float32, torch.CPU, 1, 2, side, side).SetRequiresGrad(true))
+		maps = append(maps, torch.Full(float64(i+1), torch.Float32, torchtest.Device, 1, 2, side, side).SetRequiresGrad(true))
 	}
 	box := [4]float32{8, 8, 40, 40}
 	y := torch.RoIAlign(maps, []float64{1. / 4, 1. / 8, 1. / 16}, []torch.Region{{Map: 1, Box: box}, {Map: 0, Box: box}}, 2, 2, true)
@@ -78,7 +78,7 @@ func TestRoIAlignDoesNotDependOnThreads(t *testing.T) {
 			s := torch.NewScope()
 			defer s.Close()
 			shape := []int64{2, 70, 19, 25}
-			x := torch.FromFloat32(golden.Tensor("map", shape, 1, golden.Seed), shape...).SetRequiresGrad(true)
+			x := torchtest.Float32(golden.Tensor("map", shape, 1, golden.Seed), shape...).SetRequiresGrad(true)
 			out := torch.RoIAlign([]*torch.Tensor{x}, []float64{1. / 8}, regions(40), 7, 0, true)
 			out.Square().Sum().Backward()
 			y, dx = out.Detach().Float32s(), x.Grad().Float32s()
@@ -94,7 +94,7 @@ func TestRoIAlignDoesNotDependOnThreads(t *testing.T) {
 
 func TestRoIAlignRefusesWhatIsNoRegion(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := []*torch.Tensor{torch.Zeros(torch.Float32, torch.CPU, 1, 2, 4, 4)}
+	x := []*torch.Tensor{torch.Zeros(torch.Float32, torchtest.Device, 1, 2, 4, 4)}
 	for want, r := range map[string]torch.Region{
 		"region 0 is on map 1 of 1":   {Map: 1},
 		"region 0 is in image 3 of 1": {Image: 3},
@@ -107,16 +107,16 @@ func TestRoIAlignRefusesWhatIsNoRegion(t *testing.T) {
 
 func TestLossesOfDetectors(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x, y := torch.FromFloat32([]float32{0, 1, -2}, 3), torch.FromFloat32([]float32{.1, 0, 0}, 3)
+	x, y := torchtest.Float32([]float32{0, 1, -2}, 3), torchtest.Float32([]float32{.1, 0, 0}, 3)
 	assert.InDelta(t, .1*.1/.4+(1-.1)+(2-.1), x.SmoothL1(y, .2).Item(), 1e-6)
 	assert.InDelta(t, 3.1, x.SmoothL1(y, 0).Item(), 1e-6)
-	assert.InDelta(t, .693147+.313262+.126928, torch.BinaryCrossEntropy(x, torch.FromFloat32([]float32{1, 1, 0}, 3)).Item(), 1e-5)
+	assert.InDelta(t, .693147+.313262+.126928, torch.BinaryCrossEntropy(x, torchtest.Float32([]float32{1, 1, 0}, 3)).Item(), 1e-5)
 }
 
 func TestResizeNearestAndConvTranspose(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.FromFloat32([]float32{1, 2}, 1, 1, 1, 2)
+	x := torchtest.Float32([]float32{1, 2}, 1, 1, 1, 2)
 	assert.Equal(t, []float32{1, 1, 2, 1, 1, 2}, x.ResizeNearest(2, 3).Float32s())
-	w := torch.FromFloat32([]float32{1, 10, 100, 1000}, 1, 1, 2, 2)
-	assert.Equal(t, []float32{2, 11, 3, 21, 101, 1001, 201, 2001}, torch.ConvTranspose2d(x, w, torch.Ones(torch.Float32, torch.CPU, 1), 2).Float32s())
+	w := torchtest.Float32([]float32{1, 10, 100, 1000}, 1, 1, 2, 2)
+	assert.Equal(t, []float32{2, 11, 3, 21, 101, 1001, 201, 2001}, torch.ConvTranspose2d(x, w, torch.Ones(torch.Float32, torchtest.Device, 1), 2).Float32s())
 }

@@ -44,11 +44,7 @@ func Conv2dKept(kept, x, weight, bias *Tensor, stride, padding, groups int64) *T
 // statistics and moves mean and variance towards them by momentum, unless they are nil; otherwise it uses them.
 func BatchNorm(x, weight, bias, mean, variance *Tensor, training bool, momentum, eps float64) *Tensor {
 	var out C.ct_ref
-	on := C.int(0)
-	if training {
-		on = 1
-	}
-	msg := C.ct_batch_norm(x.ptr(), weight.ptr(), bias.ptr(), mean.optional(), variance.optional(), on,
+	msg := C.ct_batch_norm(x.ptr(), weight.ptr(), bias.ptr(), mean.optional(), variance.optional(), number(training),
 		C.double(momentum), C.double(eps), &out)
 	check("batch_norm", msg, x, weight, bias, mean, variance)
 	return adopt(out)

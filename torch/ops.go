@@ -164,12 +164,8 @@ func (t *Tensor) FillInPlace(s float64) *Tensor { return t.scalar("fill_", C.CT_
 
 func (t *Tensor) reduce(op string, code C.int, keep bool, dims []int64) *Tensor {
 	var out C.ct_ref
-	k := C.int(0)
-	if keep {
-		k = 1
-	}
 	p, n := ints(dims)
-	check(op, C.ct_reduce(code, t.ptr(), p, n, k, &out), t)
+	check(op, C.ct_reduce(code, t.ptr(), p, n, number(keep), &out), t)
 	return adopt(out)
 }
 

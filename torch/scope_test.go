@@ -18,7 +18,7 @@ import (
 func TestScopesOwnAndKeep(t *testing.T) {
 	before := torch.LiveTensors()
 	outer := torch.NewScope()
-	a := torch.Ones(torch.Float32, torch.CPU, 2)
+	a := torch.Ones(torch.Float32, torchtest.Device, 2)
 	inner := torch.NewScope()
 	b := a.Add(a)
 	kept := inner.Keep(b.Add(b))
@@ -26,7 +26,7 @@ func TestScopesOwnAndKeep(t *testing.T) {
 	inner.Close()
 	assert.Error(t, torch.Try(func() { b.Relu() }), "b went with the inner scope")
 	assert.Equal(t, []float32{4, 4}, kept.Float32s())
-	free := torch.Ones(torch.Float32, torch.CPU, 1).Release()
+	free := torch.Ones(torch.Float32, torchtest.Device, 1).Release()
 	outer.Close()
 	assert.Error(t, torch.Try(func() { kept.Relu() }))
 	assert.Equal(t, 1.0, free.Item(), "a released tensor outlives every scope")
@@ -41,10 +41,10 @@ func TestClosedTensorsNameThePlaceThatClosedThem(t *testing.T) {
 	endScope := func() {
 		s := torch.NewScope()
 		defer s.Close()
-		inScope = torch.Ones(torch.Float32, torch.CPU, 1)
+		inScope = torch.Ones(torch.Float32, torchtest.Device, 1)
 	}
 	endScope()
-	byHand := torch.Ones(torch.Float32, torch.CPU, 1)
+	byHand := torch.Ones(torch.Float32, torchtest.Device, 1)
 	closeByHand(byHand)
 	for want, use := range map[string]func(){
 		"its scope was closed at ":     func() { inScope.Relu() },
@@ -62,7 +62,7 @@ func closeByHand(x *torch.Tensor) { x.Close() }
 // A gotorch view of a closed tensor meets the tensor of nothing, not freed memory.
 func TestGotorchViewOfAClosedTensorIsRefused(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.Ones(torch.Float32, torch.CPU, 2)
+	x := torch.Ones(torch.Float32, torchtest.Device, 2)
 	view := x.Gotorch()
 	x.Close()
 	assert.Panics(t, func() { gotorch.Add(view, view, 1) })
@@ -70,7 +70,7 @@ func TestGotorchViewOfAClosedTensorIsRefused(t *testing.T) {
 
 func TestTensorWithoutScopeBelongsToTheCaller(t *testing.T) {
 	before := torch.LiveTensors()
-	x := torch.Ones(torch.Float32, torch.CPU, 2)
+	x := torch.Ones(torch.Float32, torchtest.Device, 2)
 	assert.Equal(t, before+1, torch.LiveTensors())
 	x.Close()
 	assert.Equal(t, before, torch.LiveTensors())
@@ -89,7 +89,7 @@ func TestScopedFreesAfterAPanic(t *testing.T) {
 	before := torch.LiveTensors()
 	err := torch.Try(func() {
 		torch.Scoped(func() *torch.Tensor {
-			x := torch.Ones(torch.Float32, torch.CPU, 2)
+			x := torch.Ones(torch.Float32, torchtest.Device, 2)
 			return x.Reshape(3)
 		})
 	})
@@ -110,7 +110,7 @@ func TestGoroutinesDoNotDisturbEachOther(t *testing.T) {
 					s := torch.NewScope()
 					defer s.Close()
 					assert.False(t, torch.GradEnabled())
-					torch.Ones(torch.Float32, torch.CPU, 8).Add(torch.Ones(torch.Float32, torch.CPU, 8))
+					torch.Ones(torch.Float32, torchtest.Device, 8).Add(torch.Ones(torch.Float32, torchtest.Device, 8))
 				})
 			}
 		}()
@@ -119,7 +119,7 @@ func TestGoroutinesDoNotDisturbEachOther(t *testing.T) {
 			for range 50 {
 				assert.True(t, torch.GradEnabled(), "a bystander saw gradients switched off")
 				s := torch.NewScope()
-				x := torch.Ones(torch.Float32, torch.CPU, 4).SetRequiresGrad(true)
+				x := torch.Ones(torch.Float32, torchtest.Device, 4).SetRequiresGrad(true)
 				x.Square().Sum().Backward()
 				assert.Equal(t, []float32{2, 2, 2, 2}, x.Grad().Float32s())
 				s.Close()
@@ -132,7 +132,7 @@ func TestGoroutinesDoNotDisturbEachOther(t *testing.T) {
 
 func TestGotorchBridge(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.FromFloat32([]float32{1, 2}, 2)
+	x := torchtest.Float32([]float32{1, 2}, 2)
 	y := torch.FromGotorch(gotorch.Add(x.Gotorch(), x.Gotorch(), 1))
 	assert.Equal(t, []float32{2, 4}, y.Float32s())
 }
@@ -143,15 +143,15 @@ func TestThousandStepsKeepMemoryFlat(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(1)
 	weights := []*torch.Tensor{
-		torch.Randn(torch.CPU, 32, 3, 3, 3).SetRequiresGrad(true),
-		torch.Randn(torch.CPU, 10, 32).SetRequiresGrad(true),
+		torch.Randn(torchtest.Device, 32, 3, 3, 3).SetRequiresGrad(true),
+		torch.Randn(torchtest.Device, 10, 32).SetRequiresGrad(true),
 	}
-	buffers := []*torch.Tensor{torch.Zeros(torch.Float32, torch.CPU, 32, 3, 3, 3), torch.Zeros(torch.Float32, torch.CPU, 10, 32)}
-	target := torch.FromInt64([]int64{1, 2, 3, 4}, 4)
+	buffers := []*torch.Tensor{torch.Zeros(torch.Float32, torchtest.Device, 32, 3, 3, 3), torch.Zeros(torch.Float32, torchtest.Device, 10, 32)}
+	target := torchtest.Int64([]int64{1, 2, 3, 4}, 4)
 	step := func() {
 		s := torch.NewScope()
 		defer s.Close()
-		x := torch.Randn(torch.CPU, 4, 3, 32, 32)
+		x := torch.Randn(torchtest.Device, 4, 3, 32, 32)
 		y := torch.Conv2d(x, weights[0], nil, 1, 1, 1).ReluInPlace().AdaptiveAvgPool2d(1, 1).Flatten(1, 3)
 		torch.CrossEntropy(torch.Linear(y, weights[1], nil), target).Backward()
 		grads := []*torch.Tensor{weights[0].Grad(), weights[1].Grad()}

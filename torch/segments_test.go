@@ -15,7 +15,7 @@ import (
 // A backward pass ends at a cut, which keeps the gradient once, and goes on from it with the same result.
 func TestABackwardPassInPieces(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.FromFloat32([]float32{1, 2, 3}, 3).SetRequiresGrad(true)
+	x := torchtest.Float32([]float32{1, 2, 3}, 3).SetRequiresGrad(true)
 	y := x.Square()
 	cut := y.Cut()
 	assert.True(t, cut.RequiresGrad())
@@ -35,7 +35,9 @@ func TestABackwardPassInPieces(t *testing.T) {
 func TestKnownProductsHaveTheLayersGradients(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(5)
-	leaf := func(shape ...int64) *torch.Tensor { return torch.Randn(torch.CPU, shape...).SetRequiresGrad(true) }
+	leaf := func(shape ...int64) *torch.Tensor {
+		return torch.Randn(torchtest.Device, shape...).SetRequiresGrad(true)
+	}
 	for name, c := range map[string]struct {
 		inputs []*torch.Tensor
 		layer  func(in []*torch.Tensor) *torch.Tensor
@@ -54,7 +56,7 @@ func TestKnownProductsHaveTheLayersGradients(t *testing.T) {
 	} {
 		for _, precision := range []torch.DType{torch.Float32, torch.BFloat16} {
 			run := func(f func() *torch.Tensor) (gradients [][]float32) {
-				torch.Autocast(torch.CPU, precision, func() { f().To(torch.Float32).Sum().Backward() })
+				torch.Autocast(torchtest.Device, precision, func() { f().To(torch.Float32).Sum().Backward() })
 				for _, in := range c.inputs {
 					gradients = append(gradients, in.Grad().Float32s())
 				}
@@ -64,7 +66,7 @@ func TestKnownProductsHaveTheLayersGradients(t *testing.T) {
 			want := run(func() *torch.Tensor { return c.layer(c.inputs) })
 			got := run(func() *torch.Tensor {
 				y := c.layer(c.inputs).Detach()
-				return c.known(torch.Full(7, y.DType(), torch.CPU, y.Shape()...), c.inputs)
+				return c.known(torch.Full(7, y.DType(), torchtest.Device, y.Shape()...), c.inputs)
 			})
 			assert.Equal(t, want, got, "%s in %v", name, precision)
 		}
@@ -78,8 +80,8 @@ func TestAccountOfTensors(t *testing.T) {
 	left, peak := torch.Account(func() {
 		scope := torch.NewScope()
 		defer scope.Close()
-		torch.Zeros(torch.Float32, torch.CPU, 1<<18)
-		kept = torch.Zeros(torch.Float32, torch.CPU, 1<<16).Release()
+		torch.Zeros(torch.Float32, torchtest.Device, 1<<18)
+		kept = torch.Zeros(torch.Float32, torchtest.Device, 1<<16).Release()
 	})
 	assert.EqualValues(t, 4<<16, left)
 	assert.EqualValues(t, 4<<18+4<<16, peak)

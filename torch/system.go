@@ -71,6 +71,35 @@ func CUDAStatus() error {
 	return cudaError()
 }
 
+// CUDAMath is how GPUs compute.
+type CUDAMath struct {
+	// TF32 lets convolutions of float32 round their factors to 10 bits of mantissa, as tensor cores want it and PyTorch
+	// does. Matrix products stay exact.
+	TF32 bool
+	// Deterministic makes every operation that can give the same bits each time do so; otherwise cuDNN times its
+	// algorithms and takes the fastest.
+	Deterministic bool
+}
+
+// SetCUDAMath decides it for all operations that follow.
+func SetCUDAMath(m CUDAMath) error {
+	if m.Deterministic && os.Getenv("CUBLAS_WORKSPACE_CONFIG") == "" {
+		// cuBLAS reads it with its first call.
+		if err := os.Setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8"); err != nil {
+			return err
+		}
+	}
+	return takeError("set_cuda_math", C.ct_set_cuda_math(number(m.TF32), number(m.Deterministic)))
+}
+
+// number is a bool for C.
+func number(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // Synchronize waits until the device has done everything that was asked of it.
 func Synchronize(dev Device) error {
 	return takeError("synchronize", C.ct_synchronize(C.int32_t(dev.Type), C.int32_t(max(dev.Index, 0))))

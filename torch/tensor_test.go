@@ -17,29 +17,29 @@ import (
 
 func TestHostCopies(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.FromFloat32([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
+	x := torchtest.Float32([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
 	assert.Equal(t, []int64{2, 3}, x.Shape())
 	assert.Equal(t, int64(3), x.Size(-1))
 	assert.Equal(t, int64(24), x.Bytes())
 	assert.Equal(t, []float32{1, 4, 2, 5, 3, 6}, x.Transpose(0, 1).Float32s(), "copies are row-major whatever the layout")
 	assert.Equal(t, "float32[2,3]", x.String())
-	assert.Equal(t, []int64{7, 8}, torch.FromInt64([]int64{7, 8}, 2).Int64s())
+	assert.Equal(t, []int64{7, 8}, torchtest.Int64([]int64{7, 8}, 2).Int64s())
 	assert.Equal(t, 3.5, torch.FromFloat64([]float64{3.5}, 1).Item())
 	assert.Equal(t, []float64{3.5, 4.5}, torch.FromFloat64([]float64{3.5, 4.5}, 2).Float64s())
-	assert.Empty(t, torch.FromFloat32(nil, 0, 3).Float32s())
+	assert.Empty(t, torchtest.Float32(nil, 0, 3).Float32s())
 }
 
 func TestRawBytesRoundTrip(t *testing.T) {
 	torchtest.NoLeaks(t)
 	for _, d := range []torch.DType{torch.UInt8, torch.Int32, torch.Int64, torch.Float16, torch.BFloat16, torch.Float64} {
-		x := torch.Randn(torch.CPU, 2, 3, 4, 5).MulScalar(50).Abs().To(d)
-		y := torch.Zeros(d, torch.CPU, 2, 3, 4, 5)
+		x := torch.Randn(torchtest.Device, 2, 3, 4, 5).MulScalar(50).Abs().To(d)
+		y := torch.Zeros(d, torchtest.Device, 2, 3, 4, 5)
 		require.NoError(t, y.SetRawBytes(x.RawBytes()), d)
 		assert.True(t, x.Equal(y), "%v", d)
 		assert.Len(t, x.RawBytes(), int(120*d.Size()))
 	}
-	channelsLast := torch.Zeros(torch.Float32, torch.CPU, 2, 3, 4, 5).ToChannelsLast()
-	x := torch.Randn(torch.CPU, 2, 3, 4, 5)
+	channelsLast := torch.Zeros(torch.Float32, torchtest.Device, 2, 3, 4, 5).ToChannelsLast()
+	x := torch.Randn(torchtest.Device, 2, 3, 4, 5)
 	require.NoError(t, channelsLast.SetRawBytes(x.RawBytes()))
 	assert.True(t, channelsLast.ChannelsLast() && channelsLast.Equal(x), "bytes are row-major, the layout stays")
 	err := x.SetRawBytes(make([]byte, 3))
@@ -49,10 +49,10 @@ func TestRawBytesRoundTrip(t *testing.T) {
 // A shape error in any call is a Go error naming the operation and the shapes.
 func TestShapeErrorsNameOperationAndShapes(t *testing.T) {
 	torchtest.NoLeaks(t)
-	a, b := torch.Ones(torch.Float32, torch.CPU, 2, 3), torch.Ones(torch.Float32, torch.CPU, 4, 5)
-	image := torch.Ones(torch.Float32, torch.CPU, 1, 3, 8, 8)
-	kernel := torch.Ones(torch.Float32, torch.CPU, 8, 4, 3, 3)
-	idx := torch.FromInt64([]int64{9}, 1)
+	a, b := torch.Ones(torch.Float32, torchtest.Device, 2, 3), torch.Ones(torch.Float32, torchtest.Device, 4, 5)
+	image := torch.Ones(torch.Float32, torchtest.Device, 1, 3, 8, 8)
+	kernel := torch.Ones(torch.Float32, torchtest.Device, 8, 4, 3, 3)
+	idx := torchtest.Int64([]int64{9}, 1)
 	calls := map[string]func(){
 		"add":           func() { a.Add(b) },
 		"mul_":          func() { a.MulInPlace(b) },
@@ -78,7 +78,7 @@ func TestShapeErrorsNameOperationAndShapes(t *testing.T) {
 		"cross_entropy": func() { torch.CrossEntropy(a, idx) },
 		"backward":      func() { a.Backward() },
 		"item":          func() { a.Item() },
-		"from_slice":    func() { torch.FromFloat32([]float32{1}, 2) },
+		"from_slice":    func() { torchtest.Float32([]float32{1}, 2) },
 		"foreach_sgd_": func() {
 			torch.ForeachSGDInPlace([]*torch.Tensor{a}, []*torch.Tensor{b}, []*torch.Tensor{b}, 0.9, false, []float64{1})
 		},
@@ -101,7 +101,7 @@ func TestShapeErrorsNameOperationAndShapes(t *testing.T) {
 
 func TestUseOfClosedAndNilTensors(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.Ones(torch.Float32, torch.CPU, 1)
+	x := torch.Ones(torch.Float32, torchtest.Device, 1)
 	x.Close()
 	x.Close()
 	assert.ErrorContains(t, torch.Try(func() { x.Relu() }), "the tensor is closed: Close was called at ")
@@ -113,15 +113,15 @@ func TestUseOfClosedAndNilTensors(t *testing.T) {
 
 func TestOutOfMemoryIsItsOwnError(t *testing.T) {
 	torchtest.NoLeaks(t)
-	err := torch.Try(func() { torch.Empty(torch.Float32, torch.CPU, 1<<50) })
+	err := torch.Try(func() { torch.Empty(torch.Float32, torchtest.Device, 1<<50) })
 	require.ErrorIs(t, err, torch.ErrOutOfMemory)
-	err = torch.Try(func() { torch.Ones(torch.Float32, torch.CPU, 1).Reshape(2) })
+	err = torch.Try(func() { torch.Ones(torch.Float32, torchtest.Device, 1).Reshape(2) })
 	assert.False(t, errors.Is(err, torch.ErrOutOfMemory))
 }
 
 func TestAssertShape(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.Zeros(torch.Float32, torch.CPU, 4, 5)
+	x := torch.Zeros(torch.Float32, torchtest.Device, 4, 5)
 	x.AssertShape(4, 5)
 	x.AssertShape(-1, 5)
 	err := torch.Try(func() { x.AssertShape(4, 6) })
@@ -130,7 +130,7 @@ func TestAssertShape(t *testing.T) {
 
 func TestElementwise(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.FromFloat32([]float32{-1, 0, 4}, 3)
+	x := torchtest.Float32([]float32{-1, 0, 4}, 3)
 	for name, c := range map[string]struct {
 		got  *torch.Tensor
 		want []float32
@@ -143,16 +143,16 @@ func TestElementwise(t *testing.T) {
 		"exp log":    {x.Exp().Log(), []float32{-1, 0, 4}},
 		"add":        {x.Add(x), []float32{-2, 0, 8}},
 		"sub":        {x.Sub(x), []float32{0, 0, 0}},
-		"div":        {x.Div(torch.Full(2, torch.Float32, torch.CPU, 3)), []float32{-.5, 0, 2}},
+		"div":        {x.Div(torch.Full(2, torch.Float32, torchtest.Device, 3)), []float32{-.5, 0, 2}},
 		"scalar":     {x.AddScalar(1).MulScalar(2).DivScalar(4), []float32{0, .5, 2.5}},
 		"clamp_min":  {x.ClampMin(1), []float32{1, 1, 4}},
 		"maximum":    {x.Maximum(x.Neg()), []float32{1, 0, 4}},
 		"where":      {torch.Where(x.GtScalar(0), x, x.Neg()), []float32{1, 0, 4}},
 		"cat":        {torch.Cat(0, x, x.Flip(0)), []float32{-1, 0, 4, 4, 0, -1}},
 		"narrow":     {x.Narrow(0, 1, 2), []float32{0, 4}},
-		"softmax":    {torch.Zeros(torch.Float32, torch.CPU, 2).Softmax(0), []float32{.5, .5}},
-		"normalize":  {torch.FromFloat32([]float32{3, 4}, 1, 2).Normalize(1), []float32{.6, .8}},
-		"normalize0": {torch.FromFloat32([]float32{0, 0}, 1, 2).Normalize(1), []float32{0, 0}},
+		"softmax":    {torch.Zeros(torch.Float32, torchtest.Device, 2).Softmax(0), []float32{.5, .5}},
+		"normalize":  {torchtest.Float32([]float32{3, 4}, 1, 2).Normalize(1), []float32{.6, .8}},
+		"normalize0": {torchtest.Float32([]float32{0, 0}, 1, 2).Normalize(1), []float32{0, 0}},
 	} {
 		torchtest.Close(t, name, c.got.Float32s(), c.want, 1e-6)
 	}
@@ -160,7 +160,7 @@ func TestElementwise(t *testing.T) {
 
 func TestReductions(t *testing.T) {
 	torchtest.NoLeaks(t)
-	x := torch.FromFloat32([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
+	x := torchtest.Float32([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
 	assert.Equal(t, 21.0, x.Sum().Item())
 	assert.Equal(t, 3.5, x.Mean().Item())
 	assert.Equal(t, 6.0, x.Max().Item())
@@ -174,11 +174,11 @@ func TestReductions(t *testing.T) {
 	v, i := x.TopK(2, 1)
 	assert.Equal(t, []float32{3, 2, 6, 5}, v.Float32s())
 	assert.Equal(t, []int64{2, 1, 2, 1}, i.Int64s())
-	assert.Equal(t, []int64{1, 0, 2}, torch.FromInt64([]int64{0, 2, 2}, 3).Bincount(3).Int64s())
+	assert.Equal(t, []int64{1, 0, 2}, torchtest.Int64([]int64{0, 2, 2}, 3).Bincount(3).Int64s())
 	sigma := torch.FromFloat64([]float64{0, 2, 0, -3, 0, 0}, 2, 3).SingularValues()
 	assert.InDeltaSlice(t, []float64{3, 2}, sigma.Float64s(), 1e-15, "a matrix with one value a row")
 	assert.Panics(t, func() { sigma.SingularValues() }, "a vector has none")
-	nan := torch.FromFloat32([]float32{float32(math.NaN()), 1}, 2)
+	nan := torchtest.Float32([]float32{float32(math.NaN()), 1}, 2)
 	assert.Equal(t, 0.0, nan.IsFinite().All().Item())
 	assert.Equal(t, 1.0, nan.IsFinite().Not().Any().Item())
 }
@@ -198,7 +198,7 @@ func TestPixels(t *testing.T) {
 		assert.Equal(t, []int64{1, 3, 1, 2}, x.Shape())
 		torchtest.Close(t, "pixels", x.Float32s(), want, 1e-6)
 	}
-	x := torch.Pixels(torch.Zeros(torch.UInt8, torch.CPU, 2, 4, 4, 3), mean, std, torch.BFloat16, true)
+	x := torch.Pixels(torch.Zeros(torch.UInt8, torchtest.Device, 2, 4, 4, 3), mean, std, torch.BFloat16, true)
 	assert.True(t, x.ChannelsLast() && x.DType() == torch.BFloat16)
 }
 
@@ -211,7 +211,7 @@ func TestDevices(t *testing.T) {
 		assert.ErrorContains(t, err, bad)
 	}
 	assert.True(t, strings.HasPrefix(torch.Version(), "2.11."))
-	assert.NoError(t, torch.Synchronize(torch.CPU))
+	assert.NoError(t, torch.Synchronize(torchtest.Device))
 	torchtest.NoLeaks(t)
 	m := torch.Empty(torch.Float32, torch.Meta, 1<<40)
 	assert.Equal(t, int64(1<<42), m.Bytes(), "meta tensors cost nothing")
@@ -220,13 +220,13 @@ func TestDevices(t *testing.T) {
 func TestRandomStateContinuesTheStream(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(7)
-	torch.Randn(torch.CPU, 5)
-	state := torch.RNGState(torch.CPU)
-	want := torch.Randn(torch.CPU, 5).Float32s()
-	torch.Randn(torch.CPU, 3)
-	require.NoError(t, torch.SetRNGState(torch.CPU, state))
-	assert.Equal(t, want, torch.Randn(torch.CPU, 5).Float32s())
-	assert.Error(t, torch.SetRNGState(torch.CPU, []byte{1, 2, 3}))
+	torch.Randn(torchtest.Device, 5)
+	state := torch.RNGState(torchtest.Device)
+	want := torch.Randn(torchtest.Device, 5).Float32s()
+	torch.Randn(torchtest.Device, 3)
+	require.NoError(t, torch.SetRNGState(torchtest.Device, state))
+	assert.Equal(t, want, torch.Randn(torchtest.Device, 5).Float32s())
+	assert.Error(t, torch.SetRNGState(torchtest.Device, []byte{1, 2, 3}))
 }
 
 func TestPinnedBytes(t *testing.T) {

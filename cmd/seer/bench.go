@@ -41,6 +41,7 @@ func benchStepCommand() *cli.Command {
 			&cli.StringFlag{Name: "precision", Value: "fp32", Usage: "fp32, bf16 or fp16"},
 			&cli.StringFlag{Name: "device", Value: "auto", Usage: "auto, cpu, cuda or cuda:N"},
 			&cli.BoolFlag{Name: "channels-last", Usage: "NHWC memory format"},
+			&cli.BoolFlag{Name: "tf32", Value: true, Usage: "as run.tf32"},
 			&cli.StringFlag{Name: "checkpoint", Value: "none", Usage: "as memory.checkpoint: none, selective, blocks, stages or auto"},
 			&cli.StringFlag{Name: "budget", Usage: "as memory.budget, for --checkpoint auto"},
 			&cli.IntFlag{Name: "steps", Value: 6, Usage: "measured steps, after two that are not"},
@@ -75,7 +76,7 @@ func runBenchStep(c *cli.Context) error {
 	r, err := bench.Step(bench.StepOptions{
 		Model: config.Model{Arch: c.String("arch")}, Batch: c.Int("batch"), Crops: crops, Hidden: hidden, Out: c.Int("out"),
 		Prototypes: c.Int("prototypes"), Precision: c.String("precision"), Device: c.String("device"),
-		ChannelsLast: c.Bool("channels-last"), Memory: e.Memory, Steps: c.Int("steps"), Threads: c.Int("threads"),
+		ChannelsLast: c.Bool("channels-last"), TF32: c.Bool("tf32"), Memory: e.Memory, Steps: c.Int("steps"), Threads: c.Int("threads"),
 	})
 	if err != nil {
 		return err

@@ -37,9 +37,13 @@ func (r Ref) Row(i int) []float32 {
 	return r.Data[i*n : (i+1)*n]
 }
 
-// Dir is the folder of the golden files, found from this source file so that
-// tests of any package can use it.
+// Dir is the folder of the golden files: $SEER_GOLDEN, for test programs that run
+// without the sources, or found from this source file so that tests of any package
+// can use it.
 func Dir() string {
+	if dir := os.Getenv("SEER_GOLDEN"); dir != "" {
+		return dir
+	}
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "..", "..", "testdata", "golden")
 }

@@ -23,7 +23,7 @@ func stages(widths []int64) (all []*torch.Tensor) {
 	for i, w := range widths {
 		half := func(n int64) int64 { return (n + 1<<i - 1) >> i }
 		shape := []int64{2, w, half(37), half(22)}
-		all = append(all, torch.FromFloat32(golden.Tensor(fmt.Sprintf("stage.%d", i), shape, 1, golden.Seed), shape...))
+		all = append(all, torchtest.Float32(golden.Tensor(fmt.Sprintf("stage.%d", i), shape, 1, golden.Seed), shape...))
 	}
 	return all
 }
@@ -33,7 +33,7 @@ func fill(t *testing.T, w nn.Walker, prefix string) {
 	for _, e := range nn.Entries(w) {
 		values, err := golden.Parameter(prefix+e.Name, e.Tensor.Shape(), golden.Seed)
 		require.NoError(t, err)
-		torch.NoGrad(func() { e.Tensor.CopyInPlace(torch.FromFloat32(values, e.Tensor.Shape()...)) })
+		torch.NoGrad(func() { e.Tensor.CopyInPlace(torchtest.Float32(values, e.Tensor.Shape()...)) })
 	}
 }
 
@@ -43,7 +43,7 @@ func TestPyramidEqualsTorchvision(t *testing.T) {
 	require.NoError(t, err)
 	widths := []int64{6, 10, 12, 20}
 	for i, norm := range []bool{false, true} {
-		f := fpn.New(torch.CPU, widths, 8, norm)
+		f := fpn.New(torchtest.Device, widths, 8, norm)
 		fill(t, f, "fpn.")
 		pyramid := f.Forward(&nn.Context{Training: true}, stages(widths))
 		for level, name := range []string{"0", "1", "2", "3", "pool"} {
@@ -56,7 +56,7 @@ func TestPyramidEqualsTorchvision(t *testing.T) {
 
 func TestPyramidWantsItsStages(t *testing.T) {
 	torchtest.NoLeaks(t)
-	f := fpn.New(torch.CPU, []int64{6, 10}, 8, false)
+	f := fpn.New(torchtest.Device, []int64{6, 10}, 8, false)
 	defer nn.Close(f)
 	err := torch.Try(func() { f.Forward(&nn.Context{}, stages([]int64{6})) })
 	assert.ErrorContains(t, err, "1 maps for a pyramid of 2 stages")

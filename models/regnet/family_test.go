@@ -62,7 +62,7 @@ func (f family) cut(p arch.Params) arch.Params {
 }
 
 func (f family) run(p arch.Params) {
-	m, err := regnet.New(p, torch.CPU, 16)
+	m, err := regnet.New(p, torchtest.Device, 16)
 	require.NoError(f.t, err)
 	defer nn.Close(m)
 	nntest.Fill(f.t, m, "")

@@ -116,7 +116,7 @@ func TestOrderOfTheDraws(t *testing.T) {
 		}
 		s := weight.Shape()
 		_, bias := tensors[layer+".bias"]
-		c := nn.NewConv2d(torch.CPU, nn.ConvSpec{In: s[1], Out: s[0], Kernel: s[2], Bias: bias})
+		c := nn.NewConv2d(torchtest.Device, nn.ConvSpec{In: s[1], Out: s[0], Kernel: s[2], Bias: bias})
 		defer nn.Close(c)
 		assert.Equal(t, c.Weight.Float32s(), weight.Float32s(), layer)
 		if bias {

@@ -98,6 +98,6 @@ func TestWalkWithPrefix(t *testing.T) {
 }
 
 func TestImpossibleParameters(t *testing.T) {
-	_, err := regnet.New(arch.Params{Depth: -1}, torch.CPU, 0)
+	_, err := regnet.New(arch.Params{Depth: -1}, torchtest.Device, 0)
 	require.Error(t, err)
 }

@@ -25,7 +25,7 @@ func load(t *testing.T, name string, classes int) *regnet.RegNet {
 	t.Helper()
 	p, err := arch.Lookup(name)
 	require.NoError(t, err)
-	m, err := regnet.New(p, torch.CPU, classes)
+	m, err := regnet.New(p, torchtest.Device, classes)
 	require.NoError(t, err)
 	t.Cleanup(func() { nn.Close(m) })
 	return m

@@ -29,7 +29,7 @@ func TestShapesForAnyImageSize(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := load(t, "regnet_y_200mf", 7)
 	for _, s := range [][2]int64{{64, 64}, {33, 47}, {40, 96}, {7, 1}, {1, 1}} {
-		x := torch.Rand(torch.CPU, 4, 3, s[0], s[1])
+		x := torch.Rand(torchtest.Device, 4, 3, s[0], s[1])
 		stages := m.Stages(&nn.Context{}, x)
 		checkStages(t, m.Params, stages, s)
 		assert.Equal(t, []int64{4, m.Width()}, m.Pool(stages[3]).Shape())
@@ -52,7 +52,7 @@ func checkStages(t *testing.T, p arch.Params, got []*torch.Tensor, size [2]int64
 func TestStagesSegmentsAndForwardAgree(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := load(t, "regnet_y_200mf", 0)
-	x := torch.Randn(torch.CPU, 2, 3, 40, 40)
+	x := torch.Randn(torchtest.Device, 2, 3, 40, 40)
 	ctx := &nn.Context{}
 	torch.NoGrad(func() {
 		last := m.Stages(ctx, x)[3]
@@ -73,7 +73,7 @@ func TestStagesSegmentsAndForwardAgree(t *testing.T) {
 func TestInputsAreNotOverwritten(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := load(t, "regnet_y_200mf", 0)
-	x := torch.Randn(torch.CPU, 1, 3, 32, 32)
+	x := torch.Randn(torchtest.Device, 1, 3, 32, 32)
 	before := x.Clone()
 	stages := m.Stages(&nn.Context{}, x)
 	copies := make([]*torch.Tensor, len(stages))
@@ -91,9 +91,9 @@ func TestWrongInputNamesTheOperation(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := load(t, "regnet_y_200mf", 0)
 	for what, x := range map[string]*torch.Tensor{
-		"one channel": torch.Zeros(torch.Float32, torch.CPU, 1, 1, 32, 32),
-		"no channels": torch.Zeros(torch.Float32, torch.CPU, 32, 32),
-		"bytes":       torch.Zeros(torch.UInt8, torch.CPU, 1, 3, 32, 32),
+		"one channel": torch.Zeros(torch.Float32, torchtest.Device, 1, 1, 32, 32),
+		"no channels": torch.Zeros(torch.Float32, torchtest.Device, 32, 32),
+		"bytes":       torch.Zeros(torch.UInt8, torchtest.Device, 1, 3, 32, 32),
 	} {
 		err := torch.Try(func() { m.Forward(&nn.Context{}, x) })
 		var op *torch.OpError
@@ -108,7 +108,7 @@ func TestWrongInputNamesTheOperation(t *testing.T) {
 func TestForwardKeepsNoHandles(t *testing.T) {
 	torchtest.NoLeaks(t)
 	m := load(t, "regnet_y_200mf", 0)
-	x := torch.Randn(torch.CPU, 2, 3, 32, 32)
+	x := torch.Randn(torchtest.Device, 2, 3, 32, 32)
 	before := torch.LiveTensors()
 	y := m.Forward(&nn.Context{Training: true}, x)
 	assert.Equal(t, before+1, torch.LiveTensors())

@@ -18,6 +18,7 @@ import (
 	"seer/internal/golden"
 	"seer/nn"
 	"seer/torch"
+	"seer/torch/torchtest"
 )
 
 // Fill overwrites every parameter and floating-point buffer of w with the golden generator's value for prefix + name
@@ -38,9 +39,9 @@ func Set(t testing.TB, x *torch.Tensor, values []float32) {
 	require.NoError(t, x.SetRawBytes(raw))
 }
 
-// Input draws the golden generator's tensor of that name and shape, uniform in [-1, 1).
+// Input draws the golden generator's tensor of that name and shape, uniform in [-1, 1), on [torchtest.Device].
 func Input(name string, seed uint64, shape ...int64) *torch.Tensor {
-	return torch.FromFloat32(golden.Tensor(name, shape, 1, seed), shape...)
+	return torchtest.Float32(golden.Tensor(name, shape, 1, seed), shape...)
 }
 
 // Find returns the tensor of that name.

@@ -19,8 +19,8 @@ func TestMeasureOfUniformAssignments(t *testing.T) {
 	torch.ManualSeed(30)
 	const n, k, d = 4000, 50, 64
 	h := swav.Measure(nil, swav.Output{
-		Assignments: torch.Full(1.0/k, torch.Float32, torch.CPU, n, k),
-		Embeddings:  torch.Randn(torch.CPU, n, d).Normalize(1),
+		Assignments: torch.Full(1.0/k, torch.Float32, torchtest.Device, n, k),
+		Embeddings:  torch.Randn(torchtest.Device, n, d).Normalize(1),
 	})
 	assert.InDelta(t, math.Log(k), h.Entropy, 1e-5)
 	assert.InDelta(t, 1.0/k, h.Confidence, 1e-6)
@@ -30,8 +30,8 @@ func TestMeasureOfUniformAssignments(t *testing.T) {
 func TestMeasureOfHardAssignments(t *testing.T) {
 	torchtest.NoLeaks(t)
 	// Three embeddings choose prototype 0, one chooses prototype 2, none the others.
-	q := torch.FromFloat32([]float32{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0}, 4, 4)
-	h := swav.Measure(nil, swav.Output{Assignments: q, Embeddings: torch.Ones(torch.Float32, torch.CPU, 4, 3)})
+	q := torchtest.Float32([]float32{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0}, 4, 4)
+	h := swav.Measure(nil, swav.Output{Assignments: q, Embeddings: torch.Ones(torch.Float32, torchtest.Device, 4, 3)})
 	assert.InDelta(t, -0.75*math.Log(0.75)-0.25*math.Log(0.25), h.Entropy, 1e-6)
 	assert.InDelta(t, 1, h.Confidence, 1e-6)
 	assert.Equal(t, int64(2), h.PrototypesUsed)
@@ -78,11 +78,11 @@ func TestCollapseWarningsSpeakOfMeasuredHealth(t *testing.T) {
 	torchtest.NoLeaks(t)
 	torch.ManualSeed(31)
 	const n, k, d = 64, 16, 8
-	one := torch.Randn(torch.CPU, 1, d).Normalize(1).MatMul(torch.Ones(torch.Float32, torch.CPU, d, d)).Normalize(1)
-	same := torch.Ones(torch.Float32, torch.CPU, n, 1).MatMul(one)
-	spread := torch.Randn(torch.CPU, n, d).Normalize(1)
-	uniform := torch.Full(1.0/k, torch.Float32, torch.CPU, n, k)
-	sharp := torch.Randn(torch.CPU, n, k).MulScalar(8).Softmax(1)
+	one := torch.Randn(torchtest.Device, 1, d).Normalize(1).MatMul(torch.Ones(torch.Float32, torchtest.Device, d, d)).Normalize(1)
+	same := torch.Ones(torch.Float32, torchtest.Device, n, 1).MatMul(one)
+	spread := torch.Randn(torchtest.Device, n, d).Normalize(1)
+	uniform := torch.Full(1.0/k, torch.Float32, torchtest.Device, n, k)
+	sharp := torch.Randn(torchtest.Device, n, k).MulScalar(8).Softmax(1)
 	for _, c := range []struct {
 		embeddings, assignments *torch.Tensor
 		want, not               string

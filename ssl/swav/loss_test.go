@@ -25,13 +25,13 @@ type problem struct {
 
 func newProblem(crops, batch, k int, assign ...int) problem {
 	scores := cosines(int64(crops*batch), int64(k), 6)
-	q := torch.Randn(torch.CPU, int64(len(assign)*batch), int64(k)).Softmax(1)
+	q := torch.Randn(torchtest.Device, int64(len(assign)*batch), int64(k)).Softmax(1)
 	return problem{crops, batch, k, assign, scores.Float32s(), q.Float32s(), 0.1}
 }
 
 func (p problem) tensors() (scores, q *torch.Tensor) {
-	return torch.FromFloat32(p.scores, int64(p.crops*p.batch), int64(p.k)),
-		torch.FromFloat32(p.q, int64(len(p.assign)*p.batch), int64(p.k))
+	return torchtest.Float32(p.scores, int64(p.crops*p.batch), int64(p.k)),
+		torchtest.Float32(p.q, int64(len(p.assign)*p.batch), int64(p.k))
 }
 
 func (p problem) loss() float64 {
@@ -174,7 +174,7 @@ func TestLossOfWrongShapesIsAnError(t *testing.T) {
 	p := newProblem(3, 4, 5, 0, 1)
 	p.batch = 5 // 12 rows are no multiple of 5
 	err := torch.Try(func() {
-		scores, q := torch.FromFloat32(p.scores, 12, 5), torch.FromFloat32(p.q, 8, 5)
+		scores, q := torchtest.Float32(p.scores, 12, 5), torchtest.Float32(p.q, 8, 5)
 		swav.SwappedPrediction(scores, q, p.assign, 5, 0.1)
 	})
 	var op *torch.OpError

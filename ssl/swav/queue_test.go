@@ -20,12 +20,12 @@ func rows(from, n int64) *torch.Tensor {
 	for i := range data {
 		data[i] = float32(from + int64(i))
 	}
-	return torch.FromFloat32(data, n, 1)
+	return torchtest.Float32(data, n, 1)
 }
 
 func newQueue(t *testing.T, crops int, length, dim int64) *swav.Queue {
 	t.Helper()
-	q := swav.NewQueue(torch.CPU, crops, length, dim)
+	q := swav.NewQueue(torchtest.Device, crops, length, dim)
 	t.Cleanup(func() { nn.Close(q) })
 	return q
 }
@@ -106,5 +106,5 @@ func TestQueueResumesFromItsEntries(t *testing.T) {
 func TestQueueRefusesAnotherWidth(t *testing.T) {
 	torchtest.NoLeaks(t)
 	q := newQueue(t, 1, 4, 3)
-	require.Error(t, torch.Try(func() { q.Push(0, torch.Ones(torch.Float32, torch.CPU, 2, 2)) }))
+	require.Error(t, torch.Try(func() { q.Push(0, torch.Ones(torch.Float32, torchtest.Device, 2, 2)) }))
 }

@@ -18,8 +18,8 @@ import (
 
 // Real scores are cosines: these are of unit vectors in d dimensions. The fewer dimensions, the wider they spread.
 func cosines(n, k, d int64) *torch.Tensor {
-	z := torch.Randn(torch.CPU, n, d).Normalize(1)
-	c := torch.Randn(torch.CPU, k, d).Normalize(1)
+	z := torch.Randn(torchtest.Device, n, d).Normalize(1)
+	c := torch.Randn(torchtest.Device, k, d).Normalize(1)
 	return torch.Linear(z, c, nil)
 }
 
@@ -33,7 +33,7 @@ func TestSinkhornEqualsPyTorch(t *testing.T) {
 			for _, iterations := range []int{1, 3, 10} {
 				name := fmt.Sprintf("n%d_k%d_eps%g_it%d", shape[0], shape[1], eps, iterations)
 				scores := file.Get(name + ".scores")
-				q := swav.Sinkhorn(torch.FromFloat32(scores.Data, scores.Shape...), eps, iterations)
+				q := swav.Sinkhorn(torchtest.Float32(scores.Data, scores.Shape...), eps, iterations)
 				diff := golden.MaxAbs(q.Float32s(), file.Get(name+".q").Data)
 				assert.LessOrEqual(t, diff, 1e-6, name)
 				worst = max(worst, diff)
@@ -73,7 +73,7 @@ func TestSinkhornBalancesPrototypes(t *testing.T) {
 	last := math.Inf(1)
 	for _, iterations := range []int{1, 3, 10, 100} {
 		q := swav.Sinkhorn(scores, 0.05, iterations)
-		torchtest.Close(t, "rows", q.SumDims(false, 1).Float32s(), torch.Ones(torch.Float32, torch.CPU, n).Float32s(), 1e-5)
+		torchtest.Close(t, "rows", q.SumDims(false, 1).Float32s(), torch.Ones(torch.Float32, torchtest.Device, n).Float32s(), 1e-5)
 		imbalance := q.SumDims(false, 0).DivScalar(float64(n) / k).AddScalar(-1).Abs().Max().Item()
 		assert.Less(t, imbalance, last, "%d iterations", iterations)
 		assert.GreaterOrEqual(t, q.Min().Item(), 0.0)
@@ -90,7 +90,7 @@ func TestSinkhornOfIdenticalRowsIsUniform(t *testing.T) {
 	scores := cosines(1, k, 8).Expand(n, k)
 	for _, iterations := range []int{1, 3, 10} {
 		q := swav.Sinkhorn(scores, 0.05, iterations)
-		uniform := torch.Full(1.0/k, torch.Float32, torch.CPU, n, k)
+		uniform := torch.Full(1.0/k, torch.Float32, torchtest.Device, n, k)
 		assert.LessOrEqual(t, golden.MaxAbs(q.Float32s(), uniform.Float32s()), 1e-6)
 	}
 }
@@ -126,9 +126,9 @@ func TestSinkhornSurvivesUnderflow(t *testing.T) {
 				for i := range data {
 					data[i] = at(i/k, i%k)
 				}
-				q := swav.Sinkhorn(torch.FromFloat32(data, n, k), epsilon, 10)
+				q := swav.Sinkhorn(torchtest.Float32(data, n, k), epsilon, 10)
 				require.Equal(t, 1.0, q.IsFinite().All().Item(), "%v", q.Float32s())
-				ones := torch.Ones(torch.Float32, torch.CPU, n).Float32s()
+				ones := torch.Ones(torch.Float32, torchtest.Device, n).Float32s()
 				torchtest.Close(t, "rows", q.SumDims(false, 1).Float32s(), ones, 1e-5)
 			})
 		}
@@ -142,7 +142,7 @@ func TestSinkhornWithManyPrototypes(t *testing.T) {
 	const n, k = 64, 16000
 	scores := cosines(n, k, 256)
 	q := swav.Sinkhorn(scores, 0.03, 10)
-	ones := torch.Ones(torch.Float32, torch.CPU, n).Float32s()
+	ones := torch.Ones(torch.Float32, torchtest.Device, n).Float32s()
 	torchtest.Close(t, "rows", q.SumDims(false, 1).Float32s(), ones, 1e-5)
 	got, want := q.Float32s(), oracle(scores.Float32s(), n, k, 0.03, 10)
 	assert.LessOrEqual(t, golden.MaxRel(got, want), 1e-4)

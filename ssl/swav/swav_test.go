@@ -36,7 +36,7 @@ func options() swav.Hyperparameters {
 func newSystem(t *testing.T, o swav.Hyperparameters) *swav.SwAV {
 	t.Helper()
 	torch.ManualSeed(20)
-	s, err := swav.New(pixels{}, torch.CPU, o)
+	s, err := swav.New(pixels{}, torchtest.Device, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { nn.Close(s) })
 	return s
@@ -45,7 +45,7 @@ func newSystem(t *testing.T, o swav.Hyperparameters) *swav.SwAV {
 // twoSizes are 2 large and 3 small crops of six images, the same for the same seed.
 func twoSizes(seed uint64) []*torch.Tensor {
 	torch.ManualSeed(seed)
-	return []*torch.Tensor{torch.Randn(torch.CPU, 2*batch, 3, 12, 12), torch.Randn(torch.CPU, 3*batch, 3, 6, 6)}
+	return []*torch.Tensor{torch.Randn(torchtest.Device, 2*batch, 3, 12, 12), torch.Randn(torchtest.Device, 3*batch, 3, 6, 6)}
 }
 
 func TestForwardShapesAndUnits(t *testing.T) {
@@ -95,7 +95,7 @@ func TestNoGradientThroughAssignments(t *testing.T) {
 
 	images := twoSizes(1)
 	z := s.Head.Forward(ctx, torch.Cat(0, s.Trunk.Forward(ctx, images[0]), s.Trunk.Forward(ctx, images[1]))).Normalize(1)
-	constant := torch.FromFloat32(out.Assignments.Float32s(), 2*batch, 10)
+	constant := torchtest.Float32(out.Assignments.Float32s(), 2*batch, 10)
 	swav.SwappedPrediction(s.Prototypes.Forward(ctx, z), constant, s.AssignCrops, batch, s.Temperature).Backward()
 	for i, g := range gradients(s) {
 		torchtest.Close(t, nn.Parameters(s)[i].Name, g, want[i], 1e-6)
@@ -125,7 +125,7 @@ func TestIdenticalImagesGiveUniformAssignments(t *testing.T) {
 		w := s.Prototypes.Weight()
 		w.CopyInPlace(w.Narrow(0, 0, 1).Expand(w.Shape()...).Clone())
 	})
-	same := torch.Ones(torch.Float32, torch.CPU, 2*batch, 3, 8, 8)
+	same := torch.Ones(torch.Float32, torchtest.Device, 2*batch, 3, 8, 8)
 	out := s.Forward(&nn.Context{Training: true}, []*torch.Tensor{same}, batch, 0)
 	for _, q := range out.Assignments.Float32s() {
 		assert.InDelta(t, 0.1, q, 1e-6)
@@ -139,7 +139,7 @@ func TestAutocastKeepsTheLossInFloat32(t *testing.T) {
 	s := newSystem(t, options())
 	want := s.Forward(&nn.Context{Training: true}, twoSizes(1), batch, 0)
 	for dtype, tol := range map[torch.DType]float64{torch.BFloat16: 0.05, torch.Float16: 0.005} {
-		torch.Autocast(torch.CPU, dtype, func() {
+		torch.Autocast(torchtest.Device, dtype, func() {
 			out := s.Forward(&nn.Context{Training: true}, twoSizes(1), batch, 0)
 			for _, x := range []*torch.Tensor{out.Loss, out.Scores, out.Embeddings, out.Assignments} {
 				assert.Equal(t, torch.Float32, x.DType())
@@ -228,7 +228,7 @@ func TestImpossibleOptions(t *testing.T) {
 	} {
 		o := options()
 		change(&o)
-		_, err := swav.New(pixels{}, torch.CPU, o)
+		_, err := swav.New(pixels{}, torchtest.Device, o)
 		require.ErrorContains(t, err, "assign_crops", what)
 	}
 }

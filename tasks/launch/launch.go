@@ -134,7 +134,7 @@ func (l *Launch) CheckMachine() (err error) {
 	if l.Device, err = torch.ParseDevice(l.device()); err != nil {
 		return fmt.Errorf("run.device: %w", err)
 	}
-	return nil
+	return torch.SetCUDAMath(torch.CUDAMath{TF32: l.Experiment.Run.TF32, Deterministic: l.Experiment.Run.Deterministic})
 }
 
 // device is run.device; of several processes on a machine with GPUs each takes its own.

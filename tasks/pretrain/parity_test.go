@@ -86,9 +86,9 @@ func newGoldenRun(t *testing.T, file *golden.File, channelsLast bool) *goldenRun
 
 // goldenSystem has the script's weights: the generator's by the script's names, batch norm as fresh but for its scales.
 func goldenSystem(t *testing.T) *swav.SwAV {
-	trunk, err := regnet.New(arch.Params{Depth: 6, W0: 32, WA: 32, WM: 2.2, GroupWidth: 16}, torch.CPU, 0)
+	trunk, err := regnet.New(arch.Params{Depth: 6, W0: 32, WA: 32, WM: 2.2, GroupWidth: 16}, torchtest.Device, 0)
 	require.NoError(t, err)
-	s, err := swav.New(trunk, torch.CPU, swav.Hyperparameters{
+	s, err := swav.New(trunk, torchtest.Device, swav.Hyperparameters{
 		Hidden: []int64{64}, Out: 32, BatchNorm: true, Prototypes: 24, Temperature: 0.1, Epsilon: 0.05, Iterations: 3,
 		AssignCrops: []int{0, 1}, QueueLength: 16, QueueStart: goldenQueueStart,
 	})

@@ -50,6 +50,9 @@ func Run(run string, step int64, e *config.Experiment) (r *Result, err error) {
 		if err != nil {
 			return fmt.Errorf("run.device: %w", err)
 		}
+		if err := torch.SetCUDAMath(torch.CUDAMath{TF32: e.Run.TF32, Deterministic: e.Run.Deterministic}); err != nil {
+			return err
+		}
 		engine, err := engineOf(e, kept, dev)
 		if err != nil {
 			return err

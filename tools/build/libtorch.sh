@@ -76,6 +76,16 @@ cuda_from_wheels() {
   pins libtorch >"$libtorch/CUDA"
 }
 
+# third_party/nccl/include: what libtorch's headers of its NCCL backend include. The libraries themselves are the machine's.
+ensure_nccl_headers() {
+  local tmp
+  [[ -f $tp/nccl/include/nccl.h ]] && return
+  need_pip
+  tmp=$(scratch nccl)
+  unpack_wheels ncclwheel "$tmp"
+  publish "$tmp" "$tp/nccl"
+}
+
 # --- a libtorch that is already on the machine --------------------------------------------------
 
 libtorch_version() { # libtorch_version FOLDER: its version, empty if it is none

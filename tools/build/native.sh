@@ -165,6 +165,13 @@ build_shim() {
     "$(shim_flags)" "-Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/*.cc
 }
 
+# The part of the shim that needs CUDA, in a library of its own: torch/shim/nccl/nccl.h says why. It links without CUDA.
+build_nccl() {
+  build_library "$tp/shim/libseernccl.so" "$tp/.obj/nccl" \
+    "$(cxx_flags) -O2 -I$root/torch/shim/nccl/types -isystem $tp/nccl/include" \
+    "-Wl,-rpath,\$ORIGIN/../libtorch/lib" "$root"/torch/shim/nccl/*.cc
+}
+
 # The shim under AddressSanitizer, for a pass of the tests: beside the other one, with the same name.
 build_sanitized_shim() {
   write_header_sum
@@ -181,4 +188,8 @@ build_native() {
   (build_gotorch)
   wait "$headers" || exit 1
   build_shim
+  if [[ -f $libtorch/CUDA || -f $tp/shim/libseernccl.so ]]; then
+    ensure_nccl_headers
+    build_nccl
+  fi
 }

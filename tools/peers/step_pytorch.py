@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The peer of `seer bench step`: the same SwAV step in eager PyTorch and torchvision.
+"""The peer of `seer bench step`: the same SwAV step in PyTorch and torchvision, eager or (--compile) by torch.compile.
 
     python tools/peers/step_pytorch.py --arch regnet_y_400mf --batch 16 --crops 2x96,4x48 \
            --hidden 2048,2048 --out 256 --prototypes 3000 --precision bf16 --channels-last --steps 6 --json
@@ -12,7 +12,7 @@ With --checkpoint, torch.utils.checkpoint (not reentrant) computes stem and bloc
 backward pass; "selective" keeps the outputs of convolutions (create_selective_checkpoint_contexts).
 
 Written as a careful user of PyTorch would: set_to_none, foreach optimizer and foreach LARC without
-host synchronisation, all cores, no torch.compile (the comparison is with eager execution). Prints
+host synchronisation, all cores, cuDNN autotuning. Prints
 one JSON line with the fields of `seer bench step`.
 """
 import argparse
@@ -69,12 +69,14 @@ def checkpointed(trunk, how):
 
 
 class System(nn.Module):
-    def __init__(self, arch, hidden, out, prototypes, how):
+    def __init__(self, arch, hidden, out, prototypes, how, compiled):
         super().__init__()
         self.trunk = torchvision.models.get_model(arch)
         width = self.trunk.fc.in_features
         self.trunk.fc = nn.Identity()
         self.trunk = checkpointed(self.trunk, how)
+        if compiled:
+            self.trunk = torch.compile(self.trunk)
         layers = []
         for h in hidden:
             layers += [nn.Linear(width, h), nn.BatchNorm1d(h), nn.ReLU(inplace=True)]
@@ -135,7 +137,7 @@ class Step:
     def __init__(self, a, device):
         self.a, self.device = a, device
         self.format = torch.channels_last if a.channels_last else torch.contiguous_format
-        self.system = System(a.arch, a.hidden, a.out, a.prototypes, a.checkpoint).to(device, memory_format=self.format).train()
+        self.system = System(a.arch, a.hidden, a.out, a.prototypes, a.checkpoint, a.compile).to(device, memory_format=self.format).train()
         self.parameters = list(self.system.parameters())
         self.opt = torch.optim.SGD(self.parameters, lr=LR, momentum=MOMENTUM, foreach=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=a.precision == "fp16")
@@ -204,6 +206,8 @@ def arguments():
     p.add_argument("--device", default="cpu")
     p.add_argument("--channels-last", action="store_true")
     p.add_argument("--checkpoint", choices=("none", "selective", "blocks", "stages"), default="none", help="what is computed again")
+    p.add_argument("--compile", action="store_true", help="the trunk by torch.compile")
+    p.add_argument("--tf32", action=argparse.BooleanOptionalAction, default=True, help="TF32 in convolutions")
     p.add_argument("--steps", type=int, default=6, help="measured steps, after two that are not")
     p.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice, one a core")
     p.add_argument("--json", action="store_true")
@@ -231,6 +235,7 @@ def main():
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(0)
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = True, a.tf32
     device = torch.device(a.device)
     step = Step(a, device)
     groups = [torch.randint(0, 256, (count * a.batch, size, size, 3), dtype=torch.uint8) for count, size in a.crops]
@@ -243,12 +248,13 @@ def main():
             torch.cuda.synchronize(device)
         if i >= WARMUP_STEPS:
             ms.append((time.perf_counter() - start) * 1000)
+    on_device = round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if device.type == "cuda" else None
     median, most = statistics.median(ms), peak()
     result = dict(
-        program=f"pytorch {torch.__version__}", arch=a.arch, device=a.device, precision=a.precision,
+        program=f"pytorch {torch.__version__}{' compiled' * a.compile}", arch=a.arch, device=a.device, precision=a.precision,
         channels_last=a.channels_last, batch=a.batch, threads=torch.get_num_threads(), ms_median=round(median, 1),
         ms_min=round(min(ms), 1), img_s=round(a.batch / median * 1000, 1),
-        before_rss_mb=round(before, 1), step_rss_mb=round(most - before, 1), peak_rss_mb=round(most, 1), checkpoint=a.checkpoint,
+        peak_device_mb=on_device, before_rss_mb=round(before, 1), step_rss_mb=round(most - before, 1), peak_rss_mb=round(most, 1), checkpoint=a.checkpoint,
         tensors_mb=round(tensors(lambda: step(groups)), 1) if device.type == "cpu" else None, loss=loss)
     if a.json:
         print(json.dumps(result))

@@ -186,6 +186,8 @@ char *ct_update_scale_(ct_tensor scale, ct_tensor growth_tracker, ct_tensor foun
 char *ct_load_cuda(const char *library); /* dlopen of libtorch_cuda; its message when it cannot be loaded */
 int ct_cuda_count(void);
 char *ct_synchronize(int32_t device_type, int32_t device_index);
+// How GPUs compute: TF32 in convolutions of float32, and the same bits every time at the price of speed.
+char *ct_set_cuda_math(int tf32, int deterministic);
 void ct_set_threads(int n);
 int ct_threads(void);
 const char *ct_version(void);

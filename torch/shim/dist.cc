@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// dist.cc - many processes over c10d: a store where they meet, groups, and collectives over Gloo.
+// dist.cc - many processes over c10d: a store where they meet, groups, and collectives over Gloo and NCCL.
 #include "dist.h"
 
 #include <c10/util/Logging.h>
+#include <dlfcn.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "guard.h"
+#include "nccl/nccl.h"
 
 using namespace seer;
 
@@ -20,11 +22,27 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-void all_reduce(const Group &g, c10d::ReduceOp::RedOpType op, at::Tensor x) {
+void all_reduce(Group &g, c10d::ReduceOp::RedOpType op, at::Tensor x) {
   c10d::AllreduceOptions o;
   o.reduceOp = op;
   std::vector<at::Tensor> xs{std::move(x)};
-  g.backend->allreduce(xs, o)->wait();
+  g.on(xs[0]).allreduce(xs, o)->wait();
+}
+
+// The library lies beside this one, wherever that was found.
+seer_nccl_open_t *nccl() {
+  static auto open = []() -> seer_nccl_open_t * {
+    Dl_info self;
+    TORCH_CHECK(dladdr(reinterpret_cast<void *>(&nccl), &self) != 0, "the shim does not find itself");
+    std::string path = self.dli_fname;
+    path = path.substr(0, path.rfind('/') + 1) + "libseernccl.so";
+    auto library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    TORCH_CHECK(library != nullptr, "NCCL is not there, over which tensors on a GPU travel: ", dlerror());
+    auto found = reinterpret_cast<seer_nccl_open_t *>(dlsym(library, "seer_nccl_open"));
+    TORCH_CHECK(found != nullptr, path, " is of another version of seer");
+    return found;
+  }();
+  return open;
 }
 
 // c10d writes what it throws, and every attempt to connect, to standard error as well, with a stack each. Whoever looks for
@@ -45,14 +63,20 @@ struct Work {
 
 namespace seer {
 
-void Group::sum_(at::Tensor x) const { all_reduce(*this, c10d::ReduceOp::SUM, std::move(x)); }
+c10d::Backend &Group::on(const at::Tensor &x) {
+  if (x.is_cpu()) return *host;
+  if (!device) nccl()(c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank, size, seconds, device);
+  return *device;
+}
 
-at::Tensor Group::gather(const at::Tensor &x) const {
+void Group::sum_(at::Tensor x) { all_reduce(*this, c10d::ReduceOp::SUM, std::move(x)); }
+
+at::Tensor Group::gather(const at::Tensor &x) {
   auto shape = x.sizes().vec();
   shape.insert(shape.begin(), size);
   // Gloo tells the members' parts apart in the first dimension.
   auto in = x.detach().reshape({-1}).contiguous(), out = at::empty({size * in.numel()}, in.options());
-  backend->_allgather_base(out, in)->wait();
+  on(in)._allgather_base(out, in)->wait();
   return out.view(shape);
 }
 
@@ -103,12 +127,16 @@ char *ct_group_open(ct_store s, const char *prefix, const char *address, int ran
     auto o = c10d::ProcessGroupGloo::Options::create(milliseconds(seconds));
     o->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
     auto own = c10::make_intrusive<c10d::PrefixStore>(prefix, store(s));
-    *out = new Group{c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, size, o), rank, size};
+    *out = new Group{own, c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, size, o), nullptr, rank, size, seconds};
   });
 }
 
 char *ct_group_set_timeout(ct_group g, double seconds) {
-  return guard([&] { group(g).backend->setTimeout(milliseconds(seconds)); });
+  return guard([&] {
+    group(g).seconds = seconds;
+    group(g).host->setTimeout(milliseconds(seconds));
+    if (group(g).device) group(g).device->setTimeout(milliseconds(seconds));
+  });
 }
 
 void ct_group_free(ct_group g) { delete static_cast<Group *>(g); }
@@ -135,13 +163,13 @@ char *ct_broadcast_(ct_group g, ct_tensor x, int root) {
     c10d::BroadcastOptions o;
     o.rootRank = root;
     std::vector<at::Tensor> xs{ref(x).detach().contiguous()};
-    group(g).backend->broadcast(xs, o)->wait();
+    group(g).on(xs[0]).broadcast(xs, o)->wait();
     if (!xs[0].is_alias_of(ref(x))) ref(x).copy_(xs[0]);
   });
 }
 
 char *ct_barrier(ct_group g) {
-  return guard([&] { group(g).backend->barrier()->wait(); });
+  return guard([&] { group(g).host->barrier()->wait(); });
 }
 
 char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
@@ -160,7 +188,7 @@ char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
     }
     at::_foreach_copy_(w->views, w->tensors);
     std::vector<at::Tensor> xs{w->flat};
-    w->pending = group(g).backend->allreduce(xs);
+    w->pending = group(g).on(w->flat).allreduce(xs);
     *out = w.release();
   });
 }

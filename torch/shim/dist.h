@@ -9,14 +9,19 @@
 
 namespace seer {
 
-// A group of processes with a rank each. Its members call its collectives in the same order.
+// A group of processes with a rank each. Its members call its collectives in the same order. Tensors on the CPU travel by
+// Gloo, those on a GPU by NCCL, which is opened with the first of them.
 struct Group {
-  c10::intrusive_ptr<c10d::Backend> backend;
+  c10::intrusive_ptr<c10d::Store> store;  // under the group's own prefix
+  c10::intrusive_ptr<c10d::Backend> host, device;
   int rank, size;
+  double seconds;  // that collectives wait
+
+  c10d::Backend &on(const at::Tensor &x);
 
   // Both wait until all members have taken part.
-  void sum_(at::Tensor x) const;
-  at::Tensor gather(const at::Tensor &x) const;  // [size, ...]
+  void sum_(at::Tensor x);
+  at::Tensor gather(const at::Tensor &x);  // [size, ...]
 };
 
 inline Group &group(ct_group g) { return *static_cast<Group *>(g); }

@@ -20,11 +20,11 @@ namespace {
 
 struct Statistics {
   at::Tensor mean, var;  // float32 [C]; var divides by N
-  double count;          // N
+  at::Tensor count;      // N, a scalar that stays on the device: reading it would wait for all that is under way there
 };
 
 // The merge is exact to float64: the sums of large batches cancel.
-Statistics merged(const Group &g, const at::Tensor &x) {
+Statistics merged(Group &g, const at::Tensor &x) {
   auto channels = x.size(1);
   auto f32 = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
   // Given float32 statistics, which it moves by nothing, it computes in float32 for any type of x.
@@ -35,7 +35,7 @@ Statistics merged(const Group &g, const at::Tensor &x) {
   auto total = counts.sum();
   auto m = (means * counts).sum(0) / total;
   auto v = ((vars + (means - m).square()) * counts).sum(0) / total;
-  return {m.to(at::kFloat), v.to(at::kFloat), total.item<double>()};
+  return {m.to(at::kFloat), v.to(at::kFloat), total.to(at::kFloat)};
 }
 
 void follow(const std::optional<at::Tensor> &running, const at::Tensor &now, double momentum) {
@@ -54,19 +54,18 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
                             int64_t group_address) {
     auto s = merged(*reinterpret_cast<Group *>(group_address), x);
     follow(running_mean, s.mean, momentum);
-    follow(running_var, s.var * (s.count / std::max(s.count - 1, 1.0)), momentum);
-    ctx->save_for_backward({x, w, s.mean, s.var});
+    follow(running_var, s.var * (s.count / (s.count - 1).clamp_min(1)), momentum);
+    ctx->save_for_backward({x, w, s.mean, s.var, s.count});
     ctx->saved_data["group"] = group_address;
-    ctx->saved_data["count"] = s.count;
     ctx->saved_data["eps"] = eps;
     return normalise(x, w, b, s.mean, s.var, eps);
   }
 
   static variable_list backward(AutogradContext *ctx, variable_list grads) {
     auto saved = ctx->get_saved_variables();
-    auto &x = saved[0], &w = saved[1], &mean = saved[2], &var = saved[3];
+    auto &x = saved[0], &w = saved[1], &mean = saved[2], &var = saved[3], &count = saved[4];
     auto &g = *reinterpret_cast<Group *>(ctx->saved_data["group"].toInt());
-    auto count = ctx->saved_data["count"].toDouble(), eps = ctx->saved_data["eps"].toDouble();
+    auto eps = ctx->saved_data["eps"].toDouble();
     auto [dx, dw, db] = at::native_batch_norm_backward(grads[0], x, w, mean, var, {}, {}, false, eps, {true, true, true});
     auto sums = at::stack({dw, db});
     g.sum_(sums);

@@ -42,6 +42,16 @@ char *ct_synchronize(int32_t type, int32_t index) {
   });
 }
 
+char *ct_set_cuda_math(int tf32, int deterministic) {
+  return guard([&] {
+    auto &context = at::globalContext();
+    context.setAllowTF32CuDNN(tf32 != 0);
+    context.setDeterministicCuDNN(deterministic != 0);
+    context.setDeterministicAlgorithms(deterministic != 0, /*warn_only=*/true);
+    context.setBenchmarkCuDNN(deterministic == 0);  // its choice depends on timings
+  });
+}
+
 void ct_set_threads(int n) { at::set_num_threads(n); }
 
 int ct_threads(void) { return at::get_num_threads(); }

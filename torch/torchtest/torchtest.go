@@ -11,6 +11,39 @@ import (
 	"seer/torch"
 )
 
+// Device is where the tests compute that compare with numbers of other libraries: the CPU, or what SEER_TEST_DEVICE names.
+// Convolutions are exact there.
+var Device = device()
+
+func device() torch.Device {
+	name := os.Getenv("SEER_TEST_DEVICE")
+	if name == "" {
+		return torch.CPU
+	}
+	dev, err := torch.ParseDevice(name)
+	if err == nil {
+		err = torch.SetCUDAMath(torch.CUDAMath{Deterministic: true})
+	}
+	if err != nil {
+		panic("SEER_TEST_DEVICE: " + err.Error())
+	}
+	return dev
+}
+
+// On is x on the device of the tests.
+func On(x *torch.Tensor) *torch.Tensor {
+	if Device == torch.CPU {
+		return x
+	}
+	return x.ToDevice(Device)
+}
+
+// Float32 is [torch.FromFloat32] on the device of the tests.
+func Float32(data []float32, shape ...int64) *torch.Tensor { return On(torch.FromFloat32(data, shape...)) }
+
+// Int64 is [torch.FromInt64] on the device of the tests.
+func Int64(data []int64, shape ...int64) *torch.Tensor { return On(torch.FromInt64(data, shape...)) }
+
 // Main runs the tests of a package on one thread an operation: go test runs several packages at once, and OpenMP's
 // threads spin while they wait for each other, which on a busy machine takes ten times as long. A package calls it from
 // its TestMain.
