@@ -39,7 +39,9 @@ func On(x *torch.Tensor) *torch.Tensor {
 }
 
 // Float32 is [torch.FromFloat32] on the device of the tests.
-func Float32(data []float32, shape ...int64) *torch.Tensor { return On(torch.FromFloat32(data, shape...)) }
+func Float32(data []float32, shape ...int64) *torch.Tensor {
+	return On(torch.FromFloat32(data, shape...))
+}
 
 // Int64 is [torch.FromInt64] on the device of the tests.
 func Int64(data []int64, shape ...int64) *torch.Tensor { return On(torch.FromInt64(data, shape...)) }
