@@ -17,13 +17,15 @@ source "$here/tools/build/debian.sh"
 source "$here/tools/build/verbs.sh"
 # shellcheck source=tools/build/test.sh
 source "$here/tools/build/test.sh"
+# shellcheck source=tools/build/dist.sh
+source "$here/tools/build/dist.sh"
 
 main() {
   local verb=${1:-build}
   if (($#)); then shift; fi
   case $verb in
   -h | --help | help) help_main && exit ;;
-  build | demo | test | fetch | env | golden | clean) ;;
+  build | dist | demo | test | fetch | env | golden | clean) ;;
   *) die "unknown verb $verb" "./build.sh --help lists them" ;;
   esac
   case ${1:-} in

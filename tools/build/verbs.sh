@@ -7,6 +7,7 @@ help_main() {
 usage: ./build.sh [VERB] [--help]
 
   build    set up all that is missing and build bin/seer (default)
+  dist     one archive for machines without Go and compiler: program, libraries, experiments
   demo     build, pretrain and probe a small trunk on Fashion-MNIST: some minutes
   test     set up all that is missing and run the whole test suite
   fetch    bring everything that comes from the network, build nothing
@@ -36,6 +37,17 @@ libtorch is looked for in this order:
   3. the torch package of the python3 on the PATH, if it has exactly the wanted version
   4. else its CPU part is fetched by pip (437 MB on disk) and checked against third_party/VERSIONS
 SEER_CUDA=1 fetches the CUDA part too. The same bin/seer then uses both.
+TXT
+}
+
+help_dist() {
+  cat <<'TXT'
+usage: ./build.sh dist [--accept]
+
+Makes dist/seer-VERSION-linux-x86_64.tar.zst: program, libraries, experiments, docs, a Containerfile and a SLURM script.
+Unpacked anywhere with glibc 2.34 or newer it takes the libtorch of a Python's PyTorch, CPU or CUDA.
+--accept adds the tests as programs, for tools/gpu/accept.sh in that folder. tools/dist_check.sh tries the archive in an
+empty root.
 TXT
 }
 
@@ -188,7 +200,7 @@ verb_golden() {
   if (($#)); then "$venv/bin/python" "$@"; else PYTHON=$venv/bin/python tools/golden/make.sh; fi
 }
 
-remove_built() { rm -rf "${root:?}/bin" "$root/go.work" "$root/go.work.sum" "$tp/.obj" "$tp/.tmp" "$tp/shim" "$gotorch"; }
+remove_built() { rm -rf "${root:?}/bin" "$root/dist" "$root/go.work" "$root/go.work.sum" "$tp/.obj" "$tp/.tmp" "$tp/shim" "$gotorch"; }
 
 verb_clean() {
   case ${1:-} in
