@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # ./build.sh dist: one folder that runs where there is no Go and no compiler, with the libtorch of a Python beside it.
 
-# What the program itself does not use: AV1 and HEVC encoders, and a second AV1 decoder, that Debian's libavif and libheif
-# name as needed. Empty libraries of their names stand in for 32 MB; their functions are only looked up when called.
+# What the program itself does not use: AV1 and HEVC encoders, and other AV1 decoders than dav1d, that Debian's libavif and
+# libheif name as needed. Libraries with their names and without their 32 MB stand in: each function gives 0.
 stubbed_libraries=(libx265 libSvtAv1Enc libaom librav1e libgav1)
 
 # Libraries that every machine with glibc and a C++ program has.
@@ -32,11 +32,13 @@ library_of() {
 copy_library() {
   local name=$1 to=$2 file
   [[ -e $to/$name ]] || is_base_library "$name" && return
+  file=$(library_of "$name")
   if is_stubbed "$name"; then
-    echo | "${CC:-gcc}" -shared -x c - -nostdlib "-Wl,-soname,$name" -o "$to/$name"
+    nm -D --defined-only "$file" | awk '$2 ~ /[TDBRW]/ { sub(/@.*/, "", $3); print "long " $3 "(void) { return 0; }" }' | sort -u |
+      grep -E '^long (aom|x265|svt|rav1e|Libgav1)' | "${CC:-gcc}" -shared -Os -w -x c - -nostdlib "-Wl,-soname,$name" -o "$to/$name"
+    strip --strip-unneeded "$to/$name"
     return
   fi
-  file=$(library_of "$name")
   install -m 644 "$(realpath "$file")" "$to/$name"
   strip --strip-unneeded "$to/$name"
   # shellcheck disable=SC2016 # $ORIGIN is for the dynamic linker

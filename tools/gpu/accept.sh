@@ -46,12 +46,14 @@ say() { printf '[%4d s] %s\n' "$SECONDS" "$*" >&2; }
 wanted() { [[ ,$stages, == *,$1,* ]]; }
 row() { printf 'check\t%s\t%s\t%s\n' "$1" "$2" "$3" >>"$rows"; } # row NAME ok|FAILED DETAIL
 
-# check NAME LOG COMMAND...: a row with the last line of the log where the command fails.
+# check NAME LOG COMMAND...: a row with the last line of the log.
 check() {
   local name=$1 log=$out/$2.log
   shift 2
   say "$name"
-  if "$@" >"$log" 2>&1; then row "$name" ok ""; else row "$name" FAILED "$(tail -n 1 "$log" | tr '\t|' '  ' | cut -c 1-160)"; fi
+  local found=ok
+  "$@" >"$log" 2>&1 || found=FAILED
+  row "$name" $found "$(tail -n 1 "$log" | tr '\t|' '  ' | cut -c 1-160)"
 }
 
 # One process at a time on the device; the libraries are those that the launcher finds.
