@@ -22,10 +22,16 @@ import (
 
 // A wrong layer is off by per cents, float32 rounding by a few 1e-5 (metadata fp32_* of the golden file). A gradient's
 // norm is off by more: an input of a ReLU that rounds to the other side of zero moves some by 3e-4.
-const (
-	tolerance     = 1e-4
-	normTolerance = 1e-3
-)
+const tolerance = 1e-4
+
+// normTolerance is larger where another library computes than the one that the references are of: more inputs round to the
+// other side then, and of these small images the last stage has eight values a channel.
+func normTolerance() float64 {
+	if torchtest.Device == torch.CPU {
+		return 1e-3
+	}
+	return 2e-2
+}
 
 // reduced is what the golden file's script runs of a large network.
 func reduced(n sketch.Network) (sketch.Network, int64) {
@@ -101,6 +107,6 @@ func (p parity) norms() {
 		scope := torch.NewScope()
 		got := math.Sqrt(e.Tensor.Grad().To(torch.Float64).Square().Sum().Item())
 		scope.Close()
-		p.worst.Within(p.t, "gradient norms", e.Name, got, float64(want[i]), float64(want[i]), normTolerance)
+		p.worst.Within(p.t, "gradient norms", e.Name, got, float64(want[i]), float64(want[i]), normTolerance())
 	}
 }

@@ -31,6 +31,10 @@ func regions(n int) []torch.Region {
 
 func TestRoIAlignEqualsTorchvision(t *testing.T) {
 	torchtest.NoLeaks(t)
+	tolerance := 2e-5
+	if torchtest.Device != torch.CPU {
+		tolerance = 1e-4 // grid_sampler takes places as shares of the map
+	}
 	want, err := golden.Load("maskrcnn.safetensors")
 	require.NoError(t, err)
 	shape := []int64{2, 3, 19, 25}
@@ -44,9 +48,9 @@ func TestRoIAlignEqualsTorchvision(t *testing.T) {
 				}
 				x.SetRequiresGrad(true)
 				y := torch.RoIAlign([]*torch.Tensor{x}, []float64{1. / 8}, regions(16), 7, sampling, aligned)
-				assert.Less(t, golden.MaxRel(y.Detach().Float32s(), want.Get(key).Data), 2e-5, key)
+				assert.Less(t, golden.MaxRel(y.Detach().Float32s(), want.Get(key).Data), tolerance, key)
 				y.BackwardWith(torchtest.Float32(golden.Tensor("gradient", y.Shape(), 1, golden.Seed), y.Shape()...))
-				assert.Less(t, golden.MaxRel(x.Grad().Float32s(), want.Get(key+".gradient").Data), 2e-5, key)
+				assert.Less(t, golden.MaxRel(x.Grad().Float32s(), want.Get(key+".gradient").Data), tolerance, key)
 				assert.Equal(t, last, x.Grad().ChannelsLast())
 			}
 		}

@@ -14,6 +14,7 @@ on; steps with every way of recomputation; steps beside eager PyTorch and torch.
   --stages LIST      of doctor,tests,resume,memory,step (all)
   --archs LIST       trunks of the step stage (regnet_y_8gf,regnet_y_16gf,regnet_y_32gf,regnet_y_128gf)
   --compile LIST     trunks that torch.compile is timed on (regnet_y_16gf)
+  --plans LIST       of the memory stage, on the first trunk (none,selective,blocks,stages)
   --batch N          images a step (32)
   --crops LIST       of a step (2x224,4x96)
   --precisions LIST  of the step stage (bf16)
@@ -24,10 +25,10 @@ TXT
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 device=cuda stages=doctor,tests,resume,memory,step archs=regnet_y_8gf,regnet_y_16gf,regnet_y_32gf,regnet_y_128gf
-compile=regnet_y_16gf batch=32 crops=2x224,4x96 precisions=bf16 steps=10 out=accept-results
+compile=regnet_y_16gf plans=none,selective,blocks,stages batch=32 crops=2x224,4x96 precisions=bf16 steps=10 out=accept-results
 while (($#)); do
   case $1 in
-  --device | --stages | --archs | --compile | --batch | --crops | --precisions | --steps | --out) declare "${1#--}=$2" && shift ;;
+  --device | --stages | --archs | --compile | --plans | --batch | --crops | --precisions | --steps | --out) declare "${1#--}=$2" && shift ;;
   -h | --help) usage && exit ;;
   *) usage >&2 && exit 2 ;;
   esac
@@ -40,7 +41,7 @@ rows=$out/rows.tsv
 : >"$rows"
 cd "$here" || exit 1
 seer=$here/seer
-peer="python3 $here/tools/peers/step_pytorch.py"
+peer=(python3 "$here/tools/peers/step_pytorch.py")
 
 say() { printf '[%4d s] %s\n' "$SECONDS" "$*" >&2; }
 wanted() { [[ ,$stages, == *,$1,* ]]; }
@@ -63,7 +64,7 @@ test_program() { # test_program FILE
   say "tests of ${name//-//}"
   mkdir -p "$out/work"
   (cd "$out/work" && LD_LIBRARY_PATH=$libtorch/lib SEER_TEST_DEVICE=$device SEER_GOLDEN=$here/accept/golden \
-    "$1" -test.v -test.run "$(tests_of "$name")") >"$log" 2>&1
+    "$1" -test.v -test.run "$(tests_of "$name")" -test.skip Processes) >"$log" 2>&1
   local status=$? passed failed
   passed=$(grep -c '^--- PASS' "$log") failed=$(grep -c '^--- FAIL' "$log")
   found=$(grep -oE '[0-9.]+e-[0-9]+' "$log" | sort -g | tail -n 1)
@@ -74,7 +75,8 @@ test_program() { # test_program FILE
   fi
 }
 
-# What of a package depends on the device: the rest is Go, or draws from the CPU's generator.
+# What of a package depends on the device: the rest is Go, or draws from the CPU's generator. Tests of many processes would
+# need a GPU for each.
 tests_of() {
   case $1 in
   torch-dist) echo OnTheDevice ;;
@@ -126,15 +128,19 @@ step() { # step NAME COMMAND...: its JSON line as a row
   fi
 }
 
-steps_of() { # steps_of ARCH PRECISION LAYOUT CHECKPOINT COMPILE
+steps_of() { # steps_of ARCH PRECISION LAYOUT CHECKPOINT WHO...: seer, eager and compile
   local -a same=(--arch "$1" --batch "$batch" --crops "$crops" --hidden 8192,8192 --out 256 --prototypes 3000 --precision "$2"
     --steps "$steps" --device "$device" --checkpoint "$4" --json)
   [[ $3 == row-major ]] || same+=(--channels-last)
-  step "$1 $2 $3 $4 seer" "$seer" bench step "${same[@]}"
-  # shellcheck disable=SC2086 # a command and its argument
-  step "$1 $2 $3 $4 eager" $peer "${same[@]}"
-  # shellcheck disable=SC2086
-  [[ $5 != yes ]] || step "$1 $2 $3 $4 compile" $peer "${same[@]}" --compile
+  local name="$1 $2 $3 $4" who
+  shift 4
+  for who in "$@"; do
+    case $who in
+    seer) step "$name seer" "$seer" bench step "${same[@]}" ;;
+    eager) step "$name eager" "${peer[@]}" "${same[@]}" ;;
+    compile) step "$name compile" "${peer[@]}" "${same[@]}" --compile ;;
+    esac
+  done
 }
 
 libtorch=${LIBTORCH:-$(python3 -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])')}
@@ -149,23 +155,19 @@ if wanted resume; then
   cd "$here" || exit 1
 fi
 if wanted memory; then
-  for plan in none selective blocks stages; do
-    if [[ $plan == selective ]]; then
-      step "$plan seer" "$seer" bench step --arch "${archs%%,*}" --batch "$batch" --crops "$crops" --hidden 8192,8192 --prototypes 3000 \
-        --precision bf16 --channels-last --steps "$steps" --device "$device" --checkpoint selective --json
-    else
-      steps_of "${archs%%,*}" bf16 channels-last "$plan" no
-    fi
+  for plan in ${plans//,/ }; do
+    steps_of "${archs%%,*}" bf16 channels-last "$plan" seer eager
   done
 fi
 if wanted step; then
   for arch in ${archs//,/ }; do
     for precision in ${precisions//,/ }; do
       for layout in channels-last row-major; do
-        compiled=no
-        [[ ,$compile, != *,$arch,* || $layout != channels-last ]] || compiled=yes
-        [[ $arch,$precision,$layout == "${archs%%,*},bf16,channels-last" ]] && wanted memory && continue # has been measured
-        steps_of "$arch" "$precision" "$layout" none "$compiled"
+        who=(seer eager)
+        # The memory stage has timed these.
+        if [[ $arch,$precision,$layout == "${archs%%,*},bf16,channels-last" ]] && wanted memory; then who=(); fi
+        [[ ,$compile, != *,$arch,* || $layout != channels-last ]] || who+=(compile)
+        steps_of "$arch" "$precision" "$layout" none "${who[@]}"
       done
     done
   done

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -213,7 +214,7 @@ at::Tensor composed(const at::Tensor &image, const std::vector<Region> &all, int
   auto x = places(0, sx), y = places(1, sy);
   auto inside = [](const at::Tensor &v, int64_t size) { return (v >= -1.0).logical_and(v <= static_cast<double>(size)); };
   auto along = [](const at::Tensor &v, int64_t size) { return v.clamp(0, size - 1) * (2.0 / std::max<int64_t>(size - 1, 1)) - 1.0; };
-  at::IntArrayRef grid{k, side * sy, side * sx};
+  const std::array<int64_t, 3> grid{k, side * sy, side * sx};
   auto points = at::stack({along(x, w).unsqueeze(1).expand(grid), along(y, h).unsqueeze(2).expand(grid)}, 3);
   auto v = at::grid_sampler_2d(image, points.view({1, k * side * sy, side * sx, 2}), 0, 1, true);
   v = v.view({image.size(1), k, side * sy, side * sx}) * inside(y, h).unsqueeze(2).logical_and(inside(x, w).unsqueeze(1)).to(v.scalar_type());
@@ -236,7 +237,10 @@ at::Tensor composed_all(const std::vector<at::Tensor> &maps, const std::vector<R
     parts.push_back(composed(maps[key[0]].narrow(0, key[1], 1).to(at::kFloat), some, side));
   }
   auto index = at::tensor(order, at::kLong).to(maps[0].device());
-  return at::cat(parts).index_select(0, index);
+  auto out = at::cat(parts).index_select(0, index);
+  // A sum over nothing: a map that no region is in gets zeros as its gradient, as from the kernel.
+  for (auto &m : maps) out = out + m.narrow(0, 0, 0).sum().to(at::kFloat);
+  return out;
 }
 
 }  // namespace
