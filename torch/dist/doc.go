@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Package dist lets processes compute together: collectives over c10d, which PyTorch's own distributed training stands on.
-// It is the only package that uses c10d. On the CPU the messages go over Gloo.
+// It is the only package that uses c10d. Tensors on the CPU travel over Gloo, those on a GPU over NCCL.
 //
 // Processes meet in a [Store], of which one of them, or whoever started them, is the server. Those that are in a [Group]
 // have ranks there and call its collectives in the same order. A nil *Group is the group of a process by itself: its
