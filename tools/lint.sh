@@ -56,6 +56,6 @@ check "dead code" tool deadcode -test ./...
 check "licence lines" licence_lines
 check "loose ends" loose_ends
 if command -v shellcheck >/dev/null; then
-  check shellcheck shellcheck -x -a build.sh tools/*.sh .ci/run
+  check shellcheck shellcheck -x -a build.sh tools/*.sh tools/gpu/*.sh tools/dist/seer tools/dist/cluster/*.sbatch .ci/run
 fi
 exit "$failed"

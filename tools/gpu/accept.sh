@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Accepts a machine: one command in the folder that ./build.sh dist --accept made, without a network, Go or a compiler.
+# shellcheck disable=SC2317 # some functions are called by name
 set -uo pipefail
 
 usage() {
@@ -66,12 +67,13 @@ test_program() { # test_program FILE
   (cd "$out/work" && LD_LIBRARY_PATH=$libtorch/lib SEER_TEST_DEVICE=$device SEER_GOLDEN=$here/accept/golden \
     "$1" -test.v -test.run "$(tests_of "$name")" -test.skip Processes) >"$log" 2>&1
   local status=$? passed failed
+  ((status == 0)) || tail -n 1 "$log" >&2
   passed=$(grep -c '^--- PASS' "$log") failed=$(grep -c '^--- FAIL' "$log")
   found=$(grep -oE '[0-9.]+e-[0-9]+' "$log" | sort -g | tail -n 1)
   if ((status == 0 && passed > 0)); then
     row "tests of ${name//-//}" ok "$passed tests${found:+, largest relative error $found}"
   else
-    row "tests of ${name//-//}" FAILED "$failed of $((passed + failed)): $(grep '^--- FAIL' "$log" | awk '{print $3}' | tr '\n' ' ' | cut -c 1-120)$(((passed + failed)) || tail -n 1 "$log" | cut -c 1-120)"
+    row "tests of ${name//-//}" FAILED "$failed of $((passed + failed)): $(grep '^--- FAIL' "$log" | awk '{print $3}' | tr '\n' ' ' | cut -c 1-120)"
   fi
 }
 
