@@ -131,7 +131,7 @@ step() { # step NAME COMMAND...: its JSON line as a row
 }
 
 steps_of() { # steps_of ARCH PRECISION LAYOUT CHECKPOINT WHO...: seer, eager and compile
-  local -a same=(--arch "$1" --batch "$batch" --crops "$crops" --hidden 8192,8192 --out 256 --prototypes 3000 --precision "$2"
+  local -a same=(--arch "$1" --batch "$batch" --crops "$crops" --hidden "8192,8192" --out 256 --prototypes 3000 --precision "$2"
     --steps "$steps" --device "$device" --checkpoint "$4" --json)
   [[ $3 == row-major ]] || same+=(--channels-last)
   local name="$1 $2 $3 $4" who
