@@ -20,6 +20,7 @@ import (
 	"seer/data/datatest"
 	"seer/eval"
 	"seer/internal/golden"
+	"seer/sweep"
 )
 
 const repository = "../.."
@@ -200,7 +201,7 @@ func documentExamples(t *testing.T) (all []example) {
 	return all
 }
 
-func isTOML(block string) bool { return strings.HasPrefix(block, "[") }
+func isTOML(block string) bool { return strings.HasPrefix(block, "[") || isGrid(block) }
 
 // headerExamples are the commands in the headers of the experiments.
 func headerExamples(t *testing.T) (all []example) {
@@ -235,6 +236,10 @@ func TestEveryTOMLSnippetLoads(t *testing.T) {
 			}
 			found++
 			file := filepath.Join(t.TempDir(), "snippet.toml")
+			if isGrid(m[2]) {
+				loadGridSnippet(t, path, file, m[2])
+				continue
+			}
 			require.NoError(t, os.WriteFile(file, []byte("version = 1\n"+m[2]), 0o644))
 			e, err := config.Load(file, nil)
 			require.NoError(t, err, "%s:\n%s", path, m[2])
@@ -245,6 +250,22 @@ func TestEveryTOMLSnippetLoads(t *testing.T) {
 		}
 	}
 	assert.Greater(t, found, 4)
+}
+
+// isGrid tells a grid of seer sweep, or a part of one, from a part of an experiment.
+func isGrid(block string) bool {
+	return regexp.MustCompile(`(?m)^\[(axes|\[step\]|sets\.)`).MatchString(block)
+}
+
+// loadGridSnippet reads a grid as seer sweep does; what stands above the tables of every grid is added where it is not shown.
+func loadGridSnippet(t *testing.T, document, file, block string) {
+	t.Helper()
+	if !strings.HasPrefix(block, "version") {
+		block = "version = 1\ndir = \"runs/snippet\"\n" + block
+	}
+	require.NoError(t, os.WriteFile(file, []byte(block), 0o644))
+	_, err := sweep.Load(file)
+	require.NoError(t, err, "%s:\n%s", document, block)
 }
 
 // workshop has everything that examples name, in small: what they only read is made once, the rest for each.

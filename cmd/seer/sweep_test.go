@@ -58,12 +58,12 @@ func TestSweepRunsAGridAndGathersItsTable(t *testing.T) {
 	out := run()
 	assert.Contains(t, out, "[2/4] pretrain steps=3: is done")
 	assert.Contains(t, out, "4 of 4 jobs are done")
-	assert.Contains(t, out, "| step | steps | loss | top1 |")
+	assert.Contains(t, out, "| step | steps | parameters | loss | top1 | top5 | sweep_seconds |")
 	for _, name := range []string{"table.csv", "table.md", "length.svg"} {
 		assert.FileExists(t, filepath.Join(dir, name))
 	}
 	assert.Contains(t, mustInvoke(t, "sweep", grid, "--list"), "3  done     knn steps=3\n")
-	assert.Contains(t, mustInvoke(t, "sweep", grid, "--table"), "| knn | 3 |")
+	assert.Contains(t, mustInvoke(t, "sweep", grid, "--table"), "| knn | 3 | 14158 |  | 100 | 100 |")
 
 	for want, args := range map[string][]string{
 		"takes one argument": {"sweep"}, "no such file": {"sweep", "/nowhere.toml"},
