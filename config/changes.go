@@ -23,7 +23,7 @@ var cosmetic = map[string]bool{
 	"name": true, "run.dir": true, "run.log_every": true, "run.checkpoint_every": true, "run.keep": true, "run.keep_every": true, "run.keep_best": true,
 	"mesh.first_timeout_seconds": true, "mesh.timeout_seconds": true,
 	"data.workers": true, "data.prefetch": true, "data.urls.concurrency": true, "data.urls.per_host": true, "data.urls.contact": true, "data.cache": true,
-	"linear": true, "knn": true, "svm": true, "probe": true, "finetune.validate_every": true,
+	"linear": true, "knn": true, "svm": true, "probe": true, "finetune.validate_every": true, "detect.validate_every": true,
 }
 
 func compare(path string, a, b reflect.Value, out *[]string) {

@@ -43,6 +43,7 @@ func Default() *Experiment {
 			Gamma: 0.1, Window: Duration{1000, Steps}, Factor: 0.5, Threshold: 0.001,
 		},
 		Finetune: Finetune{Kind: "auto", Sampling: "uniform", HeadLR: 1, DecayBias: true, ValidateEvery: Duration{1, Epochs}, Resize: 256, Crop: 224},
+		Detect:   defaultDetect(),
 		Linear:   defaultLinear(),
 		Probe:    Probe{Every: Duration{Unit: Steps}, Images: 2048},
 		SVM: SVM{Kind: "auto", Costs: []float64{0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000}, Choice: "cross-validation",

@@ -35,6 +35,7 @@ type Experiment struct {
 	Schedule Schedule `toml:"schedule"`
 	Train    Train    `toml:"train"`
 	Finetune Finetune `toml:"finetune"`
+	Detect   Detect   `toml:"detect"`
 	Linear   Linear   `toml:"linear"`
 	KNN      KNN      `toml:"knn"`
 	Probe    Probe    `toml:"probe"`

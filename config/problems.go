@@ -183,6 +183,9 @@ func (e *Experiment) sources(task Task) []source {
 			all = append(all, source{"finetune.class_weights", e.Finetune.ClassWeights})
 		}
 		return all
+	case Detection:
+		return []source{{"data.source", e.Data.Source}, {"data.subset.list", e.Data.Subset.List}, {"detect.annotations", e.Detect.Annotations},
+			{"detect.val", e.Detect.Val}, {"detect.val_annotations", e.Detect.ValAnnotations}}
 	case SVMEval:
 		train, val, _ := e.SVMSources()
 		return []source{{"svm.train", train}, {"svm.val", val}, {"svm.train_subset.list", e.SVM.TrainSubset.List}}

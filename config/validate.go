@@ -23,6 +23,7 @@ type Task string
 const (
 	Pretrain   Task = "pretrain"
 	FineTuning Task = "finetune"
+	Detection  Task = "detect"
 	LinearEval Task = "linear-eval"
 	KNNEval    Task = "knn"
 	SVMEval    Task = "svm"
@@ -80,6 +81,20 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.finetune(e.Finetune)
 		c.refuse(e.Data.ShuffleWindow > 0 && e.Finetune.Sampling != "uniform", "finetune.sampling", e.Finetune.Sampling,
 			"draws images in any order, and data.shuffle_window reads whole shards; leave one of them out")
+	case Detection:
+		c.data(e.Data)
+		c.refuse(e.Data.Refresh.Value > 0, "data.refresh", e.Data.Refresh.String(), "annotations do not change while training goes on; leave it out")
+		c.refuse(e.Data.ShuffleWindow > 0, "data.shuffle_window", e.Data.ShuffleWindow, "annotations name their images in any order; leave it out")
+		c.refuse(e.Memory.Checkpoint == "auto", "memory.checkpoint", e.Memory.Checkpoint, "what the heads of a detector take depends on what they find; choose none, selective, blocks or stages")
+		if e.Model.Arch != "" { // otherwise that of the weights
+			c.model(e.Model)
+		}
+		c.probability("augment.flip", e.Augment.Flip)
+		c.normalise(e.Augment)
+		c.optim(e.Optim)
+		c.schedule(e.Schedule)
+		c.train(e.Train)
+		c.detect(e.Detect)
 	case LinearEval:
 		c.linear(e.Linear)
 		c.urls(e.Data.URLs)
@@ -93,7 +108,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.urls(e.Data.URLs)
 		c.normalise(e.Augment)
 	default:
-		c.refuse(true, "task", string(task), "allowed are pretrain, finetune, linear-eval, knn and svm")
+		c.refuse(true, "task", string(task), "allowed are pretrain, finetune, detect, linear-eval, knn and svm")
 	}
 	return c.warnings, c.err()
 }

@@ -47,19 +47,31 @@ type taped struct {
 
 // Run computes the output of the last segment for x. The segments must be the same in every pass.
 func (t *Tape) Run(ctx *Context, segments []Module, x *torch.Tensor) *torch.Tensor {
+	return t.Stages(ctx, segments, []int{len(segments) - 1}, x)[0]
+}
+
+// Stages is Run that computes the outputs of several segments, ends, in ascending order. Each must end a span of the plan:
+// gradients that a backward pass brings to any of them are taken on together.
+func (t *Tape) Stages(ctx *Context, segments []Module, ends []int, x *torch.Tensor) (outputs []*torch.Tensor) {
 	t.check(segments)
 	p := &pass{ctx: *ctx, device: x.Device(), autocast: torch.CurrentAutocast(x.Device())}
 	p.ctx.Tape = nil
 	t.passes = append(t.passes, p)
-	trains := false
+	trains, last := false, -1
 	for _, part := range t.parts() {
 		cut := trains
 		trains = trains || takesGradients(part.segments)
 		p.spans = append(p.spans, taped{input: x, cut: cut, trains: trains})
 		x = p.record(&p.spans[len(p.spans)-1], part)
+		last += part.Segments
+		if len(outputs) < len(ends) && ends[len(outputs)] == last {
+			outputs = append(outputs, x)
+		}
 	}
-	p.output = x
-	return x
+	if p.output = x; len(outputs) < len(ends) {
+		panic(&torch.OpError{Op: "tape", Message: fmt.Sprintf("the plan has no span that ends with segment %d, whose output is asked for", ends[len(outputs)])})
+	}
+	return outputs
 }
 
 // check panics where a plan or a trunk is not the tape's.

@@ -31,6 +31,8 @@ type Targets struct {
 	// Scores float32 [B, classes] are what the classes should get: 1 and 0, shares of mixed images, -1 for a class that
 	// does not count.
 	Scores *torch.Tensor
+	// Objects are what is in the images, for methods that find it, in a form of their own.
+	Objects any
 }
 
 // Loader brings the batches of a program, one a step, in order. Next is called with the step's scope open, which owns the

@@ -63,7 +63,7 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 	defer scope.Close()
 	if failure := torch.Try(func() {
 		// 1. Copy to the device; normalise, lay out and cast there.
-		e.prepare(b)
+		e.Prepare(b)
 		before := keepBuffers(e.Method)
 
 		// 2. Forward.
@@ -156,8 +156,8 @@ func (e *Engine) backward(loss *torch.Tensor, tape *nn.Tape, means *dist.Average
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// prepare moves the pixels of every resolution and makes the views of them.
-func (e *Engine) prepare(b *Batch) {
+// Prepare moves the pixels of every resolution and makes the views of them.
+func (e *Engine) Prepare(b *Batch) {
 	if b.Pixels != nil {
 		b.Views = make([]*torch.Tensor, len(b.Pixels))
 		for i, p := range b.Pixels {

@@ -63,7 +63,7 @@ func (e *Engine) Trace(step int64, b *Batch) (t *Trace, err error) {
 	scope := torch.NewScope()
 	defer scope.Close()
 	err = torch.Try(func() {
-		e.prepare(b)
+		e.Prepare(b)
 		names := map[*torch.Tensor]string{}
 		for _, p := range nn.Entries(e.Method) {
 			names[p.Tensor] = strings.TrimSuffix(p.Name, ".weight")

@@ -64,7 +64,7 @@ func (v View) Objects(objects []Object) []Object {
 // by nearest neighbours ([View.Resample]).
 func (v View) Mask(s instances.Shape) (mask.RLE, error) {
 	if len(s.Polygons) > 0 {
-		return mask.FromPolygons(v.H, v.W, v.polygons(s.Polygons))
+		return mask.FromPolygons(v.H, v.W, v.Polygons(s.Polygons))
 	}
 	m, err := s.Mask(v.Height, v.Width)
 	if err != nil {
@@ -73,7 +73,8 @@ func (v View) Mask(s instances.Shape) (mask.RLE, error) {
 	return v.Resample(m)
 }
 
-func (v View) polygons(all [][]float64) [][]float64 {
+// Polygons moves polygons. They may reach out of the view.
+func (v View) Polygons(all [][]float64) [][]float64 {
 	moved := make([][]float64, len(all))
 	for i, p := range all {
 		moved[i] = slices.Clone(p)
@@ -123,4 +124,13 @@ func (v View) Crop(side int) (augment.Crop, error) {
 		c.OffsetX -= side - v.W
 	}
 	return c, nil
+}
+
+// ViewOf is the view that [View.Crop] made a crop of, whose window is w × h.
+func ViewOf(c augment.Crop, w, h int) View {
+	v := View{Width: c.W, Height: c.H, ScaledW: c.ScaledW, ScaledH: c.ScaledH, OffsetX: c.OffsetX, OffsetY: c.OffsetY, W: w, H: h, Flip: c.Flip}
+	if v.Flip {
+		v.OffsetX += c.Size - w
+	}
+	return v
 }

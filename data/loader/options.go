@@ -49,6 +49,10 @@ type BatchOptions struct {
 	// the same number of batches, of which the last may be empty.
 	Sequential bool
 
+	// View, if set, draws the only crop of an image of width × height in place of Crops, which says its size: what depends on
+	// the shape of an image. pass is the epoch, or the number of the image's draw. Any goroutine calls it.
+	View func(pass uint64, index int64, width, height int) augment.Crop
+
 	// KeepCrops puts the geometry of all crops into the batch, for those who follow
 	// something through them: boxes, or a picture of where crops were taken.
 	KeepCrops bool

@@ -157,6 +157,10 @@ func (w *worker) render(item source.Item) (err error) {
 }
 
 func (w *worker) drawCrops(width, height int) []augment.Crop {
+	if view := w.l.opt.View; view != nil {
+		w.crops = append(w.crops[:0], view(w.pass, w.index, width, height))
+		return w.crops
+	}
 	w.crops = w.l.opt.Crops.Append(w.crops[:0], w.l.opt.Seed, w.pass, w.index, width, height)
 	return w.crops
 }

@@ -63,6 +63,9 @@ func (c *Chain) last(ctx *nn.Context, images *torch.Tensor) *torch.Tensor {
 // Stages computes the outputs of the stages for images [N,3,H,W], finest first, which detectors take as their pyramid.
 func (c *Chain) Stages(ctx *nn.Context, images *torch.Tensor) []*torch.Tensor {
 	ends, out, x := c.Ends(), []*torch.Tensor{}, images
+	if ctx.Tape != nil && torch.GradEnabled() {
+		return ctx.Tape.Stages(ctx, c.Segments(), ends, images)
+	}
 	for i, p := range c.Parts {
 		x = p.Module.Forward(ctx, x)
 		if len(out) < len(ends) && i == ends[len(out)] {

@@ -33,6 +33,7 @@ type Design struct {
 	BoxConvs, BoxLinears int
 	BoxWidth             int64
 	MaskConvs            int // 4
+	Regions              int // of an image that the heads learn from; 0: 512
 	// PyramidNorm and HeadNorm put batch norm behind the convolutions of the pyramid and of the heads.
 	PyramidNorm, HeadNorm bool
 	// FrozenTrunk has the trunk's batch norms use their running statistics in training, too.
@@ -75,6 +76,9 @@ const levels = 4
 func New(trunk Trunk, d Design, dev torch.Device) (*Model, error) {
 	if d.Width == 0 {
 		d.Width = 256
+	}
+	if d.Regions == 0 {
+		d.Regions = boxes.DetectionSampler.Size
 	}
 	if err := d.check(); err != nil {
 		return nil, err

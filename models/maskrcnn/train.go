@@ -131,6 +131,7 @@ type sampled struct {
 // sample chooses regions among the proposals and the objects' own boxes, in their order.
 func (m *Model) sample(proposals [][]boxes.Box, examples []Example) []sampled {
 	all := make([]sampled, len(examples))
+	sampler := boxes.Sampler{Size: m.Regions, Share: boxes.DetectionSampler.Share}
 	parallel(len(examples), func(i int) {
 		e := examples[i]
 		own := boxesOf(e.Objects)
@@ -139,7 +140,7 @@ func (m *Model) sample(proposals [][]boxes.Box, examples []Example) []sampled {
 			candidates = []boxes.Box{{0, 0, float32(e.W), float32(e.H)}} // background, so that there is something to look at
 		}
 		matches := boxes.DetectionMatcher.Match(candidates, own)
-		objects, background := boxes.DetectionSampler.Choose(matches, e.Permute)
+		objects, background := sampler.Choose(matches, e.Permute)
 		places := slices.Concat(objects, background)
 		slices.Sort(places)
 		for _, k := range places {

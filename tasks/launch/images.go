@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"seer/config"
+	"seer/data/augment"
 	"seer/data/jpeg"
 	"seer/data/loader"
 	"seer/data/refresh"
@@ -26,6 +27,11 @@ type Images struct {
 	Source  source.Source // with data.refresh the list that the run began with
 	Sampler *sampler.Sampler
 	Loader  Loader // once started
+
+	// Views and View, if set, are in place of the experiment's crops: see [loader.BatchOptions]. The crops are in the batches
+	// then.
+	Views augment.MultiCrop
+	View  func(pass uint64, index int64, width, height int) augment.Crop
 
 	launch  *Launch
 	order   Order
@@ -125,8 +131,12 @@ func (r *Images) check(p *train.Program, plan *config.Resolved) error {
 
 func (r *Images) options(p *train.Program, plan *config.Resolved) loader.BatchOptions {
 	e := r.launch.Experiment
+	views := e.Views()
+	if r.View != nil {
+		views = r.Views
+	}
 	return loader.BatchOptions{
-		Crops:  e.Views(),
+		Crops: views, View: r.View, KeepCrops: r.View != nil,
 		Decode: jpeg.DecodeOptions{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
 		Batch: plan.BatchPerRank, Rank: r.launch.Mesh.At().Rank, World: r.launch.Mesh.Size(), StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
 		Workers: workers(e.Data.Workers, r.launch.Mesh.At()), Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
