@@ -29,6 +29,8 @@ func purposes(e *Experiment) (tasks []Task) {
 	switch {
 	case e.Finetune.Val != "":
 		tasks = append(tasks, FineTuning)
+	case e.Detect.Val != "":
+		tasks = append(tasks, Detection)
 	case !e.Train.Duration.IsZero():
 		tasks = append(tasks, Pretrain)
 	}

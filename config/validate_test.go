@@ -261,7 +261,7 @@ func TestValidateEvalRefuses(t *testing.T) {
 		{FineTuning, func(e *Experiment) { e.Finetune.Sampling, e.Data.ShuffleWindow = "square-root", 50000 }, "finetune.sampling"},
 		{FineTuning, func(e *Experiment) { e.Finetune.EMA = 1 }, "finetune.ema"},
 		{FineTuning, func(e *Experiment) { e.Augment.Interpolation = "cubic" }, `augment.interpolation = "cubic"`},
-		{"detect", func(*Experiment) {}, `task = "detect"`},
+		{"paint", func(*Experiment) {}, `task = "paint"`},
 	} {
 		e := valid()
 		c.breakIt(e)

@@ -40,6 +40,8 @@ var Curves = []Curve{
 	{Key: "knn_top1", Title: "k-NN top-1", Unit: "%"},
 	{Key: "val_top1", Title: "Validation top-1", Unit: "%"},
 	{Key: "val_map", Title: "Validation mAP", Unit: "%"},
+	{Key: "val_box_ap", Title: "Validation box AP", Unit: "%"},
+	{Key: "val_mask_ap", Title: "Validation mask AP", Unit: "%"},
 	{Key: "rankme", Title: "RankMe", Unit: "dimensions in use"},
 	{Key: "lr", Title: "Learning rate"},
 	{Key: "assignment_entropy", Title: "Entropy of the mean assignment", Unit: "nats"},

@@ -313,6 +313,14 @@ func newWorkshop(t *testing.T) *workshop {
 		mustInvoke(t, "data", "index", "shards", "--labels", "--out", name)
 	}
 	weightFiles(t)
+	objects, annotations := datatest.Objects(t, 2)
+	for name, at := range map[string]string{
+		"data/coco/train2017": objects, "data/coco/val2017": objects,
+		"data/coco/annotations/instances_train2017.json": annotations, "data/coco/annotations/instances_val2017.json": annotations,
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(t, os.Symlink(at, name))
+	}
 	for name, file := range map[string]string{"instances_val2017.json": "annotations.json", "results.json": "results.json"} {
 		require.NoError(t, os.Symlink(filepath.Join(golden.Dir(), "coco", file), name))
 	}
@@ -412,6 +420,15 @@ func (w *workshop) write(t *testing.T, name, shipped string) {
 			e.Finetune.Kind, e.Finetune.MultiLabel = "auto", false // the workshop's images lie in folders, a class each
 		}
 		e.Model, e.Crops, e.SwAV, e.Data, e.Linear, e.KNN, e.SVM, e.Train = small.Model, crops, small.SwAV, small.Data, small.Linear, small.KNN, small.SVM, small.Train
+		if d := &e.Detect; d.Val != "" { // which has images of its own
+			e.Model, e.Data.Source = config.Model{Arch: "regnet_y_200mf"}, loaded.Data.Source
+			for _, path := range []*string{&e.Data.Source, &d.Annotations, &d.Val, &d.ValAnnotations} { // below the workshop
+				*path = strings.TrimPrefix(*path, "/")
+			}
+			d.Width, d.BoxWidth, d.Regions, d.PreciseImages = 8, 8, 8, min(d.PreciseImages, 2)
+			d.Sides, d.Longest, d.ValSide, d.ValLongest, d.Window = []int{48}, 96, 48, 96, min(d.Window, 64)
+			e.Optim.Batch, e.Train.Duration = 1, config.Duration{Value: 1, Unit: config.Steps}
+		}
 		e.Optim.Batch, e.Optim.Rules, e.Schedule, e.Run = small.Optim.Batch, nil, small.Schedule, small.Run
 	}
 	e.Run.CheckpointEvery, e.Run.Keep = config.Duration{Value: 1, Unit: config.Steps}, 0

@@ -40,6 +40,7 @@ func changes(images, noisy string) map[string]change {
 	linear := func(value string, under ...string) change { return change{value, under, "linear-eval", ""} }
 	knn := func(value string, under ...string) change { return change{value, under, "knn", ""} }
 	finetune := func(value string, under ...string) change { return change{value, under, "finetune", ""} }
+	detect := func(value string, under ...string) change { return change{value, under, "detect train", ""} }
 	svm := func(value string, under ...string) change { return change{value, under, "svm", ""} }
 	read := func(value, where string) change { return change{value: value, read: where} }
 	list := filepath.Join(images, "..", "names.txt")
@@ -82,6 +83,13 @@ func changes(images, noisy string) map[string]change {
 		"finetune.val":   finetune(noisy, "data.max_bad_fraction=1"), "finetune.kind": finetune("list"), "finetune.multi_label": finetune("true"), "finetune.sampling": finetune("class-balanced", "data.subset.first=20"), "finetune.class_weights": finetune("balanced", "data.subset.first=20"), "finetune.hidden": finetune("[7]"), "finetune.projector_layers": finetune("1"), "finetune.label_smoothing": finetune("0.3"), "finetune.mixup": finetune("0.5"), "finetune.cutmix": finetune("0.5"),
 		"finetune.head_lr": finetune("3"), "finetune.decay_norm": finetune("true", "optim.weight_decay=0.5"), "finetune.decay_bias": finetune("false", "optim.weight_decay=0.5"), "finetune.ema": finetune("0.9"), "finetune.validate_every": plan("3it"),
 		"finetune.resize": finetune("64"), "finetune.crop": finetune("16"),
+		"detect.annotations": detect("none.json"), "detect.val": detect("none"), "detect.val_annotations": detect("none.json"), "detect.validate_every": read("1it", "config/detect.go: e.Detect.ValidateEvery"),
+		"detect.empty_images": read("true", "tasks/detect/annotated.go: Empty: d.EmptyImages"), "detect.convention": detect("detectron2"), "detect.width": detect("12"),
+		"detect.proposal_convs": detect("2"), "detect.box_convs": detect("1"), "detect.box_linears": detect("1"), "detect.box_width": detect("12"), "detect.mask_convs": detect("2"),
+		"detect.regions": detect("12"), "detect.trunk_norm": detect("trained"), "detect.pyramid_norm": detect("true"), "detect.head_norm": detect("true"),
+		"detect.precise_images": detect("1", "detect.trunk_norm=trained"), "detect.freeze_stages": detect("1"), "detect.decay_norm": detect("true", "detect.pyramid_norm=true", "optim.weight_decay=0.5"),
+		"detect.sides": detect("[72]"), "detect.longest": detect("64"), "detect.window": detect("96"), "detect.jitter": detect("[2, 3]", "detect.window=96"),
+		"detect.val_side": read("32", "tasks/detect/views.go: d.ValSide"), "detect.val_longest": read("64", "tasks/detect/views.go: d.ValLongest"),
 		"linear.train": linear(noisy, "data.max_bad_fraction=1"), "linear.val": linear(noisy, "data.max_bad_fraction=1"), "linear.kind": linear("list"),
 		"linear.train_subset.first": linear("9"), "linear.train_subset.fraction": linear("0.5"), "linear.train_subset.list": linear(list),
 		"linear.train_subset.balanced": linear("true", "linear.train_subset.fraction=0.5"), "linear.train_subset.shots": linear("2"),
@@ -127,6 +135,12 @@ func TestEveryKeyDoesSomething(t *testing.T) {
 			set := append(c.under[:len(c.under):len(c.under)], path+"="+c.value)
 			if c.command == "" {
 				assert.NotEqual(t, resolved(t, experiment, c.under), resolved(t, experiment, set))
+				return
+			}
+			if c.command == "detect train" {
+				objects, annotations := datatest.Objects(t, 2)
+				under := append(detectSets(objects, annotations), c.under...)
+				assert.NotEqual(t, result(t, c.command, experiment, under), result(t, c.command, experiment, append(under, path+"="+c.value)))
 				return
 			}
 			assert.NotEqual(t, result(t, c.command, experiment, c.under), result(t, c.command, experiment, set))
@@ -191,7 +205,7 @@ var times = regexp.MustCompile(`"(seconds|images_per_second|wait_share|memory_mb
 func result(t *testing.T, command, experiment string, sets []string) string {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	args := []string{command, experiment, "--set", "run.dir=run"}
+	args := append(strings.Fields(command), experiment, "--set", "run.dir=run")
 	if command == "finetune" {
 		args = append(args, "--set", "crops=[{count = 1, size = 32, scale = [0.5, 1.0]}]")
 	}
@@ -207,7 +221,7 @@ func result(t *testing.T, command, experiment string, sets []string) string {
 	}
 	all := times.ReplaceAllString(out, "")
 	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || command != "pretrain" && command != "finetune" {
+		if err != nil || !d.Type().IsRegular() || command != "pretrain" && command != "finetune" && command != "detect train" {
 			return err
 		}
 		all += "\n" + path
@@ -219,4 +233,14 @@ func result(t *testing.T, command, experiment string, sets []string) string {
 		return nil
 	}))
 	return all
+}
+
+// detectSets make a small detector's experiment of any, on pictures of rectangles.
+func detectSets(images, annotations string) []string {
+	return []string{
+		"model.arch=regnet_y", "model.depth=6", "model.w0=8", "model.wa=12", "model.wm=2", "model.group_width=8",
+		"data.source=" + images, "detect.annotations=" + annotations, "detect.val=" + images, "detect.val_annotations=" + annotations,
+		"optim.batch=1", "optim.base_lr=0.01", "optim.scaling=none", "train.duration=2it", "schedule.kind=constant", "schedule.warmup=0it",
+		"detect.width=8", "detect.box_width=8", "detect.mask_convs=1", "detect.regions=8", "detect.sides=[64]", "detect.longest=96", "detect.val_side=48", "detect.val_longest=96", "detect.validate_every=2it",
+	}
 }
