@@ -10,7 +10,7 @@ if ! "$python" -c 'import torch, torchvision, safetensors, numpy, PIL, sklearn, 
   exit 1
 fi
 # draw first: the features are those of the drawn pictures.
-for script in draw make_check make_sinkhorn make_larc make_regnet make_regnet_family make_trunks make_swav make_features make_probes make_masks make_coco make_detection make_boxes make_mask_head make_maskrcnn make_finetune make_linear; do
+for script in draw make_check make_sinkhorn make_larc make_regnet make_regnet_family make_trunks make_swav make_groups make_features make_probes make_masks make_coco make_detection make_boxes make_mask_head make_maskrcnn make_finetune make_linear; do
   "$python" "$script.py"
 done
 "$python" make_augment.py
