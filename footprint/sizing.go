@@ -4,6 +4,7 @@ package footprint
 
 import (
 	"fmt"
+	"strings"
 
 	"seer/config"
 	"seer/models/sketch"
@@ -139,21 +140,44 @@ func largest(fits func(n int64) bool) int64 {
 	return low
 }
 
-// communication adds up what a process sends in a step. A ring sends a tensor twice but for one part.
+// communication adds up what a process sends in a step. A ring of n sends a tensor to be added up twice but for two parts of
+// it, 2·(n-1)/n; to gather what each has, it passes on that of all others.
 func (s *Sizing) communication(e *config.Experiment, task config.Task, step *Step, c Cluster) {
-	ring := func(bytes int64) int64 { return 2 * bytes * (c.GPUs - 1) / c.GPUs }
-	s.GradientsSent = ring(s.Gradients)
+	s.GradientsSent = ring(s.Gradients, c.GPUs)
 	if task == config.Pretrain && c.GPUs > 1 {
 		n, _ := e.Model.Trunk() // seen by StepOf
 		for _, entry := range sketch.Manifest(n) {
-			if entry.Kind == sketch.Buffer && !entry.Integer {
-				// Mean or variance forward, one of two sums backward, in a pass for each resolution.
-				s.BatchNormSent += int64(len(e.Crops)) * 2 * ring(float*entry.Numel())
-				s.BatchNormCalls += int64(len(e.Crops)) // one for each of the two buffers: forward and backward
+			if entry.Kind == sketch.Buffer && !entry.Integer && strings.HasSuffix(entry.Name, "running_mean") {
+				s.addBatchNorm(entry.Numel(), int64(len(e.Crops)), normGroup(e, c))
+			}
+		}
+		for _, width := range e.SwAV.Hidden {
+			if e.SwAV.BatchNorm {
+				s.addBatchNorm(int64(width), 1, normGroup(e, c))
 			}
 		}
 		rows := float * int64(e.SwAV.Prototypes) * int64(len(e.SwAV.AssignCrops))
-		s.SinkhornSent = ring(rows) * int64(e.SwAV.SinkhornIterations)
+		s.SinkhornSent = ring(rows, c.GPUs) * int64(e.SwAV.SinkhornIterations)
 	}
 	s.CommunicationSeconds = float64(s.GradientsSent+s.BatchNormSent+s.SinkhornSent) / c.Bandwidth
+}
+
+func ring(bytes, members int64) int64 { return 2 * bytes * (members - 1) / members }
+
+// normGroup is how many processes share batch norm's statistics.
+func normGroup(e *config.Experiment, c Cluster) int64 {
+	if g := int64(e.Mesh.BatchNormGroup); g > 0 && g < c.GPUs {
+		return g
+	}
+	return c.GPUs
+}
+
+// addBatchNorm adds a layer of so many channels in so many passes: mean, variance and count of each process are gathered
+// forward, two sums of gradients are added up backward.
+func (s *Sizing) addBatchNorm(channels, passes, group int64) {
+	if group < 2 {
+		return
+	}
+	s.BatchNormSent += passes * (float*(2*channels+1)*(group-1) + ring(2*float*channels, group))
+	s.BatchNormCalls += 2 * passes
 }

@@ -34,7 +34,9 @@ func TestTheSizeOfSEER(t *testing.T) {
 	// Forward and backward of 2 + 4·(96/224)² times 255 billion multiply-adds.
 	assert.InEpsilon(t, 6*255e9*(2+4*96.0*96/224/224), float64(s.FLOPsImage), 0.01)
 	assert.InDelta(t, 2*511.0/512, float64(s.GradientsSent)/float64(s.Gradients), 1e-9)
-	assert.InEpsilon(t, float64(s.GradientsSent)/12.5e9, s.CommunicationSeconds, 0.01)
+	// Batch norm gathers what 64 processes have.
+	assert.InEpsilon(t, float64(s.GradientsSent)/12.5e9, s.CommunicationSeconds, 0.05)
+	assert.Less(t, s.BatchNormSent, s.GradientsSent/20)
 }
 
 // Of the ways to keep less, each keeps less than the one before, and auto is as fast as any that fits.

@@ -104,6 +104,9 @@ func (m *Mesh) lostKey(rank int) string   { return m.key(fmt.Sprint("lost ", ran
 
 // tell leaves the reason for which this process stops where the others look.
 func (m *Mesh) tell(err error) error {
+	if m.store == nil {
+		return nil
+	}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
 	return m.store.Set(m.failedKey(m.Rank), reason)
 }
@@ -117,7 +120,7 @@ const search = 3 * time.Second
 // one that does not answer.
 func (m *Mesh) Failed(err error) error {
 	var peer *PeerError
-	if m == nil || err == nil || errors.As(err, &peer) {
+	if m == nil || m.store == nil || err == nil || errors.As(err, &peer) {
 		return err
 	}
 	if !errors.Is(err, dist.ErrLost) {

@@ -27,7 +27,7 @@ type JoinOptions struct {
 type Mesh struct {
 	Place
 	options JoinOptions
-	store   *dist.Store
+	store   *dist.Store // nil: a dry run
 	world   *dist.Group
 	norm    *dist.Group // nil: each by itself
 	shared  int         // choices so far
@@ -40,11 +40,8 @@ func Join(p Place, o JoinOptions) (m *Mesh, err error) {
 	if p.Alone() {
 		return nil, nil
 	}
-	if o.NormGroup <= 0 || o.NormGroup > p.World {
-		o.NormGroup = p.World
-	}
-	if p.World%o.NormGroup != 0 {
-		return nil, fmt.Errorf("mesh.batch_norm_group = %d: the %d processes of the run do not make groups of that size; take a divisor, or 0 for one group", o.NormGroup, p.World)
+	if err := o.fit(p.World); err != nil {
+		return nil, err
 	}
 	m = &Mesh{Place: p, options: o, silent: -1}
 	m.store, err = dist.OpenStore(dist.StoreAddress{
@@ -60,11 +57,25 @@ func Join(p Place, o JoinOptions) (m *Mesh, err error) {
 	return m, nil
 }
 
-func (m *Mesh) openGroups() (err error) {
-	address := m.address()
-	open := func(name string, rank, size int) (*dist.Group, error) {
-		return dist.OpenGroup(m.store, m.key(name), dist.Member{Rank: rank, Size: size, Address: address}, m.options.First)
+// fit makes groups of so many processes.
+func (o *JoinOptions) fit(world int) error {
+	if o.NormGroup <= 0 || o.NormGroup > world {
+		o.NormGroup = world
 	}
+	if world%o.NormGroup != 0 {
+		return fmt.Errorf("mesh.batch_norm_group = %d: the %d processes of the run do not make groups of that size; take a divisor, or 0 for one group", o.NormGroup, world)
+	}
+	return nil
+}
+
+func (m *Mesh) openGroups() error {
+	address := m.address()
+	return m.open(func(name string, rank, size int) (*dist.Group, error) {
+		return dist.OpenGroup(m.store, m.key(name), dist.Member{Rank: rank, Size: size, Address: address}, m.options.First)
+	})
+}
+
+func (m *Mesh) open(open func(name string, rank, size int) (*dist.Group, error)) (err error) {
 	if m.world, err = open("world", m.Rank, m.World); err != nil {
 		return err
 	}
@@ -134,6 +145,28 @@ func (m *Mesh) Norm() *dist.Group {
 	return m.norm
 }
 
+// Waited is how long this process has waited in collectives so far: for other processes, and for what they send.
+func (m *Mesh) Waited() time.Duration {
+	if m == nil {
+		return 0
+	}
+	waited := m.world.Traffic().Waited
+	if m.norm != m.world {
+		waited += m.norm.Traffic().Waited
+	}
+	return waited
+}
+
+// DryRun is a mesh of which this process is the only one that exists: see [dist.Mirror].
+func DryRun(p Place, o JoinOptions) (*Mesh, error) {
+	if err := o.fit(p.World); err != nil {
+		return nil, err
+	}
+	m := &Mesh{Place: p, options: o, silent: -1}
+	err := m.open(func(_ string, rank, size int) (*dist.Group, error) { return dist.Mirror(rank, size) })
+	return m, err
+}
+
 // At is the process's place; that of one alone has no other.
 func (m *Mesh) At() Place {
 	if m == nil {
@@ -169,7 +202,7 @@ func (m *Mesh) Share(tensors []*torch.Tensor) error {
 
 // Lead has rank 0 decide what all must do alike, and tells the others. An error of rank 0 ends all.
 func (m *Mesh) Lead(decide func() (string, error)) (choice string, err error) {
-	if m == nil {
+	if m == nil || m.store == nil {
 		return decide()
 	}
 	key := m.key(fmt.Sprint("choice ", m.shared))
@@ -199,6 +232,9 @@ func (m *Mesh) Close() {
 		m.norm.Close()
 	}
 	m.world.Close()
+	if m.store == nil { // a dry run
+		return
+	}
 	_ = m.store.Set(m.key(fmt.Sprint("left ", m.Rank)), "")
 	for other, until := 1, time.Now().Add(parting); m.Leads() && other < m.World; other++ {
 		if other != m.silent {

@@ -84,6 +84,7 @@ func (p *Program) logMetrics(_ context.Context, e Event) error {
 		Metrics: e.Result.Metrics, CheckpointSeconds: p.stall.Seconds(),
 	}
 	p.stall = 0
+	r.Metrics = append(r.Metrics, p.paces.metrics()...)
 	if p.Counts != nil {
 		r.Metrics = append(r.Metrics, p.Counts()...)
 	}

@@ -57,6 +57,7 @@ type Program struct {
 	best     best
 	broken   int           // steps that this process has left out because they were not finite
 	stall    time.Duration // that checkpoints have held the run up, since the last line of metrics
+	paces    paces         // of the processes
 }
 
 // Way is an option on the command line and what it does.
@@ -157,11 +158,14 @@ func (p *Program) runHooks(ctx context.Context, hooks []Hook, e Event) error {
 
 // hooks act after every step.
 func (p *Program) hooks() []Hook {
-	own := []Hook{{Name: "progress", Every: 1, Run: p.showProgress}, {Name: "loss scale", Every: 1, Run: p.watchScale}}
-	if p.folder == nil && p.Engine.Mesh.Leads() {
-		return slices.Concat(own, p.Hooks)
+	own := []Hook{{Name: "progress", Every: 1, Run: p.showProgress}}
+	if p.Engine.Mesh != nil {
+		own = append(own, Hook{Name: "comparing the processes", Every: p.LogEvery, Run: p.compareRanks})
 	}
-	return slices.Concat([]Hook{own[0], {Name: "metrics", Every: p.LogEvery, Run: p.logMetrics}, own[1]}, p.Hooks)
+	if p.folder != nil || !p.Engine.Mesh.Leads() {
+		own = append(own, Hook{Name: "metrics", Every: p.LogEvery, Run: p.logMetrics})
+	}
+	return slices.Concat(own, []Hook{{Name: "loss scale", Every: 1, Run: p.watchScale}}, p.Hooks)
 }
 
 // next waits for the batch of a step, and for all processes to agree that they do the step.
@@ -185,7 +189,7 @@ func (p *Program) next(ctx context.Context) (batch *Batch, err error) {
 
 // step waits for the loader and trains on its batch.
 func (p *Program) step(ctx context.Context, first bool) (Event, error) {
-	begin, step := time.Now(), p.Clock.Step
+	begin, step, waited := time.Now(), p.Clock.Step, p.Engine.Mesh.Waited()
 	e := Event{Step: step + 1, Total: p.Steps, LR: p.Rate.At(step)}
 	scope := torch.NewScope()
 	defer scope.Close()
@@ -193,6 +197,7 @@ func (p *Program) step(ctx context.Context, first bool) (Event, error) {
 	if err != nil {
 		return e, err
 	}
+	loading := time.Since(begin) - (p.Engine.Mesh.Waited() - waited)
 	if err := p.Engine.Mesh.Patient(first); err != nil {
 		return e, err
 	}
@@ -210,6 +215,7 @@ func (p *Program) step(ctx context.Context, first bool) (Event, error) {
 	p.Clock.count(e.Result)
 	p.Clock.Step, p.Clock.Position = step+1, batch.Position
 	e.Seconds = time.Since(begin).Seconds()
+	p.paces.count(time.Since(begin)-(p.Engine.Mesh.Waited()-waited), loading)
 	p.Clock.Seconds += e.Seconds
 	return e, nil
 }

@@ -43,6 +43,34 @@ func OpenGroup(s *Store, name string, m Member, wait time.Duration) (*Group, err
 	return g, nil
 }
 
+// Mirror is a group for a dry run: this process is the only member that exists, and each of the others is taken to have
+// the same tensors. What a run with so many members asks of a process, its shapes, messages and memory, shows on one.
+func Mirror(rank, size int) (*Group, error) {
+	g := &Group{rank: rank, size: size}
+	return g, failure("group_mirror", C.ct_group_mirror(C.int(rank), C.int(size), &g.ptr))
+}
+
+// Traffic is what a member has given to the collectives of a group so far.
+type Traffic struct {
+	Reduced, Gathered, Broadcast int64         // bytes of its tensors
+	Calls                        int64         // of these collectives
+	Waited                       time.Duration // in them, for the others and for the transfer
+}
+
+// Sub is the traffic since an earlier look.
+func (t Traffic) Sub(before Traffic) Traffic {
+	return Traffic{t.Reduced - before.Reduced, t.Gathered - before.Gathered, t.Broadcast - before.Broadcast, t.Calls - before.Calls, t.Waited - before.Waited}
+}
+
+// Traffic of this member. That of a group by itself is none.
+func (g *Group) Traffic() Traffic {
+	if g == nil {
+		return Traffic{}
+	}
+	t := C.ct_group_traffic(g.ptr)
+	return Traffic{int64(t.reduced), int64(t.gathered), int64(t.broadcast), int64(t.calls), time.Duration(float64(t.waited) * float64(time.Second))}
+}
+
 // Rank is this process's, from 0 to Size-1.
 func (g *Group) Rank() int {
 	if g == nil {

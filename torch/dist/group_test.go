@@ -5,11 +5,13 @@ package dist_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"seer/torch"
 	"seer/torch/dist"
@@ -85,6 +87,64 @@ func TestAveragesOfManyTensors(t *testing.T) {
 			assert.Equal(t, []float64{1.5, 1.5}, []float64{x.Min().Item(), x.Max().Item()}, "tensor %d", i)
 		}
 	})
+}
+
+// sentBytes are those that this process has sent over TCP, by the kernel's count.
+func sentBytes(t *testing.T) (sum int64) {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, f := range all {
+		fd, err := strconv.Atoi(f.Name())
+		require.NoError(t, err)
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			sum += int64(info.Bytes_sent)
+		}
+	}
+	return sum
+}
+
+// A ring of n sends a tensor to be averaged 2·(n-1)/n times, and what is gathered n-1 times, which seer plan counts with.
+func TestBytesOnTheWireAreThoseOfARing(t *testing.T) {
+	disttest.Run(t, 4, func(t *testing.T, g *dist.Group) {
+		const n = 4 << 20
+		x := mine(g, n)
+		g.Barrier()
+		before, traffic := sentBytes(t), g.Traffic()
+		a := g.Averages()
+		a.Add(x)
+		a.Wait()
+		averaged := sentBytes(t) - before
+		g.Gather(x)
+		gathered := sentBytes(t) - before - averaged
+		assert.InEpsilon(t, 2*4*n*3/4, averaged, 0.005)
+		assert.InEpsilon(t, 4*n*3, gathered, 0.005)
+		traffic = g.Traffic().Sub(traffic)
+		assert.Equal(t, []int64{4 * n, 4 * n, 2}, []int64{traffic.Reduced, traffic.Gathered, traffic.Calls})
+		assert.Positive(t, traffic.Waited)
+		t.Logf("of %d bytes: averaged %d, gathered %d", 4*n, averaged, gathered)
+		g.Barrier()
+	})
+}
+
+// A mirror's members have what the one that exists has.
+func TestAMirrorIsAGroupOfEquals(t *testing.T) {
+	torchtest.NoLeaks(t)
+	g, err := dist.Mirror(3, 512)
+	require.NoError(t, err)
+	defer g.Close()
+	assert.Equal(t, []int{3, 512}, []int{g.Rank(), g.Size()})
+	assert.Equal(t, all(4*512, 2), g.SumInPlace(mine(g, 2)).Float32s())
+	assert.Equal(t, all(4, 2), g.MaxInPlace(mine(g, 2)).Float32s())
+	assert.Equal(t, all(4, 512*2), g.Gather(mine(g, 2)).Float32s())
+	x := mine(g, 5)
+	a := g.Averages()
+	a.Add(x)
+	a.Wait()
+	g.BroadcastInPlace(x, 7)
+	g.Barrier()
+	assert.NoError(t, g.SetTimeout(time.Second))
+	assert.Equal(t, all(4, 5), x.Float32s())
 }
 
 func TestGroupsOfAStoreAreTheirOwn(t *testing.T) {

@@ -211,8 +211,17 @@ void ct_store_free(ct_store s);
 /* prefix tells the groups of a store apart; address is where the other members reach this one. */
 char *ct_group_open(ct_store s, const char *prefix, const char *address, int rank, int size, double seconds,
                     ct_group *out);
+/* A member of a group whose others exist on paper only: each is taken to have the same tensors as this one. */
+char *ct_group_mirror(int rank, int size, ct_group *out);
 char *ct_group_set_timeout(ct_group g, double seconds);
 void ct_group_free(ct_group g);
+/* Bytes of the tensors that this member has given to collectives, how many there were, and the seconds that it waited in
+   them: for the others, and for the transfer. */
+typedef struct {
+  int64_t reduced, gathered, broadcast, calls;
+  double waited;
+} ct_traffic;
+ct_traffic ct_group_traffic(ct_group g);
 enum { CT_REDUCE_SUM, CT_REDUCE_MAX };
 char *ct_all_reduce_(ct_group g, int op, ct_tensor x);
 char *ct_all_gather(ct_group g, ct_tensor x, ct_ref *out); /* [size, ...] of equally shaped x */

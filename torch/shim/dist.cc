@@ -25,8 +25,10 @@ std::chrono::milliseconds milliseconds(double seconds) {
 void all_reduce(Group &g, c10d::ReduceOp::RedOpType op, at::Tensor x) {
   c10d::AllreduceOptions o;
   o.reduceOp = op;
+  g.traffic.reduced += static_cast<int64_t>(x.nbytes());
+  g.traffic.calls++;
   std::vector<at::Tensor> xs{std::move(x)};
-  g.on(xs[0]).allreduce(xs, o)->wait();
+  g.finish(*g.on(xs[0]).allreduce(xs, o));
 }
 
 // The library lies beside this one, wherever that was found.
@@ -45,6 +47,33 @@ seer_nccl_open_t *nccl() {
   return open;
 }
 
+// Done is a collective that needs nobody.
+struct Done : c10d::Work {
+  bool wait(std::chrono::milliseconds) override { return true; }
+};
+
+// Mirror is a group whose other members have what this one has. (PyTorch's FakeProcessGroup needs Python's headers, and
+// leaves sums as they are, so that nothing which follows from them means anything.)
+struct Mirror : c10d::Backend {
+  using Backend::Backend;
+  using Pending = c10::intrusive_ptr<c10d::Work>;
+
+  Pending allreduce(std::vector<at::Tensor> &tensors, const c10d::AllreduceOptions &o) override {
+    if (o.reduceOp == c10d::ReduceOp::SUM)
+      for (auto &t : tensors) t.mul_(getSize());
+    return c10::make_intrusive<Done>();
+  }
+
+  Pending _allgather_base(at::Tensor &out, at::Tensor &in, const c10d::AllgatherOptions &) override {
+    out.view({getSize(), -1}).copy_(in.view({1, -1}));
+    return c10::make_intrusive<Done>();
+  }
+
+  Pending broadcast(std::vector<at::Tensor> &, const c10d::BroadcastOptions &) override { return c10::make_intrusive<Done>(); }
+  Pending barrier(const c10d::BarrierOptions &) override { return c10::make_intrusive<Done>(); }
+  void setTimeout(std::chrono::milliseconds) override {}
+};
+
 // c10d writes what it throws, and every attempt to connect, to standard error as well, with a stack each. Whoever looks for
 // a fault in it sets TORCH_CPP_LOG_LEVEL.
 void keep_quiet() {
@@ -56,7 +85,7 @@ struct Work {
   at::Tensor flat;
   std::vector<at::Tensor> views, tensors;
   c10::intrusive_ptr<c10d::Work> pending;
-  int size;
+  const Group *group;
 };
 
 }  // namespace
@@ -76,7 +105,9 @@ at::Tensor Group::gather(const at::Tensor &x) {
   shape.insert(shape.begin(), size);
   // Gloo tells the members' parts apart in the first dimension.
   auto in = x.detach().reshape({-1}).contiguous(), out = at::empty({size * in.numel()}, in.options());
-  on(in)._allgather_base(out, in)->wait();
+  traffic.gathered += static_cast<int64_t>(in.nbytes());
+  traffic.calls++;
+  finish(*on(in)._allgather_base(out, in));
   return out.view(shape);
 }
 
@@ -131,6 +162,15 @@ char *ct_group_open(ct_store s, const char *prefix, const char *address, int ran
   });
 }
 
+char *ct_group_mirror(int rank, int size, ct_group *out) {
+  return guard([&] {
+    auto mirror = c10::make_intrusive<Mirror>(rank, size);
+    *out = new Group{nullptr, mirror, mirror, rank, size, 0};
+  });
+}
+
+ct_traffic ct_group_traffic(ct_group g) { return group(g).traffic; }
+
 char *ct_group_set_timeout(ct_group g, double seconds) {
   return guard([&] {
     group(g).seconds = seconds;
@@ -163,13 +203,15 @@ char *ct_broadcast_(ct_group g, ct_tensor x, int root) {
     c10d::BroadcastOptions o;
     o.rootRank = root;
     std::vector<at::Tensor> xs{ref(x).detach().contiguous()};
-    group(g).on(xs[0]).broadcast(xs, o)->wait();
+    group(g).traffic.broadcast += static_cast<int64_t>(xs[0].nbytes());
+    group(g).traffic.calls++;
+    group(g).finish(*group(g).on(xs[0]).broadcast(xs, o));
     if (!xs[0].is_alias_of(ref(x))) ref(x).copy_(xs[0]);
   });
 }
 
 char *ct_barrier(ct_group g) {
-  return guard([&] { group(g).host->barrier()->wait(); });
+  return guard([&] { group(g).finish(*group(g).host->barrier()); });
 }
 
 char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
@@ -177,7 +219,7 @@ char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
     at::NoGradGuard no_grad;
     auto w = std::make_unique<Work>();
     w->tensors = list(ts, n);
-    w->size = group(g).size;
+    w->group = &group(g);
     int64_t total = 0;
     for (auto &t : w->tensors) total += t.numel();
     w->flat = at::empty(at::IntArrayRef{total}, w->tensors.at(0).options());
@@ -187,6 +229,8 @@ char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
       from += t.numel();
     }
     at::_foreach_copy_(w->views, w->tensors);
+    group(g).traffic.reduced += static_cast<int64_t>(w->flat.nbytes());
+    group(g).traffic.calls++;
     std::vector<at::Tensor> xs{w->flat};
     w->pending = group(g).on(w->flat).allreduce(xs);
     *out = w.release();
@@ -197,8 +241,8 @@ char *ct_average_finish(ct_work work) {
   std::unique_ptr<Work> w(static_cast<Work *>(work));
   return guard([&] {
     at::NoGradGuard no_grad;
-    w->pending->wait();
-    w->flat.div_(w->size);
+    w->group->finish(*w->pending);
+    w->flat.div_(w->group->size);
     at::_foreach_copy_(w->tensors, w->views);
   });
 }

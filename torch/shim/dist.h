@@ -5,6 +5,8 @@
 #define USE_C10D_GLOO  // libtorch was built with it
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
+#include <chrono>
+
 #include "ct.h"
 
 namespace seer {
@@ -16,6 +18,17 @@ struct Group {
   c10::intrusive_ptr<c10d::Backend> host, device;
   int rank, size;
   double seconds;  // that collectives wait
+  // What collectives have been given so far, and how long this process has waited in them (for those on a GPU the device
+  // waits). One thread calls them, and
+  // backward passes on the CPU run on the thread that asks for them.
+  ct_traffic traffic{};
+
+  // finish waits for a collective.
+  void finish(c10d::Work &work) {
+    auto begun = std::chrono::steady_clock::now();
+    work.wait();
+    traffic.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  }
 
   c10d::Backend &on(const at::Tensor &x);
 
