@@ -42,6 +42,7 @@ func Default() *Experiment {
 			Kind: "cosine", Warmup: Duration{0, Steps}, EndFactor: 0.001, Phase: "global",
 			Gamma: 0.1, Window: Duration{1000, Steps}, Factor: 0.5, Threshold: 0.001,
 		},
+		Train:    Train{Accumulate: 1},
 		Finetune: Finetune{Kind: "auto", Sampling: "uniform", HeadLR: 1, DecayBias: true, ValidateEvery: Duration{1, Epochs}, Resize: 256, Crop: 224},
 		Detect:   defaultDetect(),
 		Linear:   defaultLinear(),

@@ -61,6 +61,11 @@ type Run struct {
 	// stay, it is counted, and the next images follow. Either way its tensors are kept for
 	// seer replay. Gradients that overflow float16 are skipped always. Default "stop".
 	OnNonfinite string `toml:"on_nonfinite"`
+	// Rollbacks is how often a start may go back by itself to the last good checkpoint, and on
+	// with other images and crops: from a step that ends the run (see OnNonfinite), and from a
+	// loss that has jumped and stays up. Default 0: such a step ends the run, such a loss is a
+	// warning.
+	Rollbacks int `toml:"rollbacks"`
 	// MaxSkippedSteps in a row end the run. With precision = "fp16" each has halved the
 	// loss scale, and after 30 it is down from 65536 to below 1e-4. Default 30.
 	MaxSkippedSteps int `toml:"max_skipped_steps"`
@@ -102,6 +107,10 @@ type Mesh struct {
 	// rank: a divisor of their number; 0, or more than there are, means all, 1 each by itself.
 	// Only with all of them does a run not depend on how many there are. SEER: 64. Default 0.
 	BatchNormGroup int `toml:"batch_norm_group"`
+	// ShardMomentum has each process keep the momentum of its share of the parameters, and
+	// update these (ZeRO, stage 1): less memory, half as many bytes sent again. Results and
+	// checkpoints are those without. Default false.
+	ShardMomentum bool `toml:"shard_momentum"`
 	// FirstTimeoutSeconds is how long processes wait for each other until the first step is done,
 	// and while rank 0 works alone: checkpoints, probes, validation. Default 1800.
 	FirstTimeoutSeconds float64 `toml:"first_timeout_seconds"`

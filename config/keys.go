@@ -138,7 +138,7 @@ var elsewhere = map[string]string{
 // suggest names what may have been meant by an unknown key.
 func suggest(path string) string {
 	if strings.Contains(path, "accum") {
-		return "; gradient accumulation is not offered, because Sinkhorn-Knopp would balance each small batch by itself: use swav.queue_length"
+		return "; in fine-tuning that is train.accumulate; pretraining has none, because Sinkhorn-Knopp would balance each small batch by itself: use swav.queue_length"
 	}
 	last := path[strings.LastIndex(path, ".")+1:]
 	if key := elsewhere[strings.ToLower(last)]; key != "" {

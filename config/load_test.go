@@ -73,7 +73,7 @@ func TestLoadErrorsNameFileLineAndNearestKey(t *testing.T) {
 		{"wrong table", "version = 1\n[train]\nepsilon = 3\n", []string{"train.epsilon: unknown key; nearest: swav.epsilon"}},
 		{"in an array of tables", "version = 1\n[[crops]]\ncount = 2\n[[crops]]\nsizes = 3\n", []string{"x.toml:5: crops.sizes: unknown key; nearest: crops.size"}},
 		{"in an inline table", "version = 1\n[augment]\nflip = 0.5\njitter = {p = 0.8, hues = 0.1}\n", []string{"x.toml:4: augment.jitter.hues", "nearest: augment.jitter.hue"}},
-		{"accumulation", "version = 1\n[optim]\naccumulate = 8\n", []string{"gradient accumulation is not offered", "swav.queue_length"}},
+		{"accumulation", "version = 1\n[optim]\naccumulate = 8\n", []string{"train.accumulate", "pretraining has none", "swav.queue_length"}},
 		{"wrong type", "version = 1\n[optim]\nbatch = 'big'\n", []string{"x.toml:3: optim.batch", "integer"}},
 		{"duration without a unit", "version = 1\n[train]\nduration = '100'\n", []string{"x.toml:3:", "it has no unit"}},
 		{"duration as a number", "version = 1\n[train]\nduration = 100\n", []string{"x.toml:3:", "it has no unit"}},

@@ -65,8 +65,8 @@ type SwAV struct {
 
 // Optim is SGD with momentum, its layer-wise adaptation and the parameter rules.
 type Optim struct {
-	// Batch is the number of images a step over all processes. Required. There is no
-	// gradient accumulation: Sinkhorn would see the small batch only.
+	// Batch is the number of images a step over all processes. Required. For gradient
+	// accumulation in fine-tuning see train.accumulate; SwAV has none.
 	Batch int `toml:"batch"`
 	// BaseLR is the peak learning rate for BaseBatch images. Default 0.3 (SwAV).
 	BaseLR float64 `toml:"base_lr"`
@@ -140,6 +140,12 @@ type Train struct {
 	// Duration of the whole run: "100ep", "122070it", "1e9img". Required. Epochs and
 	// images count whole steps that fit; epochs follow each other without a gap.
 	Duration Duration `toml:"duration"`
+	// Accumulate has a process do its part of a batch in so many passes, whose gradients are
+	// added up: a large batch in the memory of a small one. Fine-tuning only: SwAV assigns
+	// the images of a batch together. Batch norm takes its statistics from each pass, as it
+	// does of so many processes with mesh.batch_norm_group = 1; with layer norm the result is
+	// that of one pass. Default 1.
+	Accumulate int `toml:"accumulate"`
 }
 
 // Finetune is training with labels from a pretrained trunk. The images are those of

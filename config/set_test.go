@@ -80,7 +80,7 @@ func TestSetErrors(t *testing.T) {
 		"base=x.toml":             {"belongs to the file"},
 		"version=2":               {"belongs to the file"},
 		"run.seed=-1":             {"wanted is a whole number"},
-		"optim.grad_accumulate=2": {"gradient accumulation is not offered"},
+		"optim.grad_accumulate=2": {"in fine-tuning that is train.accumulate"},
 	} {
 		_, err := load(t, "version = 1", set)
 		for _, want := range wants {

@@ -65,6 +65,8 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.optim(e.Optim)
 		c.schedule(e.Schedule)
 		c.train(e.Train)
+		c.refuse(e.Train.Accumulate > 1, "train.accumulate", e.Train.Accumulate, "SwAV assigns the images of a whole batch together (Sinkhorn-Knopp), and "+
+			"small batches one after the other would each be balanced by itself: use more processes, memory.checkpoint, or swav.queue_length, and leave it at 1")
 		c.probe(e)
 	case FineTuning:
 		c.labelledData(e.Data)
@@ -135,6 +137,7 @@ func (c *checker) run(r Run) {
 	c.refuse(!deviceName.MatchString(r.Device), "run.device", r.Device, "allowed are auto, cpu, cuda and cuda:N, N from 0")
 	c.oneOf("run.precision", r.Precision, "fp32", "bf16", "fp16")
 	c.oneOf("run.on_nonfinite", r.OnNonfinite, "stop", "skip")
+	c.within("run.rollbacks", r.Rollbacks, 0, 1000)
 	c.within("run.max_skipped_steps", r.MaxSkippedSteps, 1, 1_000_000)
 	c.oneOf("run.channels_last", r.ChannelsLast, "auto", "on", "off")
 	c.within("run.threads", r.Threads, 0, maxThreads)
@@ -323,6 +326,7 @@ func (c *checker) steps(section string, used bool, milestones []Duration, gamma 
 func (c *checker) train(t Train) {
 	c.refuse(t.Duration.IsZero(), "train.duration", "", "say how long to train, such as 100ep, 122070it or 1e9img")
 	c.total("train.duration", t.Duration)
+	c.atLeast("train.accumulate", t.Accumulate, 1)
 }
 
 // total checks the length of a whole run, which cannot be a share of itself.

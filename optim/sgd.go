@@ -9,6 +9,7 @@ import (
 	"seer/nn"
 	"seer/optim/rules"
 	"seer/torch"
+	"seer/torch/dist"
 )
 
 // Adaptation chooses how a parameter's rate follows its norm.
@@ -38,7 +39,9 @@ type SGD struct {
 	SGDOptions
 	params   []nn.Entry
 	settings []rules.Setting
-	momentum []*torch.Tensor
+	momentum []*torch.Tensor // nil: another process has it
+	shard    *dist.Group     // nil: this process has all of it
+	owners   []int           // of the parameters, ranks in shard
 }
 
 // NewSGD makes an optimizer for params, with one setting each (see [rules.Assign]).
@@ -49,7 +52,7 @@ func NewSGD(params []nn.Entry, settings []rules.Setting, o SGDOptions) (*SGD, er
 	if o.Adaptation != None && o.Adaptation != LARC && o.Adaptation != LARS {
 		return nil, fmt.Errorf("optim: adaptation %q is not known, use larc, lars or none", o.Adaptation)
 	}
-	s := &SGD{SGDOptions: o, params: params, settings: settings}
+	s := &SGD{SGDOptions: o, params: params, settings: settings, owners: make([]int, len(params))}
 	err := torch.Try(func() {
 		for _, p := range params {
 			s.momentum = append(s.momentum, zerosLike(p.Tensor))
@@ -75,6 +78,7 @@ type active struct {
 	params, grads, buffers []*torch.Tensor
 	lr, decay              []float64
 	adapt                  []bool
+	owners                 []int
 }
 
 func (s *SGD) collect(step int64, lr float64) active {
@@ -92,6 +96,7 @@ func (s *SGD) collect(step int64, lr float64) active {
 		a.lr = append(a.lr, lr*set.LRMult)
 		a.decay = append(a.decay, set.WeightDecay)
 		a.adapt = append(a.adapt, set.Adapt && s.Adaptation != None)
+		a.owners = append(a.owners, s.owners[i])
 	}
 	return a
 }
@@ -113,11 +118,25 @@ func (s *SGD) Step(step int64, lr float64) (norm float64, ok bool) {
 		norms := torch.ForeachNorms(a.grads)
 		norm = norms.NormDims(false, 0).Item()
 		if ok = !math.IsNaN(norm) && !math.IsInf(norm, 0); ok {
-			s.adaptGradients(a, norms)
-			torch.ForeachSGDInPlace(a.params, a.grads, a.buffers, s.Momentum, s.Nesterov, a.lr)
+			s.update(a, norms)
 		}
 	})
 	return norm, ok
+}
+
+// update moves the parameters, whose gradients have these norms.
+func (s *SGD) update(a active, norms *torch.Tensor) {
+	if s.shard != nil {
+		whole := a
+		if a = s.owned(whole); len(a.params) > 0 {
+			norms = torch.ForeachNorms(a.grads)
+		}
+		defer s.exchange(whole)
+	}
+	if len(a.params) > 0 {
+		s.adaptGradients(a, norms)
+		torch.ForeachSGDInPlace(a.params, a.grads, a.buffers, s.Momentum, s.Nesterov, a.lr)
+	}
 }
 
 // Gradients lists the gradients that the next Step would use; the open scope owns the handles.
@@ -137,10 +156,13 @@ func (s *SGD) GradientNorm(step int64) float64 {
 	return torch.ForeachNorms(grads).NormDims(false, 0).Item()
 }
 
-// Walk visits the momentum buffers under their parameters' names, for checkpoints.
+// Walk visits the momentum buffers under their parameters' names, for checkpoints; once it is divided, those that
+// this process has: see [SGD.Gathered].
 func (s *SGD) Walk(prefix string, visit func(nn.Entry)) {
 	for i, p := range s.params {
-		visit(nn.Entry{Name: nn.Join(prefix, p.Name), Kind: nn.Buffer, Tensor: s.momentum[i]})
+		if s.momentum[i] != nil {
+			visit(nn.Entry{Name: nn.Join(prefix, p.Name), Kind: nn.Buffer, Tensor: s.momentum[i]})
+		}
 	}
 }
 

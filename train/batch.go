@@ -35,6 +35,32 @@ type Targets struct {
 	Objects any
 }
 
+// split makes so many batches of one view of one. Each has as many images.
+func (b *Batch) split(parts int) []*Batch {
+	if parts <= 1 {
+		return []*Batch{b}
+	}
+	out, n := make([]*Batch, parts), b.Images/int64(parts)
+	for i := range out {
+		from := int64(i) * n
+		narrow := func(t *torch.Tensor) *torch.Tensor {
+			if t == nil {
+				return nil
+			}
+			return t.Narrow(0, from, n)
+		}
+		part := &Batch{Images: n, Position: b.Position, Targets: Targets{Classes: narrow(b.Targets.Classes), Scores: narrow(b.Targets.Scores)}}
+		for _, p := range b.Pixels {
+			part.Pixels = append(part.Pixels, narrow(p))
+		}
+		for _, v := range b.Views {
+			part.Views = append(part.Views, narrow(v))
+		}
+		out[i] = part
+	}
+	return out
+}
+
 // Loader brings the batches of a program, one a step, in order. Next is called with the step's scope open, which owns the
 // batch's tensors.
 type Loader interface {

@@ -4,6 +4,7 @@ package train
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"seer/runfolder"
@@ -37,16 +38,31 @@ func (p *Program) Scored(step int64, score float64) {
 
 // checkpoint saves what is due after a step, and says how the one before has gone.
 func (p *Program) checkpoint(e Event) error {
-	if p.folder == nil {
-		return nil
-	}
 	if err := p.written(false); err != nil {
 		return err
 	}
-	if !e.Due(p.CheckpointEvery) && p.best.Step != e.Step {
-		return nil
+	due, err := e.Due(p.CheckpointEvery), error(nil)
+	if !due && p.KeepBest {
+		due, err = p.leads(p.best.Step == e.Step) // rank 0 alone knows which is the best
+	}
+	if err != nil || !due || !p.saves() {
+		return err
 	}
 	return p.save(e)
+}
+
+// saves tells whether this process has a part in checkpoints: rank 0 has, and where momentum is divided, all have.
+func (p *Program) saves() bool {
+	return p.folder != nil || p.Engine.Optimizer.Sharded() && !p.Engine.Mesh.Leads()
+}
+
+// leads is what rank 0 says, where all need to know.
+func (p *Program) leads(says bool) (bool, error) {
+	if !p.Engine.Optimizer.Sharded() {
+		return says, nil
+	}
+	answer, err := p.Engine.Mesh.Lead(func() (string, error) { return strconv.FormatBool(says), nil })
+	return answer == strconv.FormatBool(true), err
 }
 
 // save has a checkpoint of the state after this step written while training goes on. What holds it up is the copy, and the
@@ -54,6 +70,9 @@ func (p *Program) checkpoint(e Event) error {
 func (p *Program) save(e Event) error {
 	begun := time.Now()
 	defer func() { p.stall += time.Since(begun) }()
+	if p.folder == nil { // rank 0 keeps the momentum that this process has
+		return p.Engine.Optimizer.Gathered(nil)
+	}
 	if err := p.written(true); err != nil { // one copy at a time
 		return err
 	}
@@ -61,8 +80,11 @@ func (p *Program) save(e Event) error {
 		return err
 	}
 	p.Clock.ChannelsLast = p.Engine.ChannelsLast
-	snapshot, err := runfolder.Snap(e.Step, p.AllParts(), p.metadata(), p.Files...)
-	if err != nil {
+	var snapshot *runfolder.Snapshot
+	if err := p.Engine.Optimizer.Gathered(func() (err error) {
+		snapshot, err = runfolder.Snap(e.Step, p.AllParts(), p.metadata(), p.Files...)
+		return err
+	}); err != nil {
 		return err
 	}
 	p.folder.Retain(p.KeepEvery, p.best.Step)

@@ -23,6 +23,8 @@ type Clock struct {
 	Skipped       int64 `json:"skipped,omitempty"`
 	SkippedInARow int64 `json:"skipped_in_a_row,omitempty"`
 	NonFinite     int64 `json:"nonfinite,omitempty"`
+	// Rollbacks is how often the run has gone back to a checkpoint by itself: each has other images and crops follow.
+	Rollbacks int64 `json:"rollbacks,omitempty"`
 	// ChannelsLast is the memory layout: another one rounds differently.
 	ChannelsLast bool `json:"channels_last"`
 }

@@ -18,11 +18,14 @@ func (p *Program) endless(err error) error {
 	end := runfolder.DeadEnd{From: p.folder.SavedStep(), Start: p.Start}
 	var broken *NonFiniteError
 	var skipped *SkippedError
+	var spike *SpikeError
 	var failure error
 	switch {
 	case errors.As(err, &broken):
 		end.Step, end.Why = broken.Step, "its loss, its gradient or what it made of the weights was not finite"
 		failure, broken.Advice, err = p.dump(broken), WaysOn(p.folder, p.Ways), broken
+	case errors.As(err, &spike):
+		return err // nothing is saved of it: whoever has started the run goes back
 	case errors.As(err, &skipped):
 		end.Step, end.Why = skipped.Step-1, fmt.Sprintf("%d steps in a row %s", skipped.InARow, skipped.what())
 		skipped.Advice, err = WaysOn(p.folder, p.Ways), skipped

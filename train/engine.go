@@ -35,6 +35,9 @@ type Engine struct {
 	// the trunk, then those of each segment of the plan, the last segment first. Each is named once a step, with or without
 	// a gradient.
 	Final func(params []*torch.Tensor)
+	// Passes is in how many passes a step goes over its batch, whose gradients are added up; up to 1: one. The loss must be a
+	// mean over the images.
+	Passes int
 	// SkipNonFinite leaves out a step whose loss or gradient is not finite, and does not fail.
 	SkipNonFinite bool
 	// Mesh are the processes that train together, each on its part of the batch; nil: this one alone. Gradients and loss
@@ -62,35 +65,23 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 	scope := torch.NewScope()
 	defer scope.Close()
 	if failure := torch.Try(func() {
-		// 1. Copy to the device; normalise, lay out and cast there.
-		e.Prepare(b)
+		// 1. to 3. Forward and backward over the batch, in one pass or several.
 		before := keepBuffers(e.Method)
-
-		// 2. Forward.
 		means := e.Mesh.All().Averages()
-		tape := e.tape(means)
-		defer tape.Close()
+		parts := b.split(e.Passes)
+		loss := torch.Zeros(torch.Float32, e.Device, 1)
 		var out Output
-		torch.Autocast(e.Device, e.Precision, func() {
-			out = e.Method.Forward(&nn.Context{Training: true, Norm: e.Mesh.Norm(), Tape: tape}, b, step)
-		})
-
-		if detailed && out.Metrics != nil {
-			r.Metrics = out.Metrics()
+		for i, part := range parts {
+			b, out = part, e.pass(step, part, means, loss, len(parts), i == len(parts)-1)
+			if detailed && out.Metrics != nil {
+				r.Metrics = addMetrics(r.Metrics, out.Metrics(), len(parts))
+			}
 		}
-
-		// 3. Backward, of the scaled loss in Float16.
-		mean := out.Loss.Detach().Clone().Reshape(1)
-		means.Add(mean)
-		loss := out.Loss
-		if e.Scaler != nil {
-			loss = e.Scaler.Scale(loss)
-		}
-		e.backward(loss, tape, means)
 		means.Wait()
+		r.Loss = loss.Item()
 
 		// 4. Unscale the gradients; in Float16 an overflow now and then is normal: the step is left out.
-		if r.Loss = mean.Item(); e.Scaler != nil && !e.Scaler.Unscale(e.Optimizer.Gradients(step)) && finite(r.Loss) {
+		if e.Scaler != nil && !e.Scaler.Unscale(e.Optimizer.Gradients(step)) && finite(r.Loss) {
 			r.Skipped = true
 			e.Optimizer.ClearGradients()
 			return
@@ -119,13 +110,42 @@ func (e *Engine) Step(step int64, lr float64, b *Batch, detailed bool) (r Result
 	return r, err
 }
 
+// pass is the forward and the backward pass over a part of the batch, one of so many. It adds its part to the mean loss.
+// The last one sends the gradients, which are complete then.
+func (e *Engine) pass(step int64, b *Batch, means *dist.Averages, mean *torch.Tensor, passes int, last bool) (out Output) {
+	// 1. Copy to the device; normalise, lay out and cast there.
+	e.Prepare(b)
+
+	// 2. Forward.
+	tape := e.tape(means, last)
+	defer tape.Close()
+	torch.Autocast(e.Device, e.Precision, func() {
+		out = e.Method.Forward(&nn.Context{Training: true, Norm: e.Mesh.Norm(), Tape: tape}, b, step)
+	})
+
+	// 3. Backward, of the scaled loss in Float16.
+	loss := out.Loss
+	if passes > 1 {
+		loss = loss.DivScalar(float64(passes))
+	}
+	torch.NoGrad(func() { mean.AddInPlace(loss.Detach().Reshape(1)) })
+	if last {
+		means.Add(mean)
+	}
+	if e.Scaler != nil {
+		loss = e.Scaler.Scale(loss)
+	}
+	e.backward(loss, tape, means, last)
+	return out
+}
+
 // tape is for one step; nil without a plan.
-func (e *Engine) tape(means *dist.Averages) *nn.Tape {
+func (e *Engine) tape(means *dist.Averages, last bool) *nn.Tape {
 	if e.Plan == nil {
 		return nil
 	}
 	t := &nn.Tape{Plan: e.Plan}
-	if e.Final != nil || e.Mesh != nil {
+	if last && (e.Final != nil || e.Mesh != nil) {
 		t.Done = func(segment nn.Module) { e.final(nn.Tensors(nn.Parameters(segment)), means) }
 	}
 	return t
@@ -146,9 +166,9 @@ func (e *Engine) final(params []*torch.Tensor, means *dist.Averages) {
 }
 
 // backward goes back from the loss to the trunk, and over that on the tape.
-func (e *Engine) backward(loss *torch.Tensor, tape *nn.Tape, means *dist.Averages) {
+func (e *Engine) backward(loss *torch.Tensor, tape *nn.Tape, means *dist.Averages, last bool) {
 	loss.Backward()
-	if e.Final != nil || e.Mesh != nil {
+	if last && (e.Final != nil || e.Mesh != nil) {
 		e.final(tape.Others(e.Method), means)
 	}
 	tape.Backward()
@@ -172,9 +192,13 @@ func (e *Engine) Prepare(b *Batch) {
 	}
 }
 
-// Share gives all processes of the mesh the weights, statistics and optimizer's state of rank 0.
+// Share gives all processes of the mesh the weights, statistics and optimizer's state of rank 0. Momentum that is divided
+// among them each has read for itself.
 func (e *Engine) Share() error {
-	all := []nn.Walker{e.Method, e.Optimizer}
+	all := []nn.Walker{e.Method}
+	if !e.Optimizer.Sharded() {
+		all = append(all, e.Optimizer)
+	}
 	if e.Average != nil {
 		all = append(all, e.Average)
 	}

@@ -38,3 +38,15 @@ type Named struct {
 	Name   string
 	Tensor *torch.Tensor
 }
+
+// addMetrics adds those of one pass of so many to their mean.
+func addMetrics(sum, pass []Metric, passes int) []Metric {
+	if sum == nil {
+		sum = make([]Metric, len(pass))
+	}
+	for i, m := range pass {
+		sum[i].Name = m.Name
+		sum[i].Value += m.Value / float64(passes)
+	}
+	return sum
+}

@@ -112,7 +112,7 @@ func (o optimizer) Load(s *runfolder.Shard) error {
 		scaler = NewScaler(o.Device)
 		defer nn.Close(scaler)
 	}
-	return mismatch(statedict.Load(o.state(scaler), file))
+	return mismatch(o.Optimizer.Whole(func() error { return statedict.Load(o.state(scaler), file) }))
 }
 
 func (o optimizer) state(scaler *Scaler) nn.Walker {

@@ -14,6 +14,7 @@ import (
 	"seer/optim/schedule"
 	"seer/runfolder"
 	"seer/torch"
+	"seer/torch/dist"
 )
 
 // Program is a training from its first step to its last. A task fills it in, [Program.Run] does the work.
@@ -34,6 +35,9 @@ type Program struct {
 	KeepEvery  int64
 	KeepBest   bool
 	MaxSkipped int64 // steps in a row that may overflow float16; 0: any number
+	// GoesBack ends the run with a [*SpikeError] where its loss jumps: whoever has started it goes back. Otherwise that is a
+	// warning.
+	GoesBack bool
 	// Detailed asks for the method's metrics of a step (from 0) besides those that are logged. May be nil.
 	Detailed func(step int64) bool
 	// Counts are figures of a line of metrics besides those of step and method. May be nil.
@@ -54,10 +58,12 @@ type Program struct {
 	folder   *runfolder.Folder // nil: nothing is kept
 	progress *Progress
 	torn     bool // a step has begun and is not complete: there is nothing to save
+	agreed   bool // all processes have stopped between the same two steps, and are there
 	best     best
 	broken   int           // steps that this process has left out because they were not finite
 	stall    time.Duration // that checkpoints have held the run up, since the last line of metrics
 	paces    paces         // of the processes
+	spikes   spikes
 }
 
 // Way is an option on the command line and what it does.
@@ -81,7 +87,7 @@ func (p *Program) Progress() *Progress {
 
 // AllParts are everything that the next step depends on.
 func (p *Program) AllParts() []runfolder.Part {
-	parts := slices.Concat([]runfolder.Part{&p.Clock}, p.Engine.parts(), p.Parts)
+	parts := slices.Concat([]runfolder.Part{&p.Clock, &p.spikes}, p.Engine.parts(), p.Parts)
 	if p.KeepBest {
 		parts = append(parts, &p.best)
 	}
@@ -142,10 +148,14 @@ func (p *Program) runHooks(ctx context.Context, hooks []Hook, e Event) error {
 			continue
 		}
 		led = led || h.Leader
-		if h.Leader && !p.Engine.Mesh.Leads() {
-			continue
+		var err error
+		if !h.Leader || p.Engine.Mesh.Leads() {
+			err = h.Run(ctx, e)
 		}
-		if err := h.Run(ctx, e); err != nil {
+		if h.Leader && p.Engine.Optimizer.Sharded() { // rank 0 cannot save without the others
+			err = p.agree(ctx, err)
+		}
+		if err != nil {
 			return fmt.Errorf("%s after step %d: %w", h.Name, e.Step, err)
 		}
 	}
@@ -165,7 +175,7 @@ func (p *Program) hooks() []Hook {
 	if p.folder != nil || !p.Engine.Mesh.Leads() {
 		own = append(own, Hook{Name: "metrics", Every: p.LogEvery, Run: p.logMetrics})
 	}
-	return slices.Concat(own, []Hook{{Name: "loss scale", Every: 1, Run: p.watchScale}}, p.Hooks)
+	return slices.Concat(own, []Hook{{Name: "loss scale", Every: 1, Run: p.watchScale}, {Name: "loss", Every: 1, Run: p.watchSpikes}}, p.Hooks)
 }
 
 // next waits for the batch of a step, and for all processes to agree that they do the step.
@@ -175,16 +185,23 @@ func (p *Program) next(ctx context.Context) (batch *Batch, err error) {
 	} else if batch, err = p.Batches.Next(ctx); err != nil {
 		err = fmt.Errorf("loading the batch of step %d: %w", p.Clock.Step, err)
 	}
-	if err != nil && ctx.Err() != nil && isCause(ctx, err) {
-		err = mesh.Asked{Err: context.Cause(ctx)}
-	}
-	if agreed := p.Engine.Mesh.Agree(err); agreed != nil {
+	if agreed := p.agree(ctx, err); agreed != nil {
 		if err == nil && batch.Release != nil {
 			batch.Release()
 		}
 		return nil, agreed
 	}
 	return batch, nil
+}
+
+// agree has all processes go on, or stop at the same place, by the error of each.
+func (p *Program) agree(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && isCause(ctx, err) {
+		err = mesh.Asked{Err: context.Cause(ctx)}
+	}
+	err = p.Engine.Mesh.Agree(err)
+	p.agreed = err != nil && !errors.Is(err, dist.ErrLost)
+	return err
 }
 
 // step waits for the loader and trains on its batch.
@@ -233,6 +250,11 @@ func (p *Program) stopped(ctx context.Context, err error) error {
 		err = context.Cause(ctx)
 	}
 	if p.folder == nil {
+		if p.saves() && p.agreed && !p.torn {
+			if due, failure := p.leads(false); failure == nil && due {
+				err = errors.Join(err, p.save(Event{Step: p.Clock.Step, Total: p.Steps}))
+			}
+		}
 		return err
 	}
 	if failure := p.written(true); failure != nil {
@@ -246,7 +268,16 @@ func (p *Program) stopped(ctx context.Context, err error) error {
 		p.say("Stopped in step %d of %d; the same command continues from %s", done+1, p.Steps, p.folder.SavedDir())
 		return err
 	}
-	if done > p.folder.SavedStep() {
+	unsaved := done > p.folder.SavedStep()
+	if p.Engine.Optimizer.Sharded() {
+		// Without the others their momentum is not to be had.
+		if unsaved = unsaved && p.agreed; p.agreed {
+			if _, failure := p.leads(unsaved); failure != nil {
+				return errors.Join(err, failure)
+			}
+		}
+	}
+	if unsaved {
 		failure := p.save(Event{Step: done, Total: p.Steps})
 		failure = errors.Join(failure, p.written(true))
 		if end := p.endless(failure); end != nil {

@@ -45,13 +45,14 @@ func changes(images, noisy string) map[string]change {
 	read := func(value, where string) change { return change{value: value, read: where} }
 	list := filepath.Join(images, "..", "names.txt")
 	return map[string]change{
-		"name": pretrain("other", "run.dir="), "run.dir": pretrain("elsewhere"), "run.seed": pretrain("5"), "run.on_nonfinite": read("skip", "tasks/launch/engine.go: e.Run.OnNonfinite"), "run.max_skipped_steps": read("7", "tasks/launch/launch.go: l.Experiment.Run.MaxSkippedSteps"), "run.device": pretrain("cuda:7"),
+		"name": pretrain("other", "run.dir="), "run.dir": pretrain("elsewhere"), "run.seed": pretrain("5"), "run.on_nonfinite": read("skip", "tasks/launch/engine.go: e.Run.OnNonfinite"), "run.rollbacks": read("1", "tasks/launch/rollback.go: e.Run.Rollbacks"), "run.max_skipped_steps": read("7", "tasks/launch/launch.go: l.Experiment.Run.MaxSkippedSteps"), "run.device": pretrain("cuda:7"),
 		"run.precision": pretrain("bf16"), "run.threads": read("1", "tasks/pretrain/pretrain.go: torch.OnThread(e.Run.Threads"), "run.channels_last": pretrain("auto"),
 		"run.tf32": read("false", "tasks/launch/launch.go: l.Experiment.Run.TF32"), "run.deterministic": read("true", "tasks/launch/launch.go: l.Experiment.Run.Deterministic"),
 		"run.log_every": plan("3it"), "run.checkpoint_every": plan("3it"), "run.keep": pretrain("1", "run.checkpoint_every=1it"),
 		"run.keep_every": pretrain("2it", "run.checkpoint_every=1it", "run.keep=1"), "run.keep_best": read("true", "tasks/launch/engine.go: e.Run.KeepBest"),
 		"mesh.batch_norm_group": read("2", "cmd/seer/mesh.go: e.Mesh.BatchNormGroup"), "mesh.first_timeout_seconds": read("60", "cmd/seer/mesh.go: e.Mesh.FirstTimeoutSeconds"),
 		"mesh.timeout_seconds": read("60", "cmd/seer/mesh.go: e.Mesh.TimeoutSeconds"),
+		"mesh.shard_momentum": read("true", "tasks/launch/ranks.go: l.Experiment.Mesh.ShardMomentum"), "train.accumulate": finetune("2"),
 		// Gradients do not depend on them.
 		"memory.checkpoint": read("blocks", "tasks/launch/memory.go: step.Plan(e.Memory)"), "memory.budget": read("1GiB", "footprint/step.go: m.Budget"),
 		"data.source": plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -146,6 +147,77 @@ func TestFinetuningDoesNotDependOnTheNumberOfProcesses(t *testing.T) {
 			sameRun(t, run+"1", dir, 20)
 		}
 	}
+}
+
+// Momentum that is divided among processes changes no bit of a run or of its checkpoints, which another number of processes,
+// and one without it, continues.
+func TestDividedMomentumChangesNothing(t *testing.T) {
+	experiment, run := experimentFile(t, noise(t))
+	divided := append(calm, "mesh.shard_momentum=true", "run.checkpoint_every=7it", "run.keep_best=true", "probe.every=5it", "probe.images=12")
+	runs(t, launched(2, []string{"pretrain", experiment}, append(calm, "run.dir="+run+"-plain")...))
+	runs(t, launched(2, []string{"pretrain", experiment}, append(divided, "run.dir="+run+"-divided")...))
+	sameBits(t, run+"-plain", run+"-divided")
+	for i, n := range []int{2, 4} { // stopped twice
+		c := program(launched(n, []string{"pretrain", experiment}, append(divided, "run.dir="+run)...)...)
+		var said bytes.Buffer
+		c.Stdout, c.Stderr = &said, &said
+		require.NoError(t, c.Start())
+		awaitSteps(t, run, 4+4*i)
+		require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+		require.Equal(t, spawn.Requeue, exitCode(t, c), said.String())
+		savedWhole(t, run)
+	}
+	runs(t, launched(1, []string{"pretrain", experiment}, append(divided, "run.dir="+run)...))
+	sameRun(t, run+"-plain", run, 20)
+}
+
+// sameBits compares weights and momentum of two runs.
+func sameBits(t *testing.T, want, got string) {
+	t.Helper()
+	for _, name := range []string{runfolder.ModelFile, runfolder.OptimizerFile} {
+		sums := make([][32]byte, 2)
+		for i, run := range []string{want, got} {
+			c, err := runfolder.Newest(run, nil)
+			require.NoError(t, err)
+			content, err := os.ReadFile(filepath.Join(c.Dir, name))
+			require.NoError(t, err)
+			sums[i] = sha256.Sum256(content)
+		}
+		assert.Equal(t, sums[0], sums[1], name)
+	}
+}
+
+// Passes over parts of a batch learn what so many processes learn, whose batch norms are each by itself.
+func TestAccumulationLearnsWhatProcessesLearn(t *testing.T) {
+	images := coloured(t, 36)
+	experiment, run := experimentFile(t, images)
+	set := []string{
+		"optim.batch=12", "optim.base_batch=12", "optim.base_lr=1e-4", "train.duration=20it", "run.threads=1", "run.log_every=1it",
+		"run.channels_last=off", "crops=[{count=1, size=48, scale=[0.5, 1.0]}]", "finetune.val=" + images, "finetune.validate_every=10it",
+		"optim.adaptation=none", "run.seed=1",
+	}
+	runs(t, launched(2, []string{"finetune", experiment, "--random-init"}, append(set, "mesh.batch_norm_group=1", "run.dir="+run+"-processes")...))
+	runs(t, launched(1, []string{"finetune", experiment, "--random-init"}, append(set, "train.accumulate=2", "run.dir="+run+"-passes")...))
+	wanted, losses := lossesOf(t, run+"-processes"), lossesOf(t, run+"-passes")
+	require.Len(t, losses, 20)
+	assert.InEpsilonSlice(t, wanted, losses, 1e-5)
+	other := weightsOf(t, run+"-passes")
+	for name, w := range weightsOf(t, run+"-processes") {
+		if !strings.Contains(name, "running_") { // a process has seen its part only
+			largest := 0.0
+			for i := range w {
+				largest = max(largest, math.Abs(float64(w[i]-other[name][i])))
+			}
+			assert.LessOrEqual(t, largest, 1e-5, name)
+		}
+	}
+	code, _, stderr := runProgram(t, "finetune", experiment, "--random-init", "--set", "train.accumulate=5", "--set", "optim.batch=12",
+		"--set", "crops=[{count=1, size=48, scale=[0.5, 1.0]}]", "--set", "finetune.val="+images, "--set", "run.dir="+run+"-uneven")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "train.accumulate = 5: must divide the 12 images")
+	code, _, stderr = runProgram(t, "pretrain", experiment, "--set", "train.accumulate=2")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "train.accumulate = 2: SwAV assigns the images of a whole batch together")
 }
 
 // A run that was begun by two processes is continued by four and then by one.

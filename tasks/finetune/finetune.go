@@ -52,13 +52,15 @@ func Run(ctx context.Context, e *config.Experiment, weights eval.TrunkSource, o 
 		if err := takeModel(e); err != nil {
 			return err
 		}
-		r := &run{}
-		if r.Launch, err = launch.Open(e, o); err != nil {
+		return launch.WithRollbacks(e, o, func(o launch.StartOptions) (err error) {
+			r := &run{}
+			if r.Launch, err = launch.Open(e, o); err != nil {
+				return err
+			}
+			defer r.close()
+			result, err = r.run(ctx, weights)
 			return err
-		}
-		defer r.close()
-		result, err = r.run(ctx, weights)
-		return err
+		})
 	})
 	return result, err
 }
@@ -203,7 +205,11 @@ func (r *run) build() (err error) {
 		return err
 	}
 	r.backbone.ChannelsLast = channelsLast
-	again, err := launch.Recomputation(e, config.FineTuning, r.plan.BatchPerRank, len(classes))
+	passes := e.Train.Accumulate
+	if r.plan.BatchPerRank%passes != 0 {
+		return fmt.Errorf("train.accumulate = %d: must divide the %d images that a process has of optim.batch = %d", passes, r.plan.BatchPerRank, r.plan.Batch)
+	}
+	again, err := launch.Recomputation(e, config.FineTuning, r.plan.BatchPerRank/passes, len(classes))
 	if err != nil {
 		return err
 	}
@@ -212,7 +218,7 @@ func (r *run) build() (err error) {
 	}
 	r.Spread(r.engine, r.method.Trunk)
 	r.method.Group = r.Mesh.All()
-	r.engine.Plan = again
+	r.engine.Plan, r.engine.Passes = again, passes
 	if e.Finetune.EMA > 0 {
 		if r.engine.Average, err = optim.NewEMA(r.method, e.Finetune.EMA); err != nil {
 			return fmt.Errorf("finetune.ema: allocating the average of the weights: %w", err)

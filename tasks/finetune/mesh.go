@@ -4,15 +4,18 @@ package finetune
 
 import "fmt"
 
-// checkMesh refuses settings whose loss needs more of the batch than a process of several has: its mean over processes
-// would not be that of the whole batch.
+// checkMesh refuses settings whose loss needs more of the batch than a process of several, or a pass of several, has: its
+// mean over these would not be that of the whole batch.
 func (r *run) checkMesh() error {
-	f := r.Experiment.Finetune
+	f, passes := r.Experiment.Finetune, r.Experiment.Train.Accumulate
 	refuse := func(key string, value any, why string) error {
+		if passes > 1 {
+			return fmt.Errorf("finetune.%s = %v: %s, and each of train.accumulate = %d passes has a part of it; leave one of them out", key, value, why, passes)
+		}
 		return fmt.Errorf("finetune.%s = %v: %s, and each of the %d processes has a part of it; leave it out, or use one process", key, value, why, r.Mesh.Size())
 	}
 	switch {
-	case r.Mesh == nil:
+	case r.Mesh == nil && passes <= 1:
 		return nil
 	case f.Mixup > 0:
 		return refuse("mixup", f.Mixup, "it pairs images from both ends of the batch")

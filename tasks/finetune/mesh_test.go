@@ -26,5 +26,8 @@ func TestSettingsThatNeedTheWholeBatchAreRefusedOnSeveralProcesses(t *testing.T)
 		assert.ErrorContains(t, several.checkMesh(), key)
 		alone := &run{Launch: &launch.Launch{Experiment: e}}
 		assert.NoError(t, alone.checkMesh())
+		e.Train.Accumulate = 2
+		assert.ErrorContains(t, alone.checkMesh(), key)
+		assert.ErrorContains(t, alone.checkMesh(), "train.accumulate = 2")
 	}
 }

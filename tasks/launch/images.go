@@ -70,7 +70,7 @@ func (l *Launch) OpenImages(ctx context.Context, labels bool, order Order) (*Ima
 	if said := source.ListingOf(r.Source).String(); said != "" {
 		l.Say("data.source: %s", said)
 	}
-	if r.Sampler, err = order(r.Source, e.Run.Seed); err != nil {
+	if r.Sampler, err = order(r.Source, l.seed()); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	if err := r.sameEverywhere(); err != nil {
@@ -137,7 +137,7 @@ func (r *Images) options(p *train.Program, plan *config.Resolved) loader.BatchOp
 	}
 	return loader.BatchOptions{
 		Crops: views, View: r.View, KeepCrops: r.View != nil,
-		Decode: jpeg.DecodeOptions{Orient: e.Data.EXIFOrientation}, Seed: e.Run.Seed,
+		Decode: jpeg.DecodeOptions{Orient: e.Data.EXIFOrientation}, Seed: r.launch.seed(),
 		Batch: plan.BatchPerRank, Rank: r.launch.Mesh.At().Rank, World: r.launch.Mesh.Size(), StartStep: p.Clock.Step, StartPosition: p.Clock.Position, Steps: plan.Steps,
 		Workers: workers(e.Data.Workers, r.launch.Mesh.At()), Prefetch: e.Data.Prefetch, MaxBadFraction: inputs.BadFraction(e.Data.MaxBadFraction),
 	}

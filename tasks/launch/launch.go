@@ -31,7 +31,8 @@ type StartOptions struct {
 	// only repeat the end of the last one needs it.
 	From string
 	// Mesh are the processes of the run; nil: this one alone.
-	Mesh *mesh.Mesh
+	Mesh    *mesh.Mesh
+	another bool // order of images than the run has had so far: see [WithRollbacks]
 	// Hooks run behind the run's own, before its checkpoints. An error of theirs ends the run after saving it.
 	Hooks []train.Hook
 }
@@ -47,8 +48,9 @@ type Launch struct {
 	// Program is what is run; messages go around its progress bar. Nil while it is built.
 	Program *train.Program
 
-	measured *measuredLayout // by this start; Begin keeps it
-	steps    *os.File        // of this process's last step, once there is one
+	rollbacks int64           // that the run has done: see [train.Clock]
+	measured  *measuredLayout // by this start; Begin keeps it
+	steps     *os.File        // of this process's last step, once there is one
 }
 
 // Open takes the run folder of an experiment, finds the checkpoint to continue from, and tells what differs from the run
@@ -80,8 +82,18 @@ func (l *Launch) look() (err error) {
 	if _, err := l.experiment(); err != nil {
 		return err
 	}
-	if l.Newest, err = l.chosen(); err != nil || l.Newest == nil || !l.Mesh.Leads() {
+	if l.Newest, err = l.chosen(); err != nil {
 		return err
+	}
+	clock, _, err := l.Clock()
+	if err != nil {
+		return err
+	}
+	if l.rollbacks = clock.Rollbacks; l.another {
+		l.rollbacks++
+	}
+	if l.Newest == nil || !l.Mesh.Leads() {
+		return nil
 	}
 	return l.compare()
 }
@@ -180,6 +192,7 @@ func (l *Launch) Accept(p *train.Program, images *Images, plan *config.Resolved)
 
 // resume has a program go on from the newest checkpoint, if there is one.
 func (l *Launch) resume(p *train.Program) error {
+	defer func() { p.Clock.Rollbacks = l.rollbacks }()
 	if l.Newest == nil {
 		return nil
 	}
@@ -288,6 +301,7 @@ func (l *Launch) Fill(p *train.Program) error {
 	p.Out, p.Terminal = l.Out, l.Terminal
 	p.Hooks = append(p.Hooks, l.Hooks...)
 	p.Files = []runfolder.File{experiment}
+	p.GoesBack = l.Experiment.Run.Rollbacks > 0
 	p.MaxSkipped = int64(l.Experiment.Run.MaxSkippedSteps)
 	p.Ways = Ways(l.Experiment)
 	l.keepLastStep(p)

@@ -118,6 +118,9 @@ func (l *Launch) Spread(e *train.Engine, trunk models.Trunk) {
 	if e.Mesh = l.Mesh; l.Mesh != nil && e.Plan == nil {
 		e.Plan = recompute.Each(len(trunk.Segments()), recompute.KeepAll)
 	}
+	if l.Experiment.Mesh.ShardMomentum {
+		e.Optimizer.Divide(l.Mesh.All())
+	}
 }
 
 // lastStep is what each process keeps of where it is, for whoever looks for the one that has stopped.

@@ -40,12 +40,14 @@ func Run(ctx context.Context, e *config.Experiment, o launch.StartOptions) error
 		if err != nil {
 			return err
 		}
-		r := &run{}
-		if r.Launch, err = launch.Open(e, o); err != nil {
-			return err
-		}
-		defer r.close()
-		return r.run(ctx)
+		return launch.WithRollbacks(e, o, func(o launch.StartOptions) (err error) {
+			r := &run{}
+			if r.Launch, err = launch.Open(e, o); err != nil {
+				return err
+			}
+			defer r.close()
+			return r.run(ctx)
+		})
 	})
 }
 

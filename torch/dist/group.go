@@ -140,6 +140,20 @@ func (g *Group) BroadcastInPlace(x *torch.Tensor, root int) {
 	}
 }
 
+// BroadcastAllInPlace is [Group.BroadcastInPlace] of many tensors of one type, in messages of some megabytes.
+func (g *Group) BroadcastAllInPlace(xs []*torch.Tensor, root int) {
+	for len(xs) > 0 && g != nil {
+		n, bytes := 0, int64(0)
+		for n < len(xs) && (n == 0 || bytes+xs[n].Bytes() <= bucketBytes) {
+			bytes += xs[n].Bytes()
+			n++
+		}
+		handles := torch.Handles(xs[:n])
+		check("broadcast", C.ct_broadcast_all_(g.ptr, (*C.ct_tensor)(unsafe.Pointer(unsafe.SliceData(handles))), C.int(n), C.int(root)), xs[:n]...)
+		xs = xs[n:]
+	}
+}
+
 // Barrier waits until all members have come to it.
 func (g *Group) Barrier() {
 	if g != nil {

@@ -226,6 +226,7 @@ enum { CT_REDUCE_SUM, CT_REDUCE_MAX };
 char *ct_all_reduce_(ct_group g, int op, ct_tensor x);
 char *ct_all_gather(ct_group g, ct_tensor x, ct_ref *out); /* [size, ...] of equally shaped x */
 char *ct_broadcast_(ct_group g, ct_tensor x, int root);
+char *ct_broadcast_all_(ct_group g, ct_tensor *ts, int n, int root); /* of one type, in one message */
 char *ct_barrier(ct_group g);
 /* Begins to average a list of tensors of one type in one flat buffer; ct_average_finish waits, writes the averages over
    the tensors and frees the work, whether or not it fails. */

@@ -47,6 +47,28 @@ seer_nccl_open_t *nccl() {
   return open;
 }
 
+void broadcast(Group &g, at::Tensor x, int root) {
+  c10d::BroadcastOptions o;
+  o.rootRank = root;
+  g.traffic.broadcast += static_cast<int64_t>(x.nbytes());
+  g.traffic.calls++;
+  std::vector<at::Tensor> xs{std::move(x)};
+  g.finish(*g.on(xs[0]).broadcast(xs, o));
+}
+
+// flattened is room for tensors in one piece, and its views of their shapes.
+std::tuple<at::Tensor, std::vector<at::Tensor>> flattened(const std::vector<at::Tensor> &tensors) {
+  int64_t total = 0, from = 0;
+  for (auto &t : tensors) total += t.numel();
+  auto flat = at::empty(at::IntArrayRef{total}, tensors.at(0).options());
+  std::vector<at::Tensor> views;
+  for (auto &t : tensors) {
+    views.push_back(flat.narrow(0, from, t.numel()).view(t.sizes()));
+    from += t.numel();
+  }
+  return {flat, views};
+}
+
 // Done is a collective that needs nobody.
 struct Done : c10d::Work {
   bool wait(std::chrono::milliseconds) override { return true; }
@@ -200,13 +222,20 @@ char *ct_all_gather(ct_group g, ct_tensor x, ct_ref *out) {
 char *ct_broadcast_(ct_group g, ct_tensor x, int root) {
   return guard([&] {
     at::NoGradGuard no_grad;
-    c10d::BroadcastOptions o;
-    o.rootRank = root;
-    std::vector<at::Tensor> xs{ref(x).detach().contiguous()};
-    group(g).traffic.broadcast += static_cast<int64_t>(xs[0].nbytes());
-    group(g).traffic.calls++;
-    group(g).finish(*group(g).on(xs[0]).broadcast(xs, o));
-    if (!xs[0].is_alias_of(ref(x))) ref(x).copy_(xs[0]);
+    auto in = ref(x).detach().contiguous();
+    broadcast(group(g), in, root);
+    if (!in.is_alias_of(ref(x))) ref(x).copy_(in);
+  });
+}
+
+char *ct_broadcast_all_(ct_group g, ct_tensor *ts, int n, int root) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    auto tensors = list(ts, n);
+    auto [flat, views] = flattened(tensors);
+    if (group(g).rank == root) at::_foreach_copy_(views, tensors);
+    broadcast(group(g), flat, root);
+    if (group(g).rank != root) at::_foreach_copy_(tensors, views);
   });
 }
 
@@ -220,14 +249,7 @@ char *ct_average_start(ct_group g, ct_tensor *ts, int n, ct_work *out) {
     auto w = std::make_unique<Work>();
     w->tensors = list(ts, n);
     w->group = &group(g);
-    int64_t total = 0;
-    for (auto &t : w->tensors) total += t.numel();
-    w->flat = at::empty(at::IntArrayRef{total}, w->tensors.at(0).options());
-    int64_t from = 0;
-    for (auto &t : w->tensors) {
-      w->views.push_back(w->flat.narrow(0, from, t.numel()).view(t.sizes()));
-      from += t.numel();
-    }
+    std::tie(w->flat, w->views) = flattened(w->tensors);
     at::_foreach_copy_(w->views, w->tensors);
     group(g).traffic.reduced += static_cast<int64_t>(w->flat.nbytes());
     group(g).traffic.calls++;
