@@ -96,6 +96,7 @@ func (e *Experiment) Validate(task Task) (warnings []Problem, err error) {
 		c.optim(e.Optim)
 		c.schedule(e.Schedule)
 		c.train(e.Train)
+		c.refuse(e.Train.Accumulate > 1, "train.accumulate", e.Train.Accumulate, "the images of a batch differ in size and in what is on them: use more processes or memory.checkpoint, and leave it at 1")
 		c.detect(e.Detect)
 	case LinearEval:
 		c.linear(e.Linear)

@@ -107,7 +107,7 @@ struct Work {
   at::Tensor flat;
   std::vector<at::Tensor> views, tensors;
   c10::intrusive_ptr<c10d::Work> pending;
-  const Group *group;
+  Group *group;
 };
 
 }  // namespace
