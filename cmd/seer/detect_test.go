@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"seer/data/datatest"
 	"seer/internal/golden"
 )
 
@@ -100,4 +101,32 @@ func TestDetectEvalRefusesWhatDoesNotFit(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 		assert.Empty(t, out)
 	}
+}
+
+// A run's predictions are a file of results that seer detect eval scores as the run itself was, and pictures.
+func TestDetectPredict(t *testing.T) {
+	objects, annotations := datatest.Objects(t, 4)
+	experiment, _ := experimentFile(t, noise(t))
+	dir := t.TempDir()
+	t.Chdir(dir)
+	args := []string{"detect", "train", experiment, "--random-init", "--json"}
+	for _, set := range append(detectSets(objects, annotations), "run.dir=run", "train.duration=6it", "detect.validate_every=6it") {
+		args = append(args, "--set", set)
+	}
+	var trained, scored struct{ Boxes, Masks map[string]float64 }
+	require.NoError(t, json.Unmarshal([]byte(mustInvoke(t, args...)), &trained))
+
+	out := mustInvoke(t, "detect", "predict", objects, "--run", "run", "--annotations", annotations, "--out", "found.json", "--pictures", "pictures", "--score", "0.1")
+	assert.Regexp(t, `found.json: \d+ objects in 4 images`, out)
+	require.NoError(t, json.Unmarshal([]byte(mustInvoke(t, "detect", "eval", "-a", annotations, "-p", "found.json", "--json")), &scored))
+	assert.InDeltaMapValues(t, trained.Boxes, scored.Boxes, 1e-9)
+	assert.InDeltaMapValues(t, trained.Masks, scored.Masks, 1e-9)
+	found, err := filepath.Glob("pictures/*.png")
+	require.NoError(t, err)
+	assert.Len(t, found, 4)
+
+	shown := append([]string{"detect", "show", experiment, "--out", "seen", "--images", "3"}, args[5:]...)
+	assert.Equal(t, 3, strings.Count(mustInvoke(t, shown...), " objects"))
+	_, _, err = invoke(t, "detect", "predict", objects, "--run", experiment, "--out", "x.json")
+	assert.ErrorContains(t, err, "it is no detector")
 }

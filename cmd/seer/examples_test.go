@@ -274,6 +274,7 @@ type workshop struct {
 	template   string // a folder of what is only read
 	run3       string // a run of three steps
 	tuned      string // a run of seer finetune
+	detector   string // a run of seer detect train
 	experiment *config.Experiment
 }
 
@@ -314,6 +315,13 @@ func newWorkshop(t *testing.T) *workshop {
 	}
 	weightFiles(t)
 	objects, annotations := datatest.Objects(t, 2)
+	w.detector = filepath.Join(t.TempDir(), "detector")
+	sets := append(detectSets(objects, annotations), "run.dir="+w.detector)
+	args := []string{"detect", "train", path, "--random-init"}
+	for _, s := range sets {
+		args = append(args, "--set", s)
+	}
+	mustInvoke(t, args...)
 	for name, at := range map[string]string{
 		"data/coco/train2017": objects, "data/coco/val2017": objects,
 		"data/coco/annotations/instances_train2017.json": annotations, "data/coco/annotations/instances_val2017.json": annotations,
@@ -375,6 +383,9 @@ func (w *workshop) open(t *testing.T, lines string) {
 	}
 	if strings.Contains(lines, "runs/tuned") {
 		require.NoError(t, os.CopyFS("runs/tuned", os.DirFS(w.tuned)))
+	}
+	if strings.Contains(lines, "runs/detector") {
+		require.NoError(t, os.CopyFS("runs/detector", os.DirFS(w.detector)))
 	}
 	shipped, err := filepath.Glob(w.repository + "/experiments/*.toml")
 	require.NoError(t, err)

@@ -23,7 +23,9 @@ import (
 // batches make what a step learns from of what the loader delivers.
 type batches struct {
 	*annotated
-	loader  interface{ Next(context.Context) (*loader.Batch, error) }
+	loader interface {
+		Next(context.Context) (*loader.Batch, error)
+	}
 	source  source.Source
 	viewing Viewing
 	design  config.Detect

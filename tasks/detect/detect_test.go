@@ -249,16 +249,18 @@ func TestDetectionRefuses(t *testing.T) {
 		edit    func(*config.Experiment)
 		weights eval.TrunkSource
 	}{
-		"which trunk? Give --weights":                        {nil, eval.TrunkSource{}},
-		`the first is "far.png"`:                             {func(e *config.Experiment) { e.Detect.Annotations = far }, scratch},
-		`category 3 is "pink", and "red"`:                    {func(e *config.Experiment) { e.Detect.ValAnnotations = renamed }, scratch},
-		"detect.val = ":                                      {func(e *config.Experiment) { e.Detect.Val = "" }, scratch},
-		"detect.annotations":                                 {func(e *config.Experiment) { e.Detect.Annotations = "nowhere.json" }, scratch},
-		"detect.freeze_stages":                               {func(e *config.Experiment) { e.Detect.FreezeStages = 1 }, scratch},
-		"detect.sides.0":                                     {func(e *config.Experiment) { e.Detect.Sides = []int{4000} }, scratch},
-		"memory.checkpoint":                                  {func(e *config.Experiment) { e.Memory.Checkpoint, e.Memory.Budget = "auto", 1 << 30 }, scratch},
-		"the trunk has no four stages":                       {func(e *config.Experiment) { e.Model = evaltest.Experiment().Model }, scratch},
-		"images without objects":                             {func(e *config.Experiment) { e.Detect.Annotations = write(`{"images": [{"id": 1, "file_name": "000.png", "width": 96, "height": 64}], "categories": [], "annotations": []}`) }, scratch},
+		"which trunk? Give --weights":     {nil, eval.TrunkSource{}},
+		`the first is "far.png"`:          {func(e *config.Experiment) { e.Detect.Annotations = far }, scratch},
+		`category 3 is "pink", and "red"`: {func(e *config.Experiment) { e.Detect.ValAnnotations = renamed }, scratch},
+		"detect.val = ":                   {func(e *config.Experiment) { e.Detect.Val = "" }, scratch},
+		"detect.annotations":              {func(e *config.Experiment) { e.Detect.Annotations = "nowhere.json" }, scratch},
+		"detect.freeze_stages":            {func(e *config.Experiment) { e.Detect.FreezeStages = 1 }, scratch},
+		"detect.sides.0":                  {func(e *config.Experiment) { e.Detect.Sides = []int{4000} }, scratch},
+		"memory.checkpoint":               {func(e *config.Experiment) { e.Memory.Checkpoint, e.Memory.Budget = "auto", 1<<30 }, scratch},
+		"the trunk has no four stages":    {func(e *config.Experiment) { e.Model = evaltest.Experiment().Model }, scratch},
+		"images without objects": {func(e *config.Experiment) {
+			e.Detect.Annotations = write(`{"images": [{"id": 1, "file_name": "000.png", "width": 96, "height": 64}], "categories": [], "annotations": []}`)
+		}, scratch},
 		"is 96 × 64 pixels, and its annotations are for 97 ": {func(e *config.Experiment) { e.Detect.Annotations = wide }, scratch},
 	} {
 		t.Run(want, func(t *testing.T) {

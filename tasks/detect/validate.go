@@ -27,8 +27,8 @@ type validation struct {
 // Scores are COCO's, of boxes and masks; masks have none where an annotation lacks its outline.
 type Scores struct {
 	Images, Objects, Found int
-	Boxes         coco.Summary
-	Masks         *coco.Summary
+	Boxes                  coco.Summary
+	Masks                  *coco.Summary
 }
 
 // String is like "box AP 37.9 %, mask AP 34.6 %".
