@@ -52,7 +52,7 @@ func changes(images, noisy string) map[string]change {
 		"run.keep_every": pretrain("2it", "run.checkpoint_every=1it", "run.keep=1"), "run.keep_best": read("true", "tasks/launch/engine.go: e.Run.KeepBest"),
 		"mesh.batch_norm_group": read("2", "cmd/seer/mesh.go: e.Mesh.BatchNormGroup"), "mesh.first_timeout_seconds": read("60", "cmd/seer/mesh.go: e.Mesh.FirstTimeoutSeconds"),
 		"mesh.timeout_seconds": read("60", "cmd/seer/mesh.go: e.Mesh.TimeoutSeconds"),
-		"mesh.shard_momentum": read("true", "tasks/launch/ranks.go: l.Experiment.Mesh.ShardMomentum"), "train.accumulate": finetune("2"),
+		"mesh.shard_momentum":  read("true", "tasks/launch/ranks.go: l.Experiment.Mesh.ShardMomentum"), "train.accumulate": finetune("2"),
 		// Gradients do not depend on them.
 		"memory.checkpoint": read("blocks", "tasks/launch/memory.go: step.Plan(e.Memory)"), "memory.budget": read("1GiB", "footprint/step.go: m.Budget"),
 		"data.source": plan("x"), "data.kind": plan("list"), "data.members": plan("*.png"), "data.labels": plan("true"),
