@@ -60,6 +60,7 @@ var shortened = map[string][]string{
 
 // otherPrograms are the words that lines of other programs begin with, and a file of the repository that each names.
 var otherPrograms = map[string]string{
+	"tools/gpu/accept.sh": "tools/gpu/accept.sh", "tools/dist_check.sh": "tools/dist_check.sh",
 	"./build.sh": "build.sh", "python3": "tools/peers/step_pytorch.py", "SEER_BENCH_IMAGES=DIR": "data/jpeg/bench_test.go", "for": "tools/peers/loader_pil.py",
 	"^C": "cmd/seer/signals.go",
 }
