@@ -81,3 +81,15 @@ __attribute__((visibility("default"))) int dav1d_open(Dav1dContext **c, const Da
     s.allocator = (Dav1dPicAllocator){.alloc_picture_callback = allocate, .release_picture_callback = release};
     return theirs(c, &s);
 }
+
+/*
+ * libavif hands over what a file calls a sample, of no bytes as well. dav1d takes that, complains on standard error when it
+ * is to decode it, and leaks what it has allocated for it.
+ */
+__attribute__((visibility("default"))) int dav1d_data_wrap(Dav1dData *data, const uint8_t *buf, size_t size,
+                                                           void (*free_callback)(const uint8_t *, void *), void *cookie) {
+    int (*theirs)(Dav1dData *, const uint8_t *, size_t, void (*)(const uint8_t *, void *), void *);
+    *(void **)&theirs = dlsym(RTLD_NEXT, "dav1d_data_wrap");
+    if (!theirs) return DAV1D_ERR(ENOSYS);
+    return size == 0 ? DAV1D_ERR(EINVAL) : theirs(data, buf, size, free_callback, cookie);
+}
